@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How processes speak to the engine (JSON lines) and how the engine speaks to the broker (fixed binary records).
+
+Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{"op": "reload"}` or `{"op": "ping"}`
+is answered by one line: the snapshot, `{"ok": true, …}` or `{"error": "…"}`.
+
+Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
+REPLY.size bytes with the same `serial`; the reply to SOCKET carries the descriptor as SCM_RIGHTS ancillary data.
+COUNT is answered by a REPLY whose `value` is the number of counters, then by messages of up to
+COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from sipalg_core.net import Endpoint
+
+
+class Op(IntEnum):
+    OPEN = 1  # put a pinhole into the kernel (or renew it)
+    CLOSE = 2  # take it out, with its conntrack entries
+    SOCKET = 3  # a transparent UDP socket bound to the wildcard address and `mapped.port`
+    COUNT = 4  # packets per pinhole
+    RELOAD = 5  # read the policy file again
+
+
+class Status(IntEnum):
+    OK = 0
+    REFUSED = 1  # against the contract; `detail` says which rule (P2, P3 …)
+    FULL = 2  # the kernel set is full
+    FAILED = 3  # the kernel said no; `detail` holds errno
+
+
+class Pinhole(NamedTuple):
+    """One media component's permission: UDP between exactly these endpoints, both ways.
+
+    `external.port` 0 means any port of that host (gate, or a peer not known to be symmetric).
+    `mapped` is our own external endpoint, announced in the SDP in place of `internal`.
+    """
+
+    id: int
+    internal: Endpoint
+    mapped: Endpoint
+    external: Endpoint
+    lifetime: float  # seconds; the kernel ends it earlier than anybody else would if nothing passes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    op: Op
+    serial: int
+    pinhole: Pinhole
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    serial: int
+    status: Status
+    detail: int = 0  # contract rule number (2 for P2 …) or errno
+    value: int = 0
+
+
+class Counter(NamedTuple):
+    """Packets of a pinhole since it was opened, per direction, as the kernel counted them."""
+
+    id: int
+    packets_in: int
+    packets_out: int
+
+
+REQUEST: Final = struct.Struct("!BxxxIQ16sH16sH16sHI")
+REPLY: Final = struct.Struct("!IBxHQ")
+COUNTER: Final = struct.Struct("!QQQ")
+COUNTERS_PER_MESSAGE: Final = 1000
+
+NO_PINHOLE: Final = Pinhole(0, Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), 0)  # noqa: S104
+
+
+def _pack_host(host: str) -> bytes:
+    address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv4Address):
+        return b"\x00" * 10 + b"\xff\xff" + address.packed
+    return address.packed
+
+
+def _unpack_host(packed: bytes) -> str:
+    address = ipaddress.IPv6Address(packed)
+    return str(address.ipv4_mapped or address)
+
+
+def pack_request(request: Request) -> bytes:
+    hole = request.pinhole
+    return REQUEST.pack(
+        request.op, request.serial, hole.id,
+        _pack_host(hole.internal.host), hole.internal.port,
+        _pack_host(hole.mapped.host), hole.mapped.port,
+        _pack_host(hole.external.host), hole.external.port,
+        int(hole.lifetime * 1000),
+    )  # fmt: skip
+
+
+def unpack_request(record: bytes) -> Request:
+    """Raise ValueError for a record of the wrong size or with an unknown operation."""
+    if len(record) != REQUEST.size:
+        raise ValueError(f"request of {len(record)} bytes, not {REQUEST.size}")
+    op, serial, ident, ihost, iport, mhost, mport, ehost, eport, lifetime = REQUEST.unpack(record)
+    hole = Pinhole(
+        ident,
+        Endpoint(_unpack_host(ihost), iport),
+        Endpoint(_unpack_host(mhost), mport),
+        Endpoint(_unpack_host(ehost), eport),
+        lifetime / 1000,
+    )
+    return Request(Op(op), serial, hole)
+
+
+def pack_reply(reply: Reply) -> bytes:
+    return REPLY.pack(reply.serial, reply.status, reply.detail, reply.value)
+
+
+def unpack_reply(record: bytes) -> Reply:
+    if len(record) != REPLY.size:
+        raise ValueError(f"reply of {len(record)} bytes, not {REPLY.size}")
+    serial, status, detail, value = REPLY.unpack(record)
+    return Reply(serial, Status(status), detail, value)
+
+
+def pack_counters(counters: list[Counter]) -> bytes:
+    return b"".join(COUNTER.pack(*counter) for counter in counters)
+
+
+def unpack_counters(record: bytes) -> list[Counter]:
+    if len(record) % COUNTER.size:
+        raise ValueError(f"counters of {len(record)} bytes, not a multiple of {COUNTER.size}")
+    return [Counter(*fields) for fields in COUNTER.iter_unpack(record)]

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the engine tells the world: rows of the live topics, and the deltas that keep a copy of them current.
+
+A copy is a snapshot plus the deltas after its `seq`; a gap in `seq` asks for a new snapshot.
+All times are Unix seconds (UTC); rows are JSON objects with a unique `id`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+Topic = Literal["calls", "pinholes", "registrations", "health"]
+TOPICS: tuple[Topic, ...] = ("calls", "pinholes", "registrations", "health")
+
+CallState = Literal["setup", "in_call", "cancelled", "rejected", "diverted", "busy", "completed"]
+
+
+class Audio(TypedDict):
+    """Packets since the call began and whether any came in the last counting interval."""
+
+    packets: int
+    active: bool
+
+
+class CallRow(TypedDict):
+    id: str  # ours, stable for the call's life
+    call_id: str  # Call-ID header, for display
+    direction: Literal["inbound", "outbound"]  # seen from the internal side
+    from_uri: str
+    to_uri: str
+    internal: str  # "192.168.0.10:5060"
+    provider: str  # name of the peering
+    rule: str
+    state: CallState
+    since: float  # when the INVITE was seen
+    answered: float | None
+    ended: float | None
+    reason: str  # why it ended, in words; "" while it lasts
+    codec: str  # of the agreed audio, "" before the answer
+    audio_in: Audio  # external → internal ("down")
+    audio_out: Audio  # internal → external ("up")
+    pinholes: int
+
+
+class PinholeRow(TypedDict):
+    id: str
+    call: str  # CallRow.id
+    kind: Literal["gate", "exact", "draining"]
+    component: Literal["rtp", "rtcp"]
+    media: str  # "audio"
+    internal: str
+    mapped: str  # our external endpoint, as announced in the SDP
+    external: str  # "203.0.113.99:7000"; port "*" where any port may send
+    opened: float
+    expires: float | None  # when the kernel closes it if nothing passes
+    packets_in: int
+    packets_out: int
+
+
+class RegistrationRow(TypedDict):
+    id: str
+    aor: str
+    contact: str  # as the phone sent it
+    mapped: str  # as the registrar sees it
+    internal: str
+    registrar: str
+    provider: str
+    state: Literal["registered", "failed", "expired"]
+    registered: float
+    asked: int  # seconds the phone asked for
+    granted: int  # seconds the 2xx granted
+    expires: float
+    status: str  # last answer, "200 OK"
+
+
+class HealthRow(TypedDict):
+    id: str  # "engine"
+    since: float
+    revision: int
+    enabled: bool
+    calls: int
+    registrations: int
+    pinholes: int
+    counters: dict[str, int]  # "received", "forwarded", "dropped:<reason>", "answered:<reason>", "error:<reason>"
+
+
+Row = CallRow | PinholeRow | RegistrationRow | HealthRow
+
+
+class Put(TypedDict):
+    op: Literal["put"]
+    row: Row
+
+
+class Delete(TypedDict):
+    op: Literal["del"]
+    id: str
+
+
+class Snapshot(TypedDict):
+    topic: Topic
+    seq: int
+    kind: Literal["snapshot"]
+    t: float
+    rows: list[Row]
+    node: NotRequired[str]
+
+
+class Delta(TypedDict):
+    """`seq` is one more than the previous message of the topic."""
+
+    topic: Topic
+    seq: int
+    kind: Literal["delta"]
+    t: float
+    ops: list[Put | Delete]
+    node: NotRequired[str]

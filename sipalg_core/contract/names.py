@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Names that two processes must agree on: paths, marks, nft tables, queues. Nothing here does anything."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+# --- Kernel: the interface of the two tables is one mark bit (ARCHITECTURE.md, "Two tables") ---
+
+APPLIANCE_TABLE: Final = "appliance"
+"""inet table of the operator's policy; written by `netadmin` only."""
+SIPALG_TABLE: Final = "sipalg"
+"""inet table of interception, pinholes and media NAT; written by `broker` only."""
+
+MARK_ACCEPT: Final = 0x00010000
+"""Packet mark and ct mark: the ALG vouches for this packet; `appliance` accepts it."""
+MARK_DIVERT: Final = 0x00020000
+"""Packet mark: to the engine's transparent socket; `ip rule fwmark` routes it to `lo`."""
+DIVERT_ROUTING_TABLE: Final = 100
+
+# --- Processes ---
+
+NODE: Final = os.environ.get("PINHOLE_NODE", "local")
+"""One console may drive many appliances; each has its own `netadmin.<node>` queue."""
+
+
+def run_dir() -> Path:
+    """Sockets; gone after a reboot."""
+    return Path(os.environ.get("PINHOLE_RUN", "/run/pinhole"))
+
+
+def state_dir() -> Path:
+    """Database, policy file, journal, secrets; kept."""
+    return Path(os.environ.get("PINHOLE_STATE", Path(__file__).resolve().parents[2] / "var"))
+
+
+def engine_socket() -> Path:
+    """Engine control: one JSON object a line each way (contract.control)."""
+    return run_dir() / "engine.sock"
+
+
+def broker_socket() -> Path:
+    """Broker: SOCK_SEQPACKET, fixed-size binary messages (contract.control)."""
+    return run_dir() / "broker.sock"
+
+
+def redis_socket() -> Path:
+    return run_dir() / "redis.sock"
+
+
+def policy_file() -> Path:
+    """The running `AlgPolicy` as JSON; written by `netadmin`, read by engine and broker at start and on `reload`."""
+    return state_dir() / "policy.json"
+
+
+def live_channel(node: str = NODE) -> str:
+    """Redis pub/sub channel on which the engine publishes `contract.events.Delta` as JSON."""
+    return f"pinhole:{node}:live"
+
+
+def netadmin_queue(node: str = NODE) -> str:
+    return f"netadmin.{node}"

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ALG's policy: what `netadmin` compiled from the operator's rules, for engine and broker alike.
+
+Frozen values, validated at the process boundary; `dump` and `load` are exact inverses.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from sipalg_core.net import Side
+
+Network = IPv4Network | IPv6Network
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+_FROZEN = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Interface:
+    """A network interface that the ALG takes signalling from. The first address of a family is the one it announces."""
+
+    name: str
+    side: Side
+    addresses: tuple[str, ...]
+    networks: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Peering:
+    """One SIP rule of the operator: these internal hosts may speak SIP with this provider."""
+
+    rule: str  # "rule:12", shown as the reason of what follows from it
+    name: str
+    internal: tuple[Network, ...]
+    external: tuple[Network, ...]  # the provider's signalling addresses
+    media: tuple[Network, ...] = ()  # where its media comes from before the answer names the endpoint (gate)
+    ports: tuple[Port, ...] = (5060,)
+    symmetric_media: bool = False  # RFC 4961: it sends RTP from the port it announces
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class PortRange:
+    """Inclusive."""
+
+    first: Port
+    last: Port
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Timers:
+    """Seconds. Defaults and ranges: sip-alg reference section 5 (Juniper's, where it has the timer)."""
+
+    inactive_media: Annotated[float, Field(ge=10, le=2550)] = 120
+    maximum_call: Annotated[float, Field(ge=0, le=432_000)] = 43_200  # 0: off
+    t1: Annotated[float, Field(ge=0.5, le=5)] = 0.5
+    t4: Annotated[float, Field(ge=5, le=10)] = 5
+    timer_c: Annotated[float, Field(ge=180, le=600)] = 180
+    provisional_invite: Annotated[float, Field(ge=10, le=3600)] = 210
+    teardown: Annotated[float, Field(ge=0, le=30)] = 5
+    gate: Annotated[float, Field(ge=5, le=300)] = 60
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class AlgPolicy:
+    revision: int
+    enabled: bool = True
+    interfaces: tuple[Interface, ...] = ()
+    peerings: tuple[Peering, ...] = ()
+    media_ports: PortRange = PortRange(20000, 29999)
+    signalling_ports: PortRange = PortRange(30000, 30999)  # where an internal port is taken on our address
+    timers: Timers = Timers()
+
+    def external_address(self, version: int = 4) -> str | None:
+        """The address we announce to the outside, or None where no external interface has one."""
+        for interface in self.interfaces:
+            if interface.side is Side.EXTERNAL:
+                for address in interface.addresses:
+                    if (":" in address) == (version == 6):
+                        return address
+        return None
+
+
+EMPTY = AlgPolicy(revision=0, enabled=False)
+"""Nothing is intercepted: what engine and broker run with until a policy exists."""
+
+_adapter: TypeAdapter[AlgPolicy] = TypeAdapter(AlgPolicy)
+
+
+class PolicyError(ValueError):
+    """The text is no valid ALG policy; the message names the field."""
+
+
+def dump(policy: AlgPolicy) -> bytes:
+    return _adapter.dump_json(policy, indent=1)
+
+
+def load(text: bytes) -> AlgPolicy:
+    try:
+        return _adapter.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "(whole)"
+        raise PolicyError(f"{field}: {first['msg']}") from error
+
+
+def read(path: Path) -> AlgPolicy:
+    """The policy at `path`, or EMPTY where there is none yet."""
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        return EMPTY
+    return load(text)
