@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Offer and answer (RFC 3264): which media endpoints two descriptions agree on, hence which pinholes are wanted.
+
+Nothing here allocates or opens anything.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+from sipalg_core.net import Endpoint, Side
+from sipalg_core.sdp.session import Media, Session
+
+LOWEST_PORT: Final = 1024
+"""P5: never a pinhole to a privileged port."""
+NEVER: Final = frozenset({1900, 3389, 5060, 5061, 5353, 11211})
+"""P5: services that no media stream uses."""
+
+Component = Literal["rtp", "rtcp"]
+
+
+class Line(NamedTuple):
+    """What one m= line says. `rtp` is None where the stream is off, or where nobody of this call owns the address."""
+
+    kind: str  # "audio"
+    rtp: Endpoint | None
+    rtcp: Endpoint | None
+    rtcp_mux: bool
+    codec: str
+    direction: str  # "sendrecv"
+    mapped: Endpoint | None = None  # external RTP endpoint that we announce; only in internal descriptions
+    mapped_rtcp: Endpoint | None = None
+
+
+class Offer(NamedTuple):
+    side: Side  # who made it
+    lines: tuple[Line, ...]
+    method: bytes  # of the transaction that carried it
+    cseq: int
+
+
+class Want(NamedTuple):
+    """A pinhole that the agreement asks for."""
+
+    kind: str
+    component: Component
+    internal: Endpoint
+    mapped: Endpoint
+    external: Endpoint  # port 0: any
+
+
+def lines_of(session: Session) -> tuple[Line, ...]:
+    return tuple(_line(media) for media in session.media)
+
+
+def _line(media: Media) -> Line:
+    rtp = rtcp = None
+    host = media.connection.host if media.connection else None
+    udp = not media.protocol.startswith(b"TCP")
+    if host and udp and media.ports == 1 and media.port >= LOWEST_PORT and media.port not in NEVER:
+        rtp = Endpoint(host, media.port)
+        if media.is_rtp:
+            rtcp = _rtcp(media, host)
+    kind = media.kind.decode("ascii", "replace")
+    return Line(kind, rtp, rtcp, media.rtcp_mux, media.codec(), media.direction.decode())
+
+
+def _rtcp(media: Media, host: str) -> Endpoint | None:
+    """RFC 3605 where it is said, else the next port (RFC 3550 §11)."""
+    port = media.rtcp.port if media.rtcp else media.port + 1
+    if media.rtcp and media.rtcp.address:
+        if media.rtcp.address.host is None:
+            return None
+        host = media.rtcp.address.host
+    return Endpoint(host, port) if LOWEST_PORT <= port <= 65535 and port not in NEVER else None
+
+
+def wanted(offer: Offer, answer: tuple[Line, ...], *, symmetric: bool) -> list[Want]:
+    """The pinholes for an agreed pair of descriptions, RTP before RTCP, in the order of the m= lines.
+
+    `symmetric`: the peer sends from the port it announces (RFC 4961), so the pinhole may insist on it.
+    """
+    wants: list[Want] = []
+    for offered, answered in zip(offer.lines, answer, strict=False):
+        inner, outer = (offered, answered) if offer.side is Side.INTERNAL else (answered, offered)
+        if inner.rtp is None or inner.mapped is None or outer.rtp is None:
+            continue
+        wants.append(Want(inner.kind, "rtp", inner.rtp, inner.mapped, _as_source(outer.rtp, symmetric)))
+        muxed = offered.rtcp_mux and answered.rtcp_mux  # RFC 5761 §5.1.1
+        if not muxed and inner.rtcp and inner.mapped_rtcp and outer.rtcp:
+            wants.append(Want(inner.kind, "rtcp", inner.rtcp, inner.mapped_rtcp, _as_source(outer.rtcp, symmetric)))
+    return wants
+
+
+def _as_source(endpoint: Endpoint, symmetric: bool) -> Endpoint:
+    return endpoint if symmetric else Endpoint(endpoint.host, 0)
+
+
+def gates(offer: Offer, sources: tuple[str, ...]) -> list[Want]:
+    """P7: for media that comes before the answer: only the hosts named, to what the internal offer announced."""
+    return [
+        Want(line.kind, "rtp", line.rtp, line.mapped, Endpoint(host, 0))
+        for line in offer.lines
+        if line.rtp and line.mapped and offer.side is Side.INTERNAL
+        for host in sources
+    ]
+
+
+def codec(offer: Offer, answer: tuple[Line, ...]) -> str:
+    """The encoding of the first stream that is on: the answer's first format is what will be sent (RFC 3264 §6.1)."""
+    for _, answered in zip(offer.lines, answer, strict=False):
+        if answered.rtp:
+            return answered.codec
+    return ""

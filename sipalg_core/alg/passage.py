@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One message on its way through: what it is, whose it is, and what has been decided about it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
+from sipalg_core.alg.mappings import Mapping
+from sipalg_core.contract.policy import Peering
+from sipalg_core.net import Flow, Side
+from sipalg_core.sip.edit import Edit
+from sipalg_core.sip.message import Message
+
+
+class Refused(Exception):
+    """The message must not go on. A request is answered with `status`, a response is dropped."""
+
+    def __init__(self, reason: str, status: int = 503, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(slots=True)
+class Passage:
+    message: Message
+    flow: Flow
+    mapping: Mapping  # of the internal party
+    peering: Peering
+    now: float
+    edits: list[Edit] = field(default_factory=list)
+    opens: list[OpenPinhole] = field(default_factory=list)  # confirmed before the message goes on
+    after: list[ClosePinhole | Changed] = field(default_factory=list)
+
+    @property
+    def side(self) -> Side:
+        """Where the message comes from."""
+        return self.flow.side
+
+    @property
+    def peer(self) -> str:
+        """The external host that it comes from or goes to."""
+        return (self.flow.destination if self.side is Side.INTERNAL else self.flow.source).host
+
+    def effects(self, onward: Effect) -> list[Effect]:
+        return [*self.opens, onward, *self.after]

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Contact bindings, learnt from REGISTER and its 2xx only (RFC 3261 §10, hardening P11)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sipalg_core.alg.mappings import Mapping
+from sipalg_core.contract.policy import Peering
+from sipalg_core.net import Endpoint
+from sipalg_core.sip.edit import Edit, text
+from sipalg_core.sip.grammar import decimal
+from sipalg_core.sip.message import Message
+from sipalg_core.sip.uri import NameAddr, name_addrs, parameter
+
+# --- Specification constants ---
+DEFAULT_EXPIRES: Final = 3600
+"""RFC 3261 §10.2.1.1: what a registrar grants that names no time."""
+# --- Implementation constants ---
+MAX_REGISTRATIONS: Final = 20_000
+MAX_CONTACTS: Final = 16
+KEPT_AFTER_END: Final = 600.0
+"""Seconds that a failed or expired registration stays visible."""
+
+State = Literal["registered", "failed", "expired"]
+Key = tuple[bytes, Endpoint, bytes]  # address of record, internal endpoint, contact as the phone wrote it
+
+
+@dataclass(slots=True)
+class Registration:
+    id: str
+    aor: str
+    contact: str
+    internal: Endpoint
+    mapped: str  # contact as the registrar sees it
+    registrar: Endpoint
+    peering: Peering
+    asked: int
+    state: State = "failed"
+    registered: float = 0.0  # monotonic, when the last 2xx came
+    granted: int = 0
+    deadline: float = 0.0
+    status: str = ""
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A REGISTER under way."""
+
+    mapping: Mapping
+    registrar: Endpoint
+    peering: Peering
+    contacts: list[tuple[bytes, bytes, int]]  # as the phone wrote it, as the registrar sees it, seconds asked
+    everything: bool  # "Contact: *" (RFC 3261 §10.2.2)
+
+
+class Registrations:
+    def __init__(self) -> None:
+        self._known: dict[Key, Registration] = {}
+        self._asked: dict[tuple[bytes, int], _Asked] = {}  # by Call-ID and CSeq
+        self._serial = 0
+
+    def values(self) -> list[Registration]:
+        return list(self._known.values())
+
+    def get(self, ident: str) -> Registration | None:
+        return next((known for known in self._known.values() if known.id == ident), None)
+
+    def asked(
+        self, request: Message, edits: list[Edit], mapping: Mapping, registrar: Endpoint, peering: Peering
+    ) -> None:
+        """Remember what a REGISTER on its way out asks for; `edits` are those it leaves with."""
+        if len(self._asked) >= MAX_REGISTRATIONS:
+            self._asked.clear()
+        default = _seconds(request.value(b"expires"), DEFAULT_EXPIRES)
+        contacts = [
+            (request.data[slice(*value.uri)], text(request, value.uri, edits), _expires(request.data, value, default))
+            for value in _contacts(request)
+        ]
+        everything = request.value(b"contact") == b"*"
+        self._asked[request.call_id, request.cseq] = _Asked(mapping, registrar, peering, contacts, everything)
+
+    def answered(self, response: Message, now: float) -> list[str]:
+        """Take the registrar's final answer; returns the ids of the rows that changed."""
+        asked = self._asked.get((response.call_id, response.cseq))
+        if asked is None or response.status_code < 200 or response.status_code in (401, 407):
+            return []  # a challenge is answered by the next REGISTER
+        del self._asked[response.call_id, response.cseq]
+        accepted = response.status_code < 300
+        granted = _granted(response) if accepted else {}
+        default = _seconds(response.value(b"expires"), -1)
+        aor = _address(response, b"to")
+        changed = []
+        for contact, mapped, seconds in asked.contacts:
+            known = self._registration(aor, contact, seconds, asked)
+            if known is None:
+                continue
+            known.status = f"{response.status_code} {response.reason_phrase.decode('utf-8', 'replace')}"
+            if accepted:
+                known.mapped = mapped.decode("utf-8", "replace")
+                _grant(known, granted.get(_bare(mapped), default if default >= 0 else seconds), now)
+            else:
+                known.state, known.deadline = "failed", now + KEPT_AFTER_END
+            changed.append(known.id)
+        if accepted and asked.everything:
+            changed += self._end_all(aor, asked.mapping.internal, now)
+        return changed
+
+    def _end_all(self, aor: bytes, internal: Endpoint, now: float) -> list[str]:
+        ended = [known for key, known in self._known.items() if key[:2] == (aor, internal)]
+        for known in ended:
+            _grant(known, 0, now)
+        return [known.id for known in ended]
+
+    def expire(self, now: float) -> list[str]:
+        """Registrations whose time is over become `expired`, later they vanish; returns the ids that changed."""
+        changed = []
+        for key, known in list(self._known.items()):
+            if known.deadline > now:
+                continue
+            changed.append(known.id)
+            if known.state == "registered":
+                known.state, known.deadline = "expired", now + KEPT_AFTER_END
+            else:
+                del self._known[key]
+        return changed
+
+    def _registration(self, aor: bytes, contact: bytes, asked_seconds: int, asked: _Asked) -> Registration | None:
+        key = (aor, asked.mapping.internal, contact)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= MAX_REGISTRATIONS:
+                return None
+            self._serial += 1
+            known = Registration(
+                id=f"r{self._serial}",
+                aor=aor.decode("utf-8", "replace"),
+                contact=contact.decode("utf-8", "replace"),
+                internal=asked.mapping.internal,
+                mapped="",
+                registrar=asked.registrar,
+                peering=asked.peering,
+                asked=asked_seconds,
+            )
+            self._known[key] = known
+        known.asked, known.registrar = asked_seconds, asked.registrar
+        return known
+
+
+def _grant(known: Registration, granted: int, now: float) -> None:
+    known.granted, known.registered = granted, now
+    if granted > 0:
+        known.state, known.deadline = "registered", now + granted
+    else:  # the phone took it back (RFC 3261 §10.2.2)
+        known.state, known.deadline = "expired", now + KEPT_AFTER_END
+
+
+def _granted(response: Message) -> dict[bytes, int]:
+    """Seconds by contact of the 2xx; it lists every phone of the account (RFC 3261 §10.3)."""
+    default = _seconds(response.value(b"expires"), DEFAULT_EXPIRES)
+    return {
+        _bare(response.data[slice(*value.uri)]): _expires(response.data, value, default)
+        for value in _contacts(response)
+    }
+
+
+def _contacts(message: Message) -> Iterator[NameAddr]:
+    count = 0
+    for contact in message.all(b"contact"):
+        for value in name_addrs(message.data, contact.value, contact.end):
+            if message.data[slice(*value.uri)] != b"*" and count < MAX_CONTACTS:
+                count += 1
+                yield value
+
+
+def _bare(uri: bytes) -> bytes:
+    """A contact URI without its parameters: registrars add and drop those."""
+    return uri.partition(b";")[0].lower()
+
+
+def _seconds(text: bytes, default: int) -> int:
+    value = decimal(text, 10)
+    return default if value is None else value
+
+
+def _expires(data: bytes, contact: NameAddr, default: int) -> int:
+    span = parameter(data, contact.parameters, b"expires")
+    return _seconds(data[span.start : span.end], default) if span else default
+
+
+def _address(message: Message, name: bytes) -> bytes:
+    found = message.index[name]
+    value = next(name_addrs(message.data, found.value, found.end), None)
+    return message.data[slice(*value.uri)] if value else b""

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which addresses of a message's head are replaced: by ownership, never by direction or by RFC 1918.
+
+Going out, a host and port is replaced where it is the sending party's own; coming in, where it is our mapping of the
+receiving party. Everything else stays byte for byte (sip-alg reference, rewrite law).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from sipalg_core.alg.mappings import Mapping, Mappings
+from sipalg_core.net import Endpoint
+from sipalg_core.sip.edit import Edit
+from sipalg_core.sip.grammar import Span
+from sipalg_core.sip.headers import REWRITTEN, Form
+from sipalg_core.sip.message import HeaderField, Message
+from sipalg_core.sip.uri import HostPort, name_addrs, parameter, uri_hostport
+from sipalg_core.sip.via import vias
+
+# Reasons of edits, as people read them beside the changed bytes.
+SIGNALLING_MAPPING: Final = "the party's signalling endpoint and our mapping of it"
+OWN_HOST: Final = "the party's own address and ours"
+VIA_RECEIVED: Final = "the source that the peer saw is our mapping (RFC 3581)"
+
+Translate = Callable[[bytes, Form, HostPort], bytes | None]
+
+
+def outward(message: Message, mapping: Mapping, mappings: Mappings, now: float) -> list[Edit]:
+    """Edits that replace the sending party's own addresses by ours. May claim mappings; raises NoPort."""
+    host = mapping.internal.host
+
+    def translate(header: bytes, form: Form, found: HostPort) -> bytes | None:
+        if found.host != host:
+            return None
+        text = message.data[found.span.start : found.span.end]
+        if form is Form.IDENTITY:
+            return _host_text(mapping.external.host, _external_port(mappings, host, found.port))
+        own = mapping
+        if found.effective_port != mapping.internal.port:
+            own = mappings.claim(Endpoint(host, found.effective_port), now)
+        return own.to_external(header, text, found.port is not None)
+
+    return list(_head_edits(message, host.encode(), translate))
+
+
+def inward(message: Message, mapping: Mapping, mappings: Mappings) -> list[Edit]:
+    """Edits that put the receiving party's own addresses back where ours stand for it."""
+    host = mapping.external.host
+
+    def translate(header: bytes, form: Form, found: HostPort) -> bytes | None:
+        if found.host != host:
+            return None
+        text = message.data[found.span.start : found.span.end]
+        own = mappings.of_port(found.effective_port)
+        owned = own is not None and own.internal.host == mapping.internal.host
+        if form is Form.IDENTITY:
+            if found.port is None:
+                return _host_text(mapping.internal.host, None) if header in (b"from", b"to") else None
+            return _host_text(mapping.internal.host, own.internal.port) if own and owned else None
+        return own.to_internal(header, text, found.port is not None) if own and owned else None
+
+    edits = list(_head_edits(message, host.encode(), translate))
+    if message.is_request:
+        uri = uri_hostport(message.data, *message.request_uri)
+        if uri is not None and (replaced := translate(b"contact", Form.ROUTING, uri)) is not None:
+            edits.append(Edit(uri.span, replaced, SIGNALLING_MAPPING))
+    else:
+        edits.extend(_received(message, mapping))
+    return edits
+
+
+def _host_text(host: str, port: int | None) -> bytes:
+    return host.encode() if port is None else b"%s:%d" % (host.encode(), port)
+
+
+def _external_port(mappings: Mappings, host: str, port: int | None) -> int | None:
+    """An identity keeps the port it was written with, unless that is a mapping of ours."""
+    own = mappings.of_internal(Endpoint(host, port)) if port is not None else None
+    return own.external.port if own else port
+
+
+def _head_edits(message: Message, needle: bytes, translate: Translate) -> Iterator[Edit]:
+    data = message.data
+    for field in message.fields:
+        form = REWRITTEN.get(field.name)
+        # An IPv4 literal has one spelling, so a field without those bytes cannot hold it.
+        if form is None or (b":" not in needle and data.find(needle, field.value, field.end) < 0):
+            continue
+        for found in _hostports(data, field, form):
+            replaced = translate(field.name, form, found)
+            if replaced is not None and replaced != data[found.span.start : found.span.end]:
+                yield Edit(found.span, replaced, OWN_HOST if form is Form.IDENTITY else SIGNALLING_MAPPING)
+
+
+def _hostports(data: bytes, field: HeaderField, form: Form) -> Iterator[HostPort]:
+    if form is Form.VIA:
+        for via in vias(data, field.value, field.end):
+            if via.sent_by is not None:
+                yield via.sent_by
+    else:
+        for value in name_addrs(data, field.value, field.end):
+            found = uri_hostport(data, *value.uri)
+            if found is not None:
+                yield found
+
+
+def _received(message: Message, mapping: Mapping) -> Iterator[Edit]:
+    """`received` and `rport` of the topmost Via tell the phone its source as the peer saw it: that is our mapping."""
+    field, data = message.index[b"via"], message.data
+    parameters = next(vias(data, field.value, field.end)).parameters
+    for name, ours, own in (
+        (b"received", mapping.external.host, mapping.internal.host),
+        (b"rport", str(mapping.external.port), str(mapping.internal.port)),
+    ):
+        span = parameter(data, parameters, name)
+        if span is not None and ours != own and data[span.start : span.end] == ours.encode():
+            yield Edit(Span(*span), own.encode(), VIA_RECEIVED)

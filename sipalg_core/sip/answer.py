@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The few responses that the ALG gives in its own name, built from the request's own bytes (RFC 3261 §8.2.6)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipalg_core.sip.message import Message
+
+REASON_PHRASE: Final = {
+    400: b"Bad Request",
+    413: b"Request Entity Too Large",
+    480: b"Temporarily Unavailable",
+    503: b"Service Unavailable",
+    505: b"Version Not Supported",
+    513: b"Message Too Large",
+}
+_COPIED: Final = (b"Via", b"From", b"To", b"Call-ID", b"CSeq")
+
+
+def answer(request: Message, status: int, *, tag: bytes, warning: str, retry_after: int | None = None) -> bytes | None:
+    """A final response, or None where the request lacks what a response must repeat. An ACK is never answered.
+
+    `warning` says in a few words why; it travels as a Warning header (RFC 3261 §20.43, code 399).
+    """
+    if request.method == b"ACK":
+        return None
+    lines = [b"SIP/2.0 %d %s" % (status, REASON_PHRASE[status])]
+    for name in _COPIED:
+        fields = [field for field in request.fields if field.name == name.lower()]
+        if not fields:
+            return None
+        for field in fields:
+            value = request.data[field.value : field.end]
+            if name == b"To" and b"tag=" not in value.lower() and status > 100:
+                value += b";tag=" + tag
+            lines.append(name + b": " + value)
+    if retry_after is not None:
+        lines.append(b"Retry-After: %d" % retry_after)
+    lines.append(b'Warning: 399 pinhole "%s"' % warning.encode("ascii", "replace").replace(b'"', b"'"))
+    lines.append(b"Content-Length: 0")
+    return b"\r\n".join([*lines, b"", b""])

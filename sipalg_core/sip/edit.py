@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Edits: what is replaced in a message, and why. `apply` is the only place that makes a message's bytes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sipalg_core.sip.grammar import Span
+from sipalg_core.sip.message import Message
+
+
+class Edit(NamedTuple):
+    span: Span
+    replacement: bytes
+    reason: str  # the rule behind it, for people: "contact: our mapping of 192.168.0.10:5060"
+
+
+def apply(message: Message, edits: list[Edit]) -> bytes:
+    """The message with every edit made and Content-Length corrected; without edits, its very bytes.
+
+    Edits must not overlap. Content-Length is changed only where it stands and where the body's length changes.
+    """
+    if not edits:
+        return message.original()
+    data, body = message.data, message.body
+    growth = sum(
+        len(edit.replacement) - (edit.span.end - edit.span.start) for edit in edits if edit.span.start >= body.start
+    )
+    length = message.first(b"content-length")
+    if growth and length is not None:
+        number = b"%d" % (body.end - body.start + growth)
+        edits = [*edits, Edit(Span(length.value, length.end), number, "content-length: the body's length changed")]
+    pieces: list[bytes] = []
+    at = 0
+    for edit in sorted(edits):
+        if edit.span.start < at:
+            raise ValueError("edits overlap")
+        pieces.append(data[at : edit.span.start])
+        pieces.append(edit.replacement)
+        at = edit.span.end
+    pieces.append(data[at : body.end])
+    return b"".join(pieces)
+
+
+def text(message: Message, span: Span, edits: list[Edit]) -> bytes:
+    """What stands in this range once the edits are made; edits must lie inside or outside of it."""
+    pieces: list[bytes] = []
+    at = span.start
+    for edit in sorted(edits):
+        if span.start <= edit.span.start and edit.span.end <= span.end:
+            pieces += (message.data[at : edit.span.start], edit.replacement)
+            at = edit.span.end
+    return b"".join([*pieces, message.data[at : span.end]])
