@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 
@@ -54,6 +55,7 @@ def skip_quoted(data: bytes, start: int, end: int) -> int:
     return -1
 
 
+@lru_cache(4096)
 def host_address(text: bytes) -> str | None:
     """Canonical text of an IPv4 literal or a bracketed IPv6 literal; None for a name or anything doubtful."""
     try:
