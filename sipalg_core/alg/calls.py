@@ -69,6 +69,10 @@ class Hole:
     active_in: bool = False
     active_out: bool = False
 
+    @property
+    def is_audio(self) -> bool:
+        return self.kind == "audio" and self.component == "rtp"
+
 
 @dataclass(slots=True)
 class Dialog:
@@ -102,6 +106,8 @@ class Call:
     dialogs: dict[bytes, Dialog] = field(default_factory=dict)
     gates: dict[Want, Hole] = field(default_factory=dict)
     pairs: dict[Endpoint, int] = field(default_factory=dict)  # internal RTP endpoint → external even port
+    packets_in: int = 0  # of audio streams that are closed
+    packets_out: int = 0
     deadline: float = 0.0  # of the next step in its life
 
     def apply(self, happening: Happening, now: float, reason: str = "") -> bool:

@@ -77,7 +77,8 @@ class Dialogs:
             return
         dialog = call.dialog_of(message.from_tag, message.to_tag, may_begin=False)
         if dialog is None:
-            self._counts["ignored:no-dialog"] += 1
+            if message.method != b"ACK":  # the ACK to a failure is of no dialog (RFC 3261 §17.1.1.3)
+                self._counts["ignored:no-dialog"] += 1
         elif message.method == b"BYE":
             self._hang_up(passage, call, dialog)
         elif message.method in WITH_DESCRIPTION:

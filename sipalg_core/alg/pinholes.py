@@ -36,7 +36,9 @@ class Ledger:
         return hole, OpenPinhole(pinhole)
 
     def close(self, hole: Hole) -> ClosePinhole:
-        self._holes.pop(hole.pinhole.id, None)
+        if self._holes.pop(hole.pinhole.id, None) is not None and hole.is_audio:
+            hole.call.packets_in += hole.packets_in
+            hole.call.packets_out += hole.packets_out
         return ClosePinhole(hole.pinhole)
 
     def count(self, counters: list[Counter], now: float) -> list[Hole]:

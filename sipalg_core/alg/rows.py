@@ -11,7 +11,7 @@ from sipalg_core.contract.events import Audio, CallRow, PinholeRow, Registration
 def call_row(call: Call, wall: float) -> CallRow:
     """`wall`: Unix time minus our monotonic time."""
     holes = call.holes()
-    audio = [hole for hole in holes if hole.component == "rtp" and hole.kind == "audio"]
+    audio = [hole for hole in holes if hole.is_audio]
     return {
         "id": call.id,
         "call_id": call.call_id.decode("utf-8", "replace"),
@@ -27,14 +27,14 @@ def call_row(call: Call, wall: float) -> CallRow:
         "ended": None if call.ended is None else call.ended + wall,
         "reason": call.reason,
         "codec": call.codec,
-        "audio_in": _audio([(hole.packets_in, hole.active_in) for hole in audio]),
-        "audio_out": _audio([(hole.packets_out, hole.active_out) for hole in audio]),
+        "audio_in": _audio(call.packets_in, [(hole.packets_in, hole.active_in) for hole in audio]),
+        "audio_out": _audio(call.packets_out, [(hole.packets_out, hole.active_out) for hole in audio]),
         "pinholes": len(holes),
     }
 
 
-def _audio(streams: list[tuple[int, bool]]) -> Audio:
-    return {"packets": sum(packets for packets, _ in streams), "active": any(active for _, active in streams)}
+def _audio(before: int, streams: list[tuple[int, bool]]) -> Audio:
+    return {"packets": before + sum(packets for packets, _ in streams), "active": any(active for _, active in streams)}
 
 
 def pinhole_row(hole: Hole, wall: float) -> PinholeRow:

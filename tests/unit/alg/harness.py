@@ -9,7 +9,7 @@ from random import Random
 
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
-from sipalg_core.contract.control import Pinhole
+from sipalg_core.contract.control import Counter, Pinhole, Status
 from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, PortRange
 from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
 
@@ -65,6 +65,7 @@ class World:
     def __init__(self, engine_policy: AlgPolicy | None = None) -> None:
         self.now = 1000.0
         self.engine = Engine(engine_policy or policy(), random=Random(7), wall=1_700_000_000.0)
+        self.refuse = False
         self.open: dict[int, Pinhole] = {}
         self.effects: list[Effect] = []
 
@@ -75,10 +76,12 @@ class World:
         sent = []
         for effect in self.effects:
             match effect:
+                case OpenPinhole(pinhole) if self.refuse:
+                    return self._do(self.engine.pinhole_failed(pinhole, Status.REFUSED, 3, self.now))
                 case OpenPinhole(pinhole):
                     self.open[pinhole.id] = pinhole
                 case ClosePinhole(pinhole):
-                    del self.open[pinhole.id]
+                    self.open.pop(pinhole.id, None)  # what the broker never opened it closes in silence
                 case Forward():
                     sent.append(effect)
                 case Changed(topic, ident):
@@ -94,6 +97,9 @@ class World:
         """The provider sends to our external endpoint."""
         flow = Flow(Transport.UDP, Side.EXTERNAL, source, to or Endpoint(OURS, 5060))
         return self._do(self.engine.receive(Datagram(data, flow), self.now))
+
+    def count(self, *counters: Counter) -> None:
+        self._do(self.engine.count(list(counters), self.now))
 
     def wait(self, seconds: float) -> None:
         """Let time pass in the steps that the engine asks for."""

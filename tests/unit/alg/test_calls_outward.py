@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from sipalg_core.alg.effects import ClosePinhole, Forward, OpenPinhole
+from sipalg_core.contract.control import Counter
+from sipalg_core.contract.policy import PortRange
 from sipalg_core.net import Endpoint, Side
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
@@ -13,7 +15,9 @@ from tests.unit.alg.harness import (
     World,
     body_of,
     header,
+    incoming,
     invite,
+    policy,
     respond,
     sdp,
 )
@@ -253,3 +257,59 @@ def test_no_answer_ends_the_call():
     world.wait(211)
     assert world.call()["reason"] == "no answer"
     assert world.open == {}
+
+
+def test_kernel_counts_show_as_audio_and_stay_when_the_call_ends():
+    world = World()
+    established(world)
+    rtp = next(hole for hole in world.open.values() if hole.external == MEDIA_PROXY)
+    world.count(Counter(rtp.id, 10, 12))
+    assert (world.call()["audio_in"], world.call()["audio_out"]) == (
+        {"packets": 10, "active": True},
+        {"packets": 12, "active": True},
+    )
+    world.count(Counter(rtp.id, 10, 30))
+    assert world.call()["audio_in"] == {"packets": 10, "active": False}
+    world.out(invite(method="BYE", cseq=2, to_tag="b"))
+    world.wait(6)
+    assert world.call()["audio_out"] == {"packets": 30, "active": False}
+
+
+def test_refused_pinhole_answers_the_request_and_leaves_nothing_half_open():
+    world = World()
+    world.registered()
+    (request,) = world.into(incoming(body=sdp(*MEDIA_PROXY)))
+    world.refuse = True
+    sent = world.out(respond(request.data, 200, "OK", tag="p", body=sdp(PHONE.host, 14000)))
+    assert sent == []  # a response cannot be answered; the phone sends it again
+    assert world.open == {}
+    assert world.call()["state"] == "rejected"
+    assert world.engine.counts["dropped:pinhole-refused-p3"] == 1
+
+
+def test_no_free_port_is_answered_with_503_and_the_others_go_on():
+    world = World(policy(media_ports=PortRange(20000, 20003)))
+    for number in range(2):
+        (sent,) = world.out(invite(call_id=f"call-{number}", body=sdp(PHONE.host, 14000 + 2 * number)))
+        assert sent.data.startswith(b"INVITE ")
+    (back,) = world.out(invite(call_id="one too many", body=sdp(PHONE.host, 14100)).replace(b"one too many", b"x"))
+    assert back.data.startswith(b"SIP/2.0 503 ")
+    assert header(back.data, "Retry-After") == "30"
+    assert (back.side, back.destination) == (Side.INTERNAL, PHONE)
+    assert world.out(invite(call_id="x", method="ACK", branch="x-1-INVITE").replace(b"-ACK", b"-INVITE")) == []
+    assert world.engine.counts["answered:media-ports"] == 1
+
+
+def test_malformed_request_is_answered_and_counted():
+    world = World()
+    (back,) = world.out(invite().replace(b"CSeq: 1 INVITE", b"CSeq: 1 OPTIONS"))
+    assert back.data.startswith(b"SIP/2.0 400 ")
+    assert world.engine.counts["answered:cseq-method"] == 1
+    assert world.out(b"\x00\x01 nonsense\r\n") == []
+    assert world.engine.counts["dropped:not-sip"] == 1
+
+
+def test_keep_alive_passes():
+    world = World()
+    (sent,) = world.out(b"\r\n\r\n")
+    assert (sent.data, sent.destination) == (b"\r\n\r\n", PROVIDER)

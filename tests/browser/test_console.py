@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every page in both themes and at two widths: it renders, keeps to the policy, and the main journeys work."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.lab.running import RunningLab
+
+pytestmark = [pytest.mark.browser]
+
+PAGES = (
+    "/",
+    "/calls/",
+    "/calls/registrations/",
+    "/calls/pinholes/",
+    "/firewall/rules/",
+    "/firewall/objects/",
+    "/system/changes/",
+    "/accounts/",
+)
+FIRST_LOAD_CEILING = 120 * 1024  # octets, compressed
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("path", PAGES)
+def test_page_renders_in_both_themes_and_widths(context: BrowserContext, path: str, theme: str, width: int):
+    page = context.new_page()
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of two words
+    page.set_viewport_size({"width": width, "height": 900})
+    response = page.goto(path)
+    assert response is not None
+    assert response.status == 200
+    assert "script-src 'self'" in response.headers["content-security-policy"]
+    expect(page.locator("h1")).to_be_visible()
+    assert page.evaluate("document.documentElement.dataset.bsTheme") == theme
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
+
+
+def test_first_load_is_small(context: BrowserContext):
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+    session.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    page.goto("/", wait_until="load")
+    page.wait_for_timeout(500)
+    assert 0 < sum(sizes) <= FIRST_LOAD_CEILING
+
+
+def test_who_is_not_signed_in_sees_only_the_door(chromium: Browser, lab: RunningLab):
+    context = chromium.new_context(base_url=lab.console)
+    page = context.new_page()
+    for path in PAGES:
+        page.goto(path)
+        assert "/accounts/sign-in/" in page.url
+    context.close()
+
+
+def test_link_works_once(chromium: Browser, lab: RunningLab):
+    link = lab.manage("signin_link").split()[-1]
+    for expected in ("Overview", "This link does not work"):
+        context = chromium.new_context()
+        page = context.new_page()
+        page.goto(link)
+        button = page.get_by_role("button", name="Sign in")
+        if button.count():
+            button.click()
+        expect(page.locator("body")).to_contain_text(expected)
+        context.close()
+
+
+def test_dashboard_says_in_one_sentence_that_telephony_works(page: Page):
+    page.goto("/")
+    expect(page.locator("main")).to_contain_text("Telephony works")

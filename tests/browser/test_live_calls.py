@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The live call table: a real call appears, speaks both ways and ends before one's eyes."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.lab.running import RunningLab, until
+
+pytestmark = [pytest.mark.browser]
+
+# Notes when a row first stood in the table, on the browser's own clock (Unix seconds; it is the same machine's).
+WATCH = """() => {
+  window.seen = {};
+  new MutationObserver(() => {
+    for (const row of document.querySelectorAll('tr[data-id]')) window.seen[row.dataset.id] ??= Date.now() / 1000;
+  }).observe(document.body, {childList: true, subtree: true});
+}"""
+AUDIO_SECONDS = 3_000
+
+
+@pytest.mark.parametrize("direction", ["outbound", "inbound"])
+def test_call_appears_within_a_second_speaks_both_ways_and_ends(page: Page, lab: RunningLab, direction: str):
+    page.goto("/calls/")
+    expect(page.locator("body")).to_have_attribute("data-live", "live")
+    page.evaluate(WATCH)
+    with lab.place_call(direction) as call:
+        known = until(lambda: lab.call_row(call), 3)
+        assert known
+        row = page.locator(f'tr[data-id="{known["id"]}"]')
+        expect(row).to_be_visible(timeout=1_000)
+        assert page.evaluate("id => window.seen[id]", known["id"]) - known["since"] < 1.0
+        expect(row).to_have_attribute("data-state", "in_call")
+        for column in ("audio_in", "audio_out"):
+            expect(row.locator(f'td[data-col="{column}"]')).to_have_attribute(
+                "data-active", "true", timeout=AUDIO_SECONDS
+            )
+        expect(row.locator('td[data-col="codec"]')).to_contain_text("PCM")
+        expect(row.locator('td[data-col="pinholes"]')).to_contain_text("2")
+    expect(row).to_have_attribute("data-state", "completed", timeout=2_000)
+    expect(row).to_contain_text("hung up")
+
+
+def test_pinholes_come_and_go_with_the_call(page: Page, lab: RunningLab):
+    page.goto("/calls/pinholes/")
+    expect(page.locator("body")).to_have_attribute("data-live", "live")
+    with lab.place_call():
+        exact = page.locator('tr[data-state="exact"]')
+        expect(exact).to_have_count(2, timeout=2_000)
+        expect(exact.first).to_contain_text("203.0.113.99")
+    expect(page.locator("tr[data-id]")).to_have_count(0, timeout=8_000)
+
+
+def test_registrations_name_every_phone(page: Page, lab: RunningLab):
+    page.goto("/calls/registrations/")
+    for registration in lab.get("registrations")["items"]:
+        expect(page.locator(f'tr[data-id="{registration["id"]}"]')).to_contain_text(registration["internal"])
+
+
+def test_page_says_when_the_engine_is_gone_and_recovers_without_a_reload(page: Page, lab: RunningLab):
+    page.goto("/calls/")
+    expect(page.locator("body")).to_have_attribute("data-live", "live")
+    began = time.monotonic()
+    with lab.ended("engine"):
+        expect(page.locator("body")).not_to_have_attribute("data-live", "live", timeout=5_000)
+        assert time.monotonic() - began < 6
+    expect(page.locator("body")).to_have_attribute("data-live", "live", timeout=10_000)
