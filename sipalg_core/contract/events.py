@@ -7,7 +7,9 @@ All times are Unix seconds (UTC); rows are JSON objects with a unique `id`.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict  # pydantic (REST) takes typing's own only from Python 3.12
 
 Topic = Literal["calls", "pinholes", "registrations", "health"]
 TOPICS: tuple[Topic, ...] = ("calls", "pinholes", "registrations", "health")

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Forms of rules, addresses and services. What is right is the services' business; here stand fields and words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from appliance.firewall import queries
+from appliance.firewall.models import Action, AddressKind, AddressObject, Application, Protocol, Service
+from appliance.network.models import Role
+from appliance.ui.forms import OperatorForm
+
+_ANY_ZONE = [("", _("any side")), *Role.choices]
+
+
+class RuleForm(OperatorForm):
+    name = forms.CharField(label=_("Name"), required=False, max_length=80)
+    action = forms.ChoiceField(label=_("Action"), choices=Action.choices)
+    source: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+        AddressObject.objects.none(), label=_("From"), required=False, empty_label=_("anywhere")
+    )
+    from_zone = forms.ChoiceField(label=_("Behind"), choices=_ANY_ZONE, required=False)
+    destination: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+        AddressObject.objects.none(), label=_("To"), required=False, empty_label=_("anywhere")
+    )
+    to_zone = forms.ChoiceField(label=_("Behind"), choices=_ANY_ZONE, required=False)
+    service: forms.ModelChoiceField[Service] = forms.ModelChoiceField(
+        Service.objects.none(), label=_("Service"), required=False, empty_label=_("everything")
+    )
+    comment = forms.CharField(
+        label=_("Comment"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Why the rule exists, and who asked for it."),
+    )  # fmt: skip
+    enabled = forms.BooleanField(label=_("Enabled"), required=False, initial=True)
+    log = forms.BooleanField(label=_("Log what it decides"), required=False)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("source", "destination"):
+            self.fields[name].queryset = queries.addresses()  # type: ignore[attr-defined]  # a ModelChoiceField
+        self.fields["service"].queryset = queries.services()  # type: ignore[attr-defined]  # a ModelChoiceField
+
+
+class AddressForm(OperatorForm):
+    name = forms.CharField(label=_("Name"), required=False, max_length=80)
+    kind = forms.ChoiceField(label=_("Kind"), choices=AddressKind.choices)
+    value = forms.CharField(
+        label=_("Address"), required=False, max_length=90, widget=forms.TextInput(attrs={"class": "form-control mono"}),
+        help_text=_("192.168.0.2, 192.168.0.0/24 or 192.168.0.10-192.168.0.12. IPv6 works as well."),
+    )  # fmt: skip
+    members: forms.ModelMultipleChoiceField[AddressObject] = forms.ModelMultipleChoiceField(
+        AddressObject.objects.none(),
+        label=_("Members"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Only a group has members."),
+    )
+
+    def __init__(self, *args: Any, address: AddressObject | None = None, **kwargs: Any) -> None:
+        """The kind of an existing object stays: a host that becomes a group is another object."""
+        super().__init__(*args, **kwargs)
+        if address is None:
+            self.fields["members"].queryset = queries.addresses().exclude(kind=AddressKind.GROUP)  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
+            return
+        del self.fields["kind"]
+        if address.kind == AddressKind.GROUP:
+            del self.fields["value"]
+            self.fields["members"].queryset = queries.addresses().exclude(kind=AddressKind.GROUP)  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
+            self.fields["members"].help_text = ""
+        else:
+            del self.fields["members"]
+
+
+class ServiceForm(OperatorForm):
+    name = forms.CharField(label=_("Name"), required=False, max_length=80)
+    protocol = forms.ChoiceField(label=_("Protocol"), choices=Protocol.choices)
+    ports = forms.CharField(
+        label=_("Ports"), required=False, max_length=200, widget=forms.TextInput(attrs={"class": "form-control mono"}),
+        help_text=_("5060 or 5060,16384-32767. Empty: every port."),
+    )  # fmt: skip
+    application = forms.ChoiceField(
+        label=_("Application"), choices=Application.choices, required=False,
+        help_text=_("SIP: the ALG follows the calls and opens what they need."),
+    )  # fmt: skip

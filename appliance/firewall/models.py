@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Address objects, services, and the ordered rules that use them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from appliance.network.models import Role
+
+
+class AddressKind(models.TextChoices):
+    HOST = "host", _("host")
+    NETWORK = "network", _("network")
+    RANGE = "range", _("range")
+    GROUP = "group", _("group")
+
+
+class Protocol(models.TextChoices):
+    UDP = "udp", "UDP"
+    TCP = "tcp", "TCP"
+    BOTH = "both", _("UDP and TCP")
+    ICMP = "icmp", "ICMP"
+    ANY = "any", _("any")
+
+
+class Application(models.TextChoices):
+    """What the appliance understands beyond ports."""
+
+    NONE = "", _("none")
+    SIP = "sip", "SIP"
+
+
+class Action(models.TextChoices):
+    """The nft verdict."""
+
+    ACCEPT = "accept", _("accept")
+    DROP = "drop", _("drop")
+    REJECT = "reject", _("reject")
+
+
+class Named(models.Model):
+    """`search` is the name casefolded: SQLite's own folding stops at ASCII."""
+
+    name = models.CharField(max_length=80)
+    search = models.CharField(max_length=160, unique=True, editable=False)
+
+    class Meta:
+        abstract = True
+        ordering: ClassVar = ["search"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, **options: Any) -> None:
+        self.search = self.name.casefold()
+        super().save(**options)
+
+
+class AddressObject(Named):
+    """`value` is canonical: `192.168.0.2`, `192.168.0.0/24`, `192.168.0.10-192.168.0.12`, "" for a group."""
+
+    kind = models.CharField(max_length=8, choices=AddressKind.choices)
+    value = models.CharField(max_length=90, blank=True)
+    members = models.ManyToManyField("self", symmetrical=False, related_name="groups", blank=True)
+
+
+class Service(Named):
+    """`ports` is canonical: `5060`, `5060,16384-32767`, "" for every port."""
+
+    protocol = models.CharField(max_length=4, choices=Protocol.choices)
+    ports = models.CharField(max_length=200, blank=True)
+    application = models.CharField(max_length=8, choices=Application.choices, blank=True)
+
+
+class Rule(models.Model):
+    """Null objects and empty zones mean any. The first rule that matches decides."""
+
+    position = models.PositiveIntegerField(db_index=True)
+    name = models.CharField(max_length=80)
+    enabled = models.BooleanField(default=True)
+    source = models.ForeignKey(AddressObject, models.PROTECT, null=True, blank=True, related_name="source_rules")
+    destination = models.ForeignKey(
+        AddressObject, models.PROTECT, null=True, blank=True, related_name="destination_rules"
+    )
+    service = models.ForeignKey(Service, models.PROTECT, null=True, blank=True, related_name="rules")
+    from_zone = models.CharField(max_length=12, choices=Role.choices, blank=True)
+    to_zone = models.CharField(max_length=12, choices=Role.choices, blank=True)
+    action = models.CharField(max_length=6, choices=Action.choices)
+    log = models.BooleanField(default=False)
+    comment = models.CharField(max_length=500, blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    changed = models.DateTimeField(auto_now=True)
+    changed_by = models.CharField(max_length=150, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+
+    def __str__(self) -> str:
+        return self.name

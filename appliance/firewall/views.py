@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The pages of rules and objects. A form stands in the side panel for htmx and on a page of its own otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseClientRefresh, trigger_client_event
+
+from appliance.firewall import columns, queries, services
+from appliance.firewall.forms import AddressForm, RuleForm, ServiceForm
+from appliance.firewall.models import AddressObject, Rule, Service
+from appliance.system.views import review_context
+from appliance.ui.forms import OperatorForm
+from appliance.ui.requests import OperatorRequest, operator_required
+
+RULE_ROWS: Final = (
+    ("name",),
+    ("action", "service"),
+    ("source", "from_zone"),
+    ("destination", "to_zone"),
+    ("comment",),
+    ("enabled", "log"),
+)
+"""Fields that stand beside each other."""
+
+# --- Rules ---
+
+
+@operator_required
+def rules(request: OperatorRequest) -> HttpResponse:
+    return render(request, "firewall/rules.html", _list_context() | review_context())
+
+
+@operator_required
+def add_rule(request: OperatorRequest) -> HttpResponse:
+    form = RuleForm(request.POST or None)
+    if request.method == "POST" and form.accepted(
+        lambda values: services.create_rule(actor=request.user, **_without_version(values))
+    ):
+        return _done(request, "firewall:rules")
+    return _rule_form(request, form, _("Add rule"))
+
+
+@operator_required
+def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
+    rule = get_object_or_404(queries.rules(), pk=pk)
+    initial = {field: getattr(rule, field) for field in (*services.RULE_FIELDS, "version")}
+    form = RuleForm(request.POST or None, initial=initial)
+
+    def save(values: dict[str, Any]) -> None:
+        version = values["version"] or 0
+        services.update_rule(actor=request.user, rule=rule, version=version, **_without_version(values))
+
+    if request.method == "POST" and form.accepted(save):
+        return _done(request, "firewall:rules")
+    overtaken = form.is_bound and form["version"].value() != str(rule.version)
+    if overtaken:
+        mine = request.POST.copy()
+        mine["version"] = str(rule.version)  # who has seen the other's rule may replace it
+        form.data = mine
+    return _rule_form(request, form, _("Edit rule"), rule, overtaken=overtaken)
+
+
+@operator_required
+def sentence(request: OperatorRequest) -> HttpResponse:
+    """The unfinished form in words, while somebody types."""
+    form = RuleForm(request.GET)
+    form.full_clean()
+    return HttpResponse(columns.sentence(form.cleaned_data))
+
+
+@require_POST
+@operator_required
+def switch_rule(request: OperatorRequest, pk: int) -> HttpResponse:
+    rule = get_object_or_404(Rule, pk=pk)
+    return _change_list(
+        request,
+        lambda: services.set_rule_enabled(actor=request.user, rule=rule, enabled="enabled" in request.POST),
+    )
+
+
+@require_POST
+@operator_required
+def move_rule(request: OperatorRequest, pk: int) -> HttpResponse:
+    """One place up or down; at either end it stays where it is."""
+    order = list(queries.rules())
+    rule = get_object_or_404(Rule, pk=pk)
+    index = order.index(rule)
+    if request.POST.get("direction") == "up":
+        neighbour = {"before": order[index - 1]} if index else {}
+    else:
+        neighbour = {"after": order[index + 1]} if index + 1 < len(order) else {}
+    return _change_list(
+        request, lambda: neighbour and services.move_rule(actor=request.user, rule=rule, **neighbour)
+    )  # fmt: skip
+
+
+@require_POST
+@operator_required
+def delete_rule(request: OperatorRequest, pk: int) -> HttpResponse:
+    services.delete_rule(actor=request.user, rule=get_object_or_404(Rule, pk=pk))
+    return _done(request, "firewall:rules")
+
+
+def _list_context() -> dict[str, Any]:
+    listed = list(queries.rules())
+    return {
+        "rules": [(rule, columns.rule_sentence(rule)) for rule in listed],
+        "last": len(listed),
+        "before_rules": columns.BEFORE_RULES,
+        "after_rules": columns.AFTER_RULES,
+    }
+
+
+def _change_list(request: OperatorRequest, verb: Callable[[], object]) -> HttpResponse:
+    """Do it, and answer with the list as it is then; a refusal is said above it."""
+    try:
+        verb()
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    if not request.htmx:
+        return redirect("firewall:rules")
+    response = render(request, "firewall/rules.html", _list_context() | review_context())
+    return trigger_client_event(response, "changed")
+
+
+def _rule_form(
+    request: OperatorRequest, form: RuleForm, title: str, rule: Rule | None = None, *, overtaken: bool = False
+) -> HttpResponse:
+    values = form.cleaned_data if form.is_bound and hasattr(form, "cleaned_data") else form.initial
+    context = {
+        "sentence": columns.sentence(values),
+        "theirs": rule and overtaken and columns.rule_sentence(rule),
+        "sentence_url": reverse("firewall:rules_sentence"),
+        "rows": RULE_ROWS,
+        "delete_url": rule and reverse("firewall:rules_delete", args=[rule.pk]),
+    }
+    return _form(request, form, title, reverse("firewall:rules"), context)
+
+
+def _without_version(values: dict[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in values.items() if field != "version"}
+
+
+# --- Objects ---
+
+
+@operator_required
+def objects(request: OperatorRequest) -> HttpResponse:
+    context = {
+        "addresses": [(address, queries.rule_uses(address)) for address in queries.addresses()],
+        "services": [(service, service.rules.order_by("position")) for service in queries.services()],
+    }
+    return render(request, "firewall/objects.html", context)
+
+
+@operator_required
+def add_address(request: OperatorRequest) -> HttpResponse:
+    form = AddressForm(request.POST or None)
+    if request.method == "POST" and form.accepted(
+        lambda values: services.create_address(actor=request.user, **values)
+    ):  # fmt: skip
+        return _done(request, "firewall:objects")
+    return _object_form(request, form, _("Add address"))
+
+
+@operator_required
+def edit_address(request: OperatorRequest, pk: int) -> HttpResponse:
+    address = get_object_or_404(AddressObject, pk=pk)
+    initial = {"name": address.name, "value": address.value, "members": address.members.all()}
+    form = AddressForm(request.POST or None, address=address, initial=initial)
+    if request.method == "POST" and form.accepted(
+        lambda values: services.update_address(actor=request.user, address=address, **values)
+    ):
+        return _done(request, "firewall:objects")
+    return _object_form(request, form, address.name, reverse("firewall:objects_delete_address", args=[pk]))
+
+
+@require_POST
+@operator_required
+def delete_address(request: OperatorRequest, pk: int) -> HttpResponse:
+    address = get_object_or_404(AddressObject, pk=pk)
+    return _delete_object(request, lambda: services.delete_address(actor=request.user, address=address))
+
+
+@operator_required
+def add_service(request: OperatorRequest) -> HttpResponse:
+    form = ServiceForm(request.POST or None)
+    if request.method == "POST" and form.accepted(
+        lambda values: services.create_service(actor=request.user, **values)
+    ):  # fmt: skip
+        return _done(request, "firewall:objects")
+    return _object_form(request, form, _("Add service"))
+
+
+@operator_required
+def edit_service(request: OperatorRequest, pk: int) -> HttpResponse:
+    service = get_object_or_404(Service, pk=pk)
+    form = ServiceForm(request.POST or None, initial=services.describe_service(service))
+    if request.method == "POST" and form.accepted(
+        lambda values: services.update_service(actor=request.user, service=service, **values)
+    ):
+        return _done(request, "firewall:objects")
+    return _object_form(request, form, service.name, reverse("firewall:objects_delete_service", args=[pk]))
+
+
+@require_POST
+@operator_required
+def delete_service(request: OperatorRequest, pk: int) -> HttpResponse:
+    service = get_object_or_404(Service, pk=pk)
+    return _delete_object(request, lambda: services.delete_service(actor=request.user, service=service))
+
+
+def _object_form(request: OperatorRequest, form: OperatorForm, title: str, delete_url: str = "") -> HttpResponse:
+    context = {"rows": [[name] for name in form.fields], "delete_url": delete_url}
+    return _form(request, form, title, reverse("firewall:objects"), context)
+
+
+def _delete_object(request: OperatorRequest, verb: Callable[[], object]) -> HttpResponse:
+    try:
+        verb()
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return _done(request, "firewall:objects")
+
+
+# --- Both ---
+
+
+def _form(
+    request: OperatorRequest, form: OperatorForm, title: str, back: str, context: dict[str, Any]
+) -> HttpResponse:  # fmt: skip
+    rows = [[form[name] for name in row] for row in context["rows"]]
+    template = "ui/_form.html" if request.htmx else "ui/form.html"
+    return render(request, template, context | {"form": form, "title": title, "back": back, "rows": rows})
+
+
+def _done(request: OperatorRequest, view: str) -> HttpResponse:
+    """Back to the list; from the side panel the page underneath is loaded anew."""
+    return HttpResponseClientRefresh() if request.htmx else redirect(view)

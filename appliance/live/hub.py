@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one listener of a web process: copies the live topics from the engine and fans them out to its viewers.
+
+Source of the deltas is Redis; while Redis is silent, the engine's own socket, once a second. Nobody waits for either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, Literal
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.db import DatabaseError
+from redis import asyncio as redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from appliance.live.control import EngineUnavailable, ask_engine, engine_snapshot
+from appliance.live.feed import Feed, Message
+from sipalg_core.contract import names
+from sipalg_core.contract.events import TOPICS
+
+log = logging.getLogger(__name__)
+
+# --- Implementation constants ---
+
+JOBS: Final = "jobs"
+FLUSH_INTERVAL: Final = 0.25  # s; at most 4 messages a second and topic (console reference 3.7)
+POLL_INTERVAL: Final = 1.0  # s; how often the engine is asked while Redis is away or quiet
+SILENCE: Final = 2.0  # s without even a pong: Redis hangs
+LONGEST_QUEUE: Final = 64  # messages; a viewer that is this slow starts again from snapshots
+JOBS_SHOWN: Final = 20
+
+State = Literal["live", "delayed", "engine_down"]
+
+
+class Viewer:
+    """One browser's share: what it asked for, and what it has not taken yet."""
+
+    def __init__(self) -> None:
+        self.topics: set[str] = set()
+        self.messages: asyncio.Queue[Message] = asyncio.Queue()
+
+    def restart(self, messages: Iterable[Message]) -> None:
+        while not self.messages.empty():
+            self.messages.get_nowait()
+        for message in messages:
+            self.messages.put_nowait(message)
+
+
+class Hub:
+    """Runs while somebody looks. All methods belong to one event loop."""
+
+    def __init__(self) -> None:
+        self.feeds = {topic: Feed(topic) for topic in (*TOPICS, JOBS)}
+        self._seen: dict[str, int] = {}  # the engine's own numbering
+        self._viewers: set[Viewer] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._redis_answers = self._engine_answers = True
+        self._state: State = "live"
+        self._since = time.time()
+
+    def join(self) -> Viewer:
+        viewer = Viewer()
+        self._viewers.add(viewer)
+        if not self._tasks:
+            self._ready = asyncio.Event()
+            self._dirty = asyncio.Event()
+            followers = (self._follow_engine(), self._follow_jobs(), self._flush_often())
+            self._tasks = [asyncio.create_task(follower) for follower in followers]
+        return viewer
+
+    def leave(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
+        if not self._viewers:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = []
+
+    async def subscribe(self, viewer: Viewer, topic: str) -> None:
+        """Queue the topic's snapshot, and from then on its deltas; raise KeyError for a topic that does not exist."""
+        feed = self.feeds[topic]
+        await self._ready.wait()
+        if not viewer.topics:
+            viewer.messages.put_nowait(self._state_message())
+        viewer.topics.add(topic)
+        viewer.messages.put_nowait(feed.snapshot(time.time()))
+
+    # --- Towards the viewers ---
+
+    async def _flush_often(self) -> None:
+        await self._ready.wait()
+        while True:
+            await self._dirty.wait()
+            self._dirty.clear()
+            self._flush()
+            await asyncio.sleep(FLUSH_INTERVAL)
+
+    def _flush(self) -> None:
+        for feed in self.feeds.values():
+            message = feed.delta(time.time()) if feed.dirty else None
+            if message:
+                self._send(message, [viewer for viewer in self._viewers if feed.topic in viewer.topics])
+
+    def _send(self, message: Message, viewers: Iterable[Viewer]) -> None:
+        for viewer in viewers:
+            if viewer.messages.qsize() < LONGEST_QUEUE:
+                viewer.messages.put_nowait(message)
+            else:
+                snapshots = [self.feeds[topic].snapshot(time.time()) for topic in sorted(viewer.topics)]
+                viewer.restart([self._state_message(), *snapshots])
+
+    def _judge(self, *, redis_answers: bool | None = None, engine_answers: bool | None = None) -> None:
+        """Note who answers, and tell the viewers where that changes what they see."""
+        self._redis_answers = self._redis_answers if redis_answers is None else redis_answers
+        self._engine_answers = self._engine_answers if engine_answers is None else engine_answers
+        state: State = (
+            "engine_down" if not self._engine_answers else "live" if self._redis_answers else "delayed"
+        )  # fmt: skip
+        if state != self._state:
+            self._state, self._since = state, time.time()
+            self._send(self._state_message(), self._viewers)
+
+    def _state_message(self) -> Message:
+        return {"topic": "live", "kind": "state", "state": self._state, "since": self._since}
+
+    # --- From the engine ---
+
+    async def _follow_engine(self) -> None:
+        while True:
+            try:
+                async with _subscription() as subscription:
+                    await self._load_all()
+                    self._judge(redis_answers=True)
+                    await self._read(subscription)
+            except (redis.RedisError, OSError):
+                self._judge(redis_answers=False)
+                await self._load_all()
+                await asyncio.sleep(POLL_INTERVAL)
+
+    async def _read(self, subscription: PubSub) -> None:
+        """Until Redis fails or falls silent."""
+        heard = time.monotonic()
+        while True:
+            message = await subscription.get_message(timeout=POLL_INTERVAL)
+            if message is not None:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > SILENCE:
+                raise redis.TimeoutError("Redis does not answer a ping")
+            else:
+                await subscription.ping()
+                await self._check_engine()
+            if message is not None and message["type"] == "message":
+                try:
+                    await self._take(json.loads(message["data"]))
+                except (ValueError, KeyError, TypeError) as error:
+                    log.warning("%s carries what is no delta: %r", names.live_channel(), error)
+                    await self._load_all()
+
+    async def _take(self, delta: Message) -> None:
+        topic = delta["topic"]
+        if delta["seq"] != self._seen.get(topic, 0) + 1 or not self._engine_answers:
+            await self._load_all() if not self._engine_answers else await self._load(topic)
+            return
+        self._seen[topic] = delta["seq"]
+        self.feeds[topic].apply(delta["ops"])
+        self._dirty.set()
+
+    async def _check_engine(self) -> None:
+        try:
+            await asyncio.to_thread(ask_engine, {"op": "ping"})
+        except EngineUnavailable:
+            self._judge(engine_answers=False)
+        else:
+            if not self._engine_answers:
+                await self._load_all()
+
+    async def _load_all(self) -> None:
+        for topic in TOPICS:
+            if not await self._load(topic):
+                break
+        if not self._ready.is_set():
+            await self._load_jobs()
+            self._flush()
+            self._ready.set()
+
+    async def _load(self, topic: Any) -> bool:
+        """Take the engine's word for the whole topic; what the viewers hold stays where it does not answer."""
+        try:
+            snapshot = await asyncio.to_thread(engine_snapshot, topic)
+        except EngineUnavailable:
+            self._judge(engine_answers=False)
+            return False
+        self._seen[topic] = snapshot["seq"]
+        self.feeds[topic].replace(snapshot["rows"])  # type: ignore[arg-type]  # rows are JSON objects
+        self._dirty.set()
+        self._judge(engine_answers=True)
+        return True
+
+    # --- From netadmin ---
+
+    async def _follow_jobs(self) -> None:
+        """The channel layer says at once what the database would say a little later."""
+        while True:
+            try:
+                layer: Any = get_channel_layer()
+                channel = await layer.new_channel()
+                await layer.group_add(JOBS, channel)
+                await self._load_jobs()
+                while True:
+                    event = await layer.receive(channel)
+                    self.feeds[JOBS].put(event["row"])
+                    self._dirty.set()
+            except (redis.RedisError, OSError):
+                await self._load_jobs()
+                await asyncio.sleep(POLL_INTERVAL)
+
+    async def _load_jobs(self) -> None:
+        with suppress(DatabaseError):  # the next round tries again
+            self.feeds[JOBS].replace(await database_sync_to_async(_job_rows)())
+            self._dirty.set()
+
+
+def _job_rows() -> list[dict[str, Any]]:
+    from appliance.system.queries import job_row, revisions  # models exist only once Django is set up
+
+    return [job_row(revision) for revision in revisions()[:JOBS_SHOWN]]
+
+
+@asynccontextmanager
+async def _subscription() -> AsyncIterator[PubSub]:
+    client = redis.Redis(
+        unix_socket_path=str(names.redis_socket()),
+        socket_timeout=POLL_INTERVAL,
+        socket_connect_timeout=POLL_INTERVAL,
+        retry=Retry(NoBackoff(), 0),
+    )
+    subscription = client.pubsub(ignore_subscribe_messages=True)
+    try:
+        await subscription.subscribe(names.live_channel())
+        yield subscription
+    finally:
+        with suppress(redis.RedisError, OSError):
+            await subscription.aclose()  # type: ignore[no-untyped-call]  # redis-py's own
+            await client.aclose()
+
+
+hub = Hub()
+"""This process's."""

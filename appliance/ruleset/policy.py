@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The operator's policy as frozen values: what a revision keeps, and all that verify and compile see. No Django here.
+
+`dump` and `load` are exact inverses. Groups are resolved already: an `Address` is all values it stands for.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
+from pydantic.dataclasses import dataclass
+
+Role = Literal["internal", "external", "dmz", "management"]
+
+_FROZEN = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Interface:
+    name: str
+    role: Role
+    addresses: tuple[str, ...]  # "192.168.0.1/24"
+    masquerade: bool = False
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Address:
+    """`values` in the notation of ruleset.notation; none for an empty group."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Service:
+    name: str
+    protocol: Literal["udp", "tcp", "both", "icmp", "any"]
+    ports: str = ""  # notation.port_ranges
+    application: Literal["", "sip"] = ""
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Rule:
+    """None and "" mean any."""
+
+    id: int
+    position: int
+    name: str
+    action: Literal["accept", "drop", "reject"]
+    source: Address | None = None
+    destination: Address | None = None
+    service: Service | None = None
+    from_zone: Role | Literal[""] = ""
+    to_zone: Role | Literal[""] = ""
+    log: bool = False
+    enabled: bool = True
+
+    @property
+    def key(self) -> str:
+        """The comment in the kernel and the reason in the ALG."""
+        return f"rule:{self.id}"
+
+    @property
+    def opens_alg(self) -> bool:
+        """Not a hole in the packet filter, but a permission to speak SIP: the ALG opens what the calls need."""
+        return self.enabled and self.action == "accept" and self.service is not None and bool(self.service.application)
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Provider:
+    name: str
+    signalling: str  # name of the address object
+    media: Address | None = None
+    symmetric_media: bool = False
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Policy:
+    revision: int
+    node: str
+    interfaces: tuple[Interface, ...] = ()
+    rules: tuple[Rule, ...] = ()  # in the order in which they decide
+    providers: tuple[Provider, ...] = ()
+    console_ports: tuple[int, ...] = (22, 443, 8000)
+
+    def names_of(self, *roles: Role) -> tuple[str, ...]:
+        return tuple(interface.name for interface in self.interfaces if interface.role in roles)
+
+
+_adapter: TypeAdapter[Policy] = TypeAdapter(Policy)
+
+
+def dump(policy: Policy) -> dict[str, Any]:
+    """Plain JSON values."""
+    plain: dict[str, Any] = _adapter.dump_python(policy, mode="json")
+    return plain
+
+
+def load(plain: Any) -> Policy:
+    """Raise ValueError (pydantic's) where a value is none of ours."""
+    return _adapter.validate_python(plain)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is wrong or odd about a policy before it reaches the kernel. An `error` stops the apply, the rest informs."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
+
+from appliance.ruleset.notation import AddressRange, Ports, address_range, port_ranges
+from appliance.ruleset.policy import Address, Policy, Rule, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    level: Literal["error", "warning", "hint"]
+    code: str
+    text: str
+    rule: int | None = None  # Rule.id
+
+
+def verify(policy: Policy) -> list[Finding]:
+    """In the order of the rules, errors among them."""
+    rules = [rule for rule in policy.rules if rule.enabled]
+    return [*_interfaces(policy), *_empty_objects(rules), *_alg(policy, rules), *_shadowed(rules)]
+
+
+def _interfaces(policy: Policy) -> Iterator[Finding]:
+    if not policy.names_of("internal", "management"):
+        yield Finding(
+            "error", "locked_out", "No interface is internal or for management: this would cut off the console."
+        )  # fmt: skip
+
+
+def _empty_objects(rules: Iterable[Rule]) -> Iterator[Finding]:
+    for rule in rules:
+        for address in (rule.source, rule.destination):
+            if address is not None and not address.values:
+                text = f"Rule {rule.position} “{rule.name}” matches nothing: “{address.name}” holds no address."
+                yield Finding("error", "empty_object", text, rule.id)
+
+
+def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
+    inside = [
+        address_range(str(ipaddress.ip_interface(address).network))
+        for interface in policy.interfaces
+        if interface.role in ("internal", "dmz")
+        for address in interface.addresses
+    ]
+    for rule in (rule for rule in rules if rule.opens_alg):
+        where = f"Rule {rule.position} “{rule.name}”"
+        if rule.source is None or rule.destination is None:
+            text = f"{where} allows SIP without naming phones and provider."
+            yield Finding("error", "sip_any", text, rule.id)
+            continue
+        if not all(_within(address_range(value), inside) for value in rule.source.values):
+            text = f"{where} allows SIP from “{rule.source.name}”, which does not lie behind an internal interface."
+            yield Finding("error", "sip_source_not_internal", text, rule.id)
+        if any(_within(address_range(value), inside) for value in rule.destination.values):
+            text = (
+                f"{where} allows SIP to “{rule.destination.name}”, which lies inside: the ALG has nothing to do there."
+            )
+            yield Finding("error", "sip_destination_internal", text, rule.id)
+        if not any(provider.signalling == rule.destination.name for provider in policy.providers):
+            text = f"{where}: “{rule.destination.name}” is no provider yet, so its media may only come from itself."
+            yield Finding("hint", "sip_without_provider", text, rule.id)
+
+
+def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
+    """A rule that an earlier one covers whole can never decide. SIP rules are the ALG's and stand apart."""
+    seen: set[int] = set()
+    for earlier, later in combinations([rule for rule in rules if not rule.opens_alg], 2):
+        if later.id not in seen and _covers(earlier, later):
+            seen.add(later.id)
+            text = (
+                f"Rule {later.position} “{later.name}” never decides: "
+                f"rule {earlier.position} “{earlier.name}” covers all of it."
+            )
+            yield Finding("warning", "shadowed", text, later.id)
+
+
+def _covers(earlier: Rule, later: Rule) -> bool:
+    return (
+        earlier.from_zone in ("", later.from_zone)
+        and earlier.to_zone in ("", later.to_zone)
+        and _covers_address(earlier.source, later.source)
+        and _covers_address(earlier.destination, later.destination)
+        and _covers_service(earlier.service, later.service)
+    )
+
+
+def _covers_address(earlier: Address | None, later: Address | None) -> bool:
+    if earlier is None or later is None:
+        return earlier is None
+    outer = [address_range(value) for value in earlier.values]
+    return all(_within(address_range(value), outer) for value in later.values)
+
+
+def _covers_service(earlier: Service | None, later: Service | None) -> bool:
+    if earlier is None or earlier.protocol == "any":
+        return True
+    if later is None or later.protocol not in (
+        {"udp", "tcp", "both"} if earlier.protocol == "both" else {earlier.protocol}
+    ):
+        return False
+    outer, inner = port_ranges(earlier.ports), port_ranges(later.ports) or (Ports(1, 65535),)
+    return not outer or all(any(o.first <= i.first and i.last <= o.last for o in outer) for i in inner)
+
+
+def _within(inner: AddressRange, outer: Iterable[AddressRange]) -> bool:
+    return any(
+        each.first.version == inner.first.version
+        and int(each.first) <= int(inner.first)
+        and int(inner.last) <= int(each.last)
+        for each in outer
+    )

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The columns of the live tables: calls, pinholes, registrations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from appliance.ui.columns import Column, LiveTable, Word
+
+_DIRECTION: Final = {"inbound": Word(_("In")), "outbound": Word(_("Out"))}
+_AUDIO: Final = {"on": Word(_("on")), "none": Word(_("none"))}
+_CALL_STATE: Final = {
+    "setup": Word(_("Setting up"), "hint"),
+    "in_call": Word(_("In call"), "ok"),
+    "completed": Word(_("Ended"), ended=True),
+    "cancelled": Word(_("Cancelled"), ended=True),
+    "busy": Word(_("Busy"), "warning", ended=True),
+    "rejected": Word(_("Rejected"), "error", ended=True),
+    "diverted": Word(_("Diverted"), ended=True),
+}
+_PINHOLE_KIND: Final = {
+    "gate": Word(_("Waiting"), "hint"),
+    "exact": Word(_("Open"), "ok"),
+    "draining": Word(_("Closing"), ended=True),
+}
+_REGISTRATION_STATE: Final = {
+    "registered": Word(_("Registered"), "ok"),
+    "failed": Word(_("Failed"), "error"),
+    "expired": Word(_("Expired"), "warning"),
+}
+
+CALLS: Final = LiveTable(
+    topic="calls",
+    caption=_("Live calls"),
+    columns=(
+        Column("direction", _("Direction"), "direction", "third bare", words=_DIRECTION),
+        Column("state", _("State"), "state", "third bare", words=_CALL_STATE, below="reason"),
+        Column("since", _("Duration"), "duration", "number third bare last"),
+        Column("from_uri", _("From"), "uri"),
+        Column("to_uri", _("To"), "uri"),
+        Column("audio_out", _("Audio ↑ out"), "audio", "bare", words=_AUDIO, arrow="up"),
+        Column("audio_in", _("Audio ↓ in"), "audio", "bare", words=_AUDIO, arrow="down"),
+        Column("codec", _("Codec"), css="third"),
+        Column("internal", _("Phone"), "address", "wide-only"),
+        Column("provider", _("Provider"), css="third"),
+        Column("pinholes", _("Pinholes"), "number", "number third"),
+    ),
+    order="since",
+    state="state",
+    empty=_("No calls right now."),
+    no_match=_("No call matches this filter."),
+    summary=_("Calls: {rows}. New: {new}."),
+)
+
+_BRIEF: Final = ("direction", "state", "from_uri", "to_uri", "since", "audio_out", "audio_in")
+CALLS_IN_BRIEF: Final = replace(CALLS, columns=tuple(column for column in CALLS.columns if column.key in _BRIEF))
+
+PINHOLES: Final = LiveTable(
+    topic="pinholes",
+    caption=_("Pinholes"),
+    columns=(
+        Column("kind", _("State"), "state", "third bare", words=_PINHOLE_KIND),
+        Column("media", _("Media"), css="third bare"),
+        Column("component", _("Part"), css="third bare", words={"rtp": Word("RTP"), "rtcp": Word("RTCP")}),
+        Column("internal", _("Phone"), "address"),
+        Column("mapped", _("Announced as"), "address"),
+        Column("external", _("Peer"), "address"),
+        Column("opened", _("Opened"), "time", "number"),
+        Column("packets_out", _("Packets ↑ out"), "number", "number third"),
+        Column("packets_in", _("Packets ↓ in"), "number", "number third"),
+        Column("expires", _("Closes in"), "countdown", "number third"),
+    ),
+    order="opened",
+    state="kind",
+    empty=_("No openings."),
+    no_match=_("No pinhole matches this filter."),
+    summary=_("Pinholes: {rows}. New: {new}."),
+)
+
+REGISTRATIONS: Final = LiveTable(
+    topic="registrations",
+    caption=_("Registrations"),
+    columns=(
+        Column("state", _("State"), "state", "bare", words=_REGISTRATION_STATE, below="status"),
+        Column("aor", _("Account"), "uri", "bare"),
+        Column("internal", _("Phone"), "address"),
+        Column("contact", _("Contact it sent"), "address", "whole"),
+        Column("mapped", _("Contact the provider sees"), "address", "whole"),
+        Column("provider", _("Provider")),
+        Column("registered", _("Since"), "time", "number"),
+        Column("asked", _("Asked"), "seconds", "number third"),
+        Column("granted", _("Granted"), "seconds", "number third"),
+        Column("expires", _("Refresh due in"), "countdown", "number third"),
+    ),
+    order="registered",
+    state="state",
+    empty=_("No registration seen yet."),
+    no_match=_("No registration matches this filter."),
+    summary=_("Registrations: {rows}. New: {new}."),
+)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""/ws/live/: a browser subscribes to topics and gets snapshots and numbered deltas (contract.events). Read-only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any, Final, cast
+
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.db import DatabaseError
+
+from appliance.live.access import Identify
+from appliance.live.hub import Viewer, hub
+
+# --- Implementation constants ---
+
+LONGEST_MESSAGE: Final = 16 * 1024  # octets from a client
+IDENTITY_INTERVAL: Final = 4.0  # s; a sign-out closes the socket within 5 s
+UNAUTHENTICATED: Final = 4401
+TOO_BIG: Final = 1009  # RFC 6455 §7.4.1
+
+
+class LiveConsumer(AsyncJsonWebsocketConsumer):
+    channel_layer_alias = "none"  # the hub listens for all consumers; without Redis this one must go on
+
+    viewer: Viewer | None = None
+
+    async def connect(self) -> None:
+        self._tasks: list[asyncio.Task[None]] = []
+        await self.accept()
+        self._identify: Identify = cast(Any, self.scope)["identify"]  # LiveAccess put it there
+        if await self._identify() is None:
+            await self.close(code=UNAUTHENTICATED)
+            return
+        self.viewer = hub.join()
+        self._tasks = [asyncio.create_task(self._deliver(self.viewer)), asyncio.create_task(self._watch_identity())]
+
+    async def disconnect(self, _code: int) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self.viewer is not None:
+            hub.leave(self.viewer)
+            self.viewer = None
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **_options: Any) -> None:
+        if len(text_data or bytes_data or "") > LONGEST_MESSAGE:
+            await self.close(code=TOO_BIG)
+            return
+        try:
+            content = json.loads(text_data or "")
+        except ValueError:
+            content = None
+        if isinstance(content, dict) and self.viewer is not None:
+            await self.receive_json(content)
+        elif self.viewer is not None:
+            await self.send_json({"error": 'Send one JSON object, such as {"subscribe": ["calls"]}.', "topic": None})
+
+    async def receive_json(self, content: dict[str, Any], **_options: Any) -> None:
+        """`{"subscribe": [topic, …]}`, or `{"resync": topic}` after a gap."""
+        asked = content.get("subscribe", content.get("resync"))
+        topics = asked if isinstance(asked, list) else [asked]
+        for topic in topics[: len(hub.feeds)]:
+            if self.viewer is None:
+                return
+            if isinstance(topic, str) and topic in hub.feeds:
+                await hub.subscribe(self.viewer, topic)
+            else:
+                known = ", ".join(hub.feeds)
+                await self.send_json({"error": f"There is no such topic. Choose from: {known}.", "topic": topic})
+
+    async def _deliver(self, viewer: Viewer) -> None:
+        while True:
+            await self.send_json(await viewer.messages.get())
+
+    async def _watch_identity(self) -> None:
+        """Who cannot be identified any more, for whatever reason, does not go on watching."""
+        with suppress(DatabaseError):
+            while await self._identify() is not None:
+                await asyncio.sleep(IDENTITY_INTERVAL)
+        await self.close(code=UNAUTHENTICATED)

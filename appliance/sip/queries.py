@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the engine tells of calls, pinholes and registrations, and the one sentence on whether telephony works."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from appliance.firewall.models import Application, Rule
+from appliance.live.control import EngineUnavailable, broker_answers, engine_snapshot
+from appliance.sip.models import Provider
+from appliance.system.queries import pending_changes, running_revision
+from sipalg_core.contract.events import HealthRow, RegistrationRow, Snapshot, Topic
+
+Level = Literal["ok", "hint", "warning", "error"]
+
+__all__ = ["EngineUnavailable", "Telephony", "engine_health", "providers", "snapshot", "telephony"]
+
+
+@dataclass(frozen=True, slots=True)
+class Telephony:
+    """`sentence` answers the question; `details` are what else is worth a look."""
+
+    level: Level
+    sentence: str
+    details: tuple[str, ...] = ()
+
+
+def providers() -> QuerySet[Provider]:
+    return Provider.objects.select_related("signalling", "media")
+
+
+def snapshot(topic: Topic) -> Snapshot:
+    """Fresh from the engine; raise EngineUnavailable after half a second."""
+    return engine_snapshot(topic)
+
+
+def engine_health() -> HealthRow:
+    rows = snapshot("health")["rows"]
+    if not rows:
+        raise EngineUnavailable(_("The SIP engine does not answer. Running calls continue; new calls get no openings."))
+    return cast(HealthRow, rows[0])
+
+
+def telephony() -> Telephony:
+    """The first thing that stops calls decides the sentence."""
+    try:
+        health = engine_health()
+        registrations = cast("list[RegistrationRow]", snapshot("registrations")["rows"])
+        broker = broker_answers()
+    except EngineUnavailable as error:
+        sentence = _("The SIP engine does not answer. Running calls continue; new calls get no openings.")
+        return Telephony("error", sentence, (str(error),))
+    if not broker:
+        return Telephony(
+            "error", _("The pinhole broker does not answer. Running calls continue; new calls get no audio.")
+        )
+    return _closed(health) or _working(health, registrations)
+
+
+def _closed(health: HealthRow) -> Telephony | None:
+    """What the operator has not allowed or not applied."""
+    running = running_revision()
+    if running is None:
+        return Telephony("warning", _("Telephony is closed: no revision has been applied yet. Apply the rules."))
+    if health["revision"] != running.number:
+        sentence = _("The SIP engine still works by revision %(engine)d; revision %(running)d runs. Apply again.")
+        return Telephony("error", sentence % {"engine": health["revision"], "running": running.number})
+    if not health["enabled"]:
+        if Rule.objects.filter(service__application=Application.SIP, enabled=True).exists():
+            return Telephony(
+                "warning", _("Telephony is closed: the rule that allows SIP is not applied yet. Apply it.")
+            )
+        return Telephony(
+            "hint", _("Telephony is closed: no rule allows SIP. Add a rule from your phones to a provider.")
+        )
+    return None
+
+
+def _working(health: HealthRow, registrations: list[RegistrationRow]) -> Telephony:
+    details = tuple(
+        _("%(aor)s is not registered at %(registrar)s: %(status)s.") % dict(row)
+        for row in registrations
+        if row["state"] != "registered"
+    )
+    if changes := len(pending_changes()):
+        details += (ngettext("%d change is not applied.", "%d changes are not applied.", changes) % changes,)
+    registered = sum(row["state"] == "registered" for row in registrations)
+    calls = ngettext("%d call is running", "%d calls are running", health["calls"]) % health["calls"]
+    if not registered:
+        if details and registrations:
+            return Telephony("error", _("No phone system is registered: incoming calls do not arrive."), details)
+        return Telephony("hint", _("Telephony is ready: no phone system has registered yet, %s.") % calls, details)
+    phones = ngettext("%d phone system is registered", "%d phone systems are registered", registered) % registered
+    sentence = _("Telephony works: %(phones)s, %(calls)s.") % {"phones": phones, "calls": calls}
+    return Telephony("warning" if len(registrations) > registered else "ok", sentence, details)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Revisions: numbered, frozen copies of the policy on their way into the kernel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from sipalg_core.contract import names
+
+
+class State(models.TextChoices):
+    PENDING = "pending", _("pending")
+    APPLYING = "applying", _("applying")
+    APPLIED = "applied", _("applied")
+    FAILED = "failed", _("failed")
+    SUPERSEDED = "superseded", _("superseded")
+
+
+class Revision(models.Model):
+    """`policy` is what the operator saw when asking for it (ruleset.policy); `nft` what the kernel got."""
+
+    number = models.PositiveIntegerField()
+    node = models.CharField(max_length=40, default=names.NODE)
+    author = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500, blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    policy = models.JSONField()
+    nft = models.TextField(blank=True)
+    error = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    applied_at = models.DateTimeField(null=True, blank=True)
+    duration = models.FloatField(null=True, blank=True, help_text=_("seconds, from check to told"))
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "number"], name="revision_once_per_node")]
+
+    def __str__(self) -> str:
+        return f"r{self.number}"

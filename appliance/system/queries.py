@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Revisions: which one runs, which is the latest, what would change, and whether the appliance is healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any, Final, Literal, NamedTuple
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection, models
+from django.utils.translation import gettext as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from appliance.ruleset import policy as ruleset
+from appliance.ruleset.snapshot import snapshot
+from appliance.ruleset.verify import Finding, verify
+from appliance.system.models import Revision, State
+from sipalg_core.contract import names
+
+_NOT_SHOWN: Final = {"position", "revision"}
+"""A rule that only slid because of another has not changed; moving has its own line."""
+
+
+class Change(NamedTuple):
+    kind: Literal["added", "changed", "removed", "moved"]
+    text: str
+
+
+def revisions(node: str = names.NODE) -> models.QuerySet[Revision]:
+    """Newest first."""
+    return Revision.objects.filter(node=node)
+
+
+def running_revision(node: str = names.NODE) -> Revision | None:
+    return revisions(node).filter(state=State.APPLIED).first()
+
+
+def latest_revision(node: str = names.NODE) -> Revision | None:
+    return revisions(node).first()
+
+
+def findings(node: str = names.NODE) -> list[Finding]:
+    """What verify says about the rows as they stand."""
+    return verify(snapshot(node, 0))
+
+
+def job_row(revision: Revision) -> dict[str, Any]:
+    """A revision as the live topic `jobs` shows it."""
+    return {
+        "id": str(revision.pk),
+        "number": revision.number,
+        "node": revision.node,
+        "state": revision.state,
+        "author": revision.author,
+        "reason": revision.reason,
+        "error": revision.error,
+        "created": revision.created.timestamp(),
+        "applied": revision.applied_at.timestamp() if revision.applied_at else None,
+        "duration": revision.duration,
+    }
+
+
+def pending_changes(node: str = names.NODE) -> list[Change]:
+    """What *Apply* would change, in words; empty where the running revision is what the rows say."""
+    running = running_revision(node)
+    old = ruleset.load(running.policy) if running else ruleset.Policy(0, node)
+    new = snapshot(node, 0)
+    changes = [
+        *_changes(_("Interface “%s”"), "name", old.interfaces, new.interfaces),
+        *_changes(_("Rule “%s”"), "id", old.rules, new.rules),
+        *_changes(_("Provider “%s”"), "name", old.providers, new.providers),
+    ]
+    kept = {rule.id for rule in old.rules} & {rule.id for rule in new.rules}
+    if [rule.id for rule in old.rules if rule.id in kept] != [rule.id for rule in new.rules if rule.id in kept]:
+        changes.append(Change("moved", _("The order of the rules is different.")))
+    return changes
+
+
+def _changes(label: str, key_name: str, before: Iterable[Any], after: Iterable[Any]) -> Iterator[Change]:
+    old, new = ({getattr(each, key_name): each for each in values} for values in (before, after))
+    for key in [*new, *(key for key in old if key not in new)]:
+        title = label % (new.get(key) or old[key]).name
+        if key not in old:
+            yield Change("added", _("%s is new.") % title)
+        elif key not in new:
+            yield Change("removed", _("%s is gone.") % title)
+        elif differences := _differences(old[key], new[key]):
+            yield Change("changed", f"{title}: {', '.join(differences)}.")
+
+
+def _differences(before: Any, after: Any) -> list[str]:
+    """Of two frozen values of one class: `source Phones (192.168.0.10) → PBX (192.168.0.2)`."""
+    return [
+        f"{field.name.replace('_', ' ')} {_words(getattr(before, field.name))} → {_words(getattr(after, field.name))}"
+        for field in fields(before)
+        if field.name not in _NOT_SHOWN and getattr(before, field.name) != getattr(after, field.name)
+    ]
+
+
+def _words(value: object) -> str:
+    match value:
+        case None | "":
+            return _("any")
+        case bool():
+            return _("on") if value else _("off")
+        case ruleset.Address():
+            return f"{value.name} ({', '.join(value.values)})"
+        case ruleset.Service():
+            return f"{value.name} ({' '.join(filter(None, (value.protocol, value.ports, value.application)))})"
+        case tuple():
+            return ", ".join(map(str, value))
+    return str(value)
+
+
+# --- What the appliance stands on ---
+
+
+def redis_answers() -> bool:
+    client = redis.Redis(
+        unix_socket_path=str(names.redis_socket()),
+        socket_timeout=settings.REDIS_TIMEOUT,
+        socket_connect_timeout=settings.REDIS_TIMEOUT,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        return bool(client.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return False
+    return True

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Names the app to Django; nothing runs at start-up."""
+
+from django.apps import AppConfig
+
+
+class UiConfig(AppConfig):
+    name = "appliance.ui"

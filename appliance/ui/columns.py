@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a live table is: its columns, their words and their order. One value drives header, cells and script.
+
+The kinds of cells are those of static/js/cells.js.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from django.utils.functional import Promise
+
+from sipalg_core.contract.events import Topic
+
+Text = str | Promise
+Kind = Literal[
+    "text", "number", "seconds", "time", "address", "uri", "direction", "state", "duration", "countdown", "audio"
+]
+Mark = Literal["", "ok", "hint", "warning", "error"]
+
+
+@dataclass(frozen=True)
+class Word:
+    """How a value of an enumeration is said; a row in an `ended` state is greyed."""
+
+    label: Text
+    mark: Mark = ""
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    key: str  # of the row in contract.events
+    label: Text
+    kind: Kind = "text"
+    css: str = ""
+    words: Mapping[str, Word] = field(default_factory=dict)
+    below: str = ""  # key of the small second line
+    arrow: Literal["", "up", "down"] = ""
+
+    def config(self) -> dict[str, Any]:
+        words = {value: {"label": word.label, "mark": word.mark} for value, word in self.words.items()}
+        return {"key": self.key, "label": self.label, "kind": self.kind, "css": self.css, "words": words} | (
+            {"below": self.below, "arrow": self.arrow}
+        )
+
+
+@dataclass(frozen=True)
+class LiveTable:
+    topic: Topic
+    caption: Text
+    columns: tuple[Column, ...]
+    order: str  # key; the newest stands first
+    state: str  # key of the column that says what a row is doing
+    empty: Text
+    no_match: Text
+    summary: Text  # spoken; {rows} and {new} are numbers
+
+    @property
+    def config_id(self) -> str:
+        return f"{self.topic}-table"
+
+    def config(self) -> dict[str, Any]:
+        """For the script, as JSON."""
+        states = next(column for column in self.columns if column.key == self.state)
+        return {
+            "topic": self.topic,
+            "columns": [column.config() for column in self.columns],
+            "order": {"key": self.order, "descending": True},
+            "state": self.state,
+            "ended": [value for value, word in states.words.items() if word.ended],
+            "summary": self.summary,
+        }

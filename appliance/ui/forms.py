@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What all forms of the console share: looks by widget, and a service's refusal shown at the field it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+
+class OperatorForm(forms.Form):
+    use_required_attribute = False  # the sentence at the field says more than the browser's bubble
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+        for field in self.fields.values():
+            field.widget.attrs.setdefault("class", _css_class(field.widget))
+            field.widget.attrs.setdefault("autocomplete", "off")
+
+    def accepted(self, verb: Callable[[dict[str, Any]], object]) -> bool:
+        """Call the service with the cleaned values; say whether it did its work. Refusals become errors of the form."""
+        if not self.is_valid():
+            return False
+        try:
+            verb(self.cleaned_data)
+        except ValidationError as error:
+            for field, messages in _by_field(error).items():
+                shown = field in self.fields and not self[field].is_hidden
+                self.add_error(field if shown else None, messages)
+            return False
+        return True
+
+
+def _by_field(error: ValidationError) -> dict[str, list[str]]:
+    return error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+
+
+def _css_class(widget: forms.Widget) -> str:
+    if isinstance(widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
+        return "form-check-input"
+    return "form-select" if isinstance(widget, forms.Select) else "form-control"

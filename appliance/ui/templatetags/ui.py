@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Icons, times, the navigation and the state of the appliance, for templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from django import template
+from django.conf import settings
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from appliance.sip import queries as sip
+from appliance.system import queries as system
+
+register = template.Library()
+
+
+@dataclass(frozen=True)
+class Page:
+    view: str
+    label: str | Promise
+    icon: str
+
+
+NAVIGATION: Final = (
+    ("", (Page("ui:overview", _("Overview"), "overview"),)),
+    (
+        _("Calls"),
+        (
+            Page("sip:calls", _("Live calls"), "calls"),
+            Page("sip:registrations", _("Registrations"), "registrations"),
+            Page("sip:pinholes", _("Pinholes"), "pinholes"),
+        ),
+    ),
+    (
+        _("Firewall"),
+        (
+            Page("firewall:rules", _("Rules"), "rules"),
+            Page("firewall:objects", _("Objects"), "objects"),
+        ),
+    ),
+    (
+        _("System"),
+        (
+            Page("system:changes", _("Changes"), "changes"),
+            Page("accounts:account", _("Account"), "account"),
+        ),
+    ),
+)
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """A symbol of static/icons.svg; it stands beside a text or inside a labelled control, never alone."""
+    href = f"{static('icons.svg')}#{name}"
+    return format_html('<svg class="icon {}" aria-hidden="true"><use href="{}"/></svg>', css, href)
+
+
+@register.filter
+def moment(value: datetime | None) -> SafeString | str:
+    """In UTC; static/js/app.js turns it into the reader's own time."""
+    if value is None:
+        return "–"
+    return format_html('<time datetime="{}" data-local>{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M} UTC")
+
+
+@register.inclusion_tag("ui/_navigation.html")
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    match = request.resolver_match
+    here = ":".join([*match.namespaces, (match.url_name or "").split("_")[0]]) if match else ""
+    groups = [(title, [(page, reverse(page.view), page.view == here) for page in pages]) for title, pages in NAVIGATION]
+    return {"groups": groups}
+
+
+@register.inclusion_tag("ui/_status.html")
+def status() -> dict[str, Any]:
+    return status_context()
+
+
+def status_context() -> dict[str, Any]:
+    """Health and pending changes: what the top bar shows on every page."""
+    return {"telephony": sip.telephony(), "changes": len(system.pending_changes())}
+
+
+@register.simple_tag
+def languages() -> list[tuple[str, str]]:
+    """Each in its own words."""
+    own_names = {"en": "English", "de": "Deutsch", "tr": "Türkçe"}
+    return [(code, own_names[code]) for code, _name in settings.LANGUAGES]

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Addresses of ui: the overview and what every page asks for."""
+
+from __future__ import annotations
+
+from django.urls import path
+from django.views.i18n import set_language
+
+from appliance.ui import views
+
+app_name = "ui"
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("status/", views.status, name="status"),
+    path("language/", set_language, name="language"),
+]

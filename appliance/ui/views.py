@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The overview, and the state that every page keeps current."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from appliance.network import queries as network
+from appliance.network.models import Role
+from appliance.sip import queries as sip
+from appliance.sip.columns import CALLS_IN_BRIEF
+from appliance.system import queries as system
+from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.templatetags.ui import status_context
+from sipalg_core.contract import names
+
+
+@operator_required
+def overview(request: OperatorRequest) -> HttpResponse:
+    context = {
+        "telephony": sip.telephony(),
+        "external": _external_address(),
+        "running": system.running_revision(),
+        "latest": system.latest_revision(),
+        "table": CALLS_IN_BRIEF,
+    }
+    return render(request, "ui/_verdict.html" if request.htmx else "ui/overview.html", context)
+
+
+def _external_address() -> dict[str, str] | None:
+    """The first address of the first external interface, as the ALG announces it."""
+    for interface in network.interfaces(names.NODE):
+        if interface.role == Role.EXTERNAL and interface.addresses:
+            return {"address": interface.addresses[0].partition("/")[0], "interface": interface.name}
+    return None
+
+
+@operator_required
+def status(request: OperatorRequest) -> HttpResponse:
+    return render(request, "ui/_status.html", status_context())

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The root of all addresses; each app owns what lies below its prefix."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+from appliance.api import api
+from appliance.privacy import csp_report
+
+urlpatterns = [
+    path("", include("appliance.ui.urls")),
+    path("accounts/", include("appliance.accounts.urls")),
+    path("firewall/", include("appliance.firewall.urls")),
+    path("calls/", include("appliance.sip.urls")),
+    path("system/", include("appliance.system.urls")),
+    path("api/v1/", api.urls),
+    path("csp-report/", csp_report, name="csp-report"),
+]

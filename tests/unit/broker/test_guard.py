@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The pinhole contract as a table: what is asked for, and the rule that refuses it."""
+
+from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
+
+from sipalg_core.broker.guard import LONGEST_LIFETIME, MAXIMUM_PER_INTERNAL_HOST, NOT_MEDIA, Guard
+from sipalg_core.broker.layout import MAXIMUM_PINHOLES
+from sipalg_core.contract.control import Pinhole
+from sipalg_core.contract.policy import EMPTY, AlgPolicy, Interface, Peering
+from sipalg_core.net import Endpoint, Side
+
+POLICY = AlgPolicy(
+    revision=1,
+    interfaces=(
+        Interface("lan0", Side.INTERNAL, ("192.168.0.1",), (ip_network("192.168.0.0/24"),)),
+        Interface("wan0", Side.EXTERNAL, ("203.0.113.2", "2001:db8::2")),
+    ),
+    peerings=(
+        Peering(
+            "rule:1", "a", (ip_network("192.168.0.0/28"), ip_network("fd00::/64")), (ip_network("203.0.113.1/32"),)
+        ),
+        Peering("rule:2", "b", (ip_network("10.9.0.0/16"),), (ip_network("203.0.113.1/32"),), ports=(5070,)),
+    ),
+)
+GOOD = Pinhole(1, Endpoint("192.168.0.10", 4000), Endpoint("203.0.113.2", 20000), Endpoint("203.0.113.99", 7000), 60)
+
+
+def internal(host, port=4000):
+    return GOOD._replace(internal=Endpoint(host, port))
+
+
+def mapped(host, port=20000):
+    return GOOD._replace(mapped=Endpoint(host, port))
+
+
+def external(host, port=7000):
+    return GOOD._replace(external=Endpoint(host, port))
+
+
+@pytest.mark.parametrize(
+    ("rule", "hole"),
+    [
+        (0, GOOD),
+        (0, external("203.0.113.99", 0)),
+        (0, external("100.64.0.1")),  # a provider's private network is none of ours
+        (0, internal("10.9.1.1")),
+        (0, mapped("203.0.113.2", 29999)),
+        (2, internal("192.168.0.66")),
+        (2, internal("203.0.113.99")),
+        (3, external("192.168.0.20")),
+        (3, external("10.9.2.2")),
+        (3, external("192.168.0.1")),
+        (3, external("203.0.113.2")),
+        (3, external("127.0.0.1")),
+        (3, external("169.254.1.1")),
+        (3, external("224.0.0.1")),
+        (3, external("255.255.255.255")),
+        (3, external("240.0.0.1")),
+        (3, external("0.0.0.0")),
+        (3, external("0.1.2.3")),
+        (3, external("::1")),
+        (3, external("fe80::1")),
+        (3, external("ff02::1")),
+        (3, external("fd00::5")),
+        (3, external("2001:db8::2")),
+        (3, external("::ffff:192.168.0.20")),
+        (3, external("::192.168.0.20")),
+        (3, external("64:ff9b::c0a8:14")),
+        (3, external("2002:c0a8:14::1")),
+        (4, external("2001:db8:1::9")),
+        (4, internal("fd00::10")),
+        *((5, internal("192.168.0.10", port)) for port in (0, 1, 1023, *NOT_MEDIA)),
+        (0, internal("192.168.0.10", 1024)),
+        (0, internal("192.168.0.10", 65535)),
+        (6, mapped("203.0.113.3")),
+        (6, mapped("192.168.0.1")),
+        (6, mapped("203.0.113.2", 19999)),
+        (6, mapped("203.0.113.2", 30000)),
+        (6, mapped("203.0.113.2", 5060)),
+        (8, GOOD._replace(lifetime=0)),
+        (8, GOOD._replace(lifetime=LONGEST_LIFETIME + 1)),
+    ],
+)
+def test_the_contract(rule, hole):
+    assert Guard(POLICY).check(hole, 0, 0) == rule
+
+
+def test_a_peering_with_anybody_does_not_make_the_world_ours():
+    everybody = replace(POLICY.peerings[0], internal=(ip_network("0.0.0.0/0"),))
+    guard = Guard(replace(POLICY, peerings=(everybody,)))
+    assert guard.check(GOOD, 0, 0) == 0
+    assert guard.check(external("192.168.0.20"), 0, 0) == 3
+
+
+@pytest.mark.parametrize(
+    ("rule", "opened", "by_host"),
+    [
+        (0, MAXIMUM_PINHOLES - 1, MAXIMUM_PER_INTERNAL_HOST - 1),
+        (9, MAXIMUM_PINHOLES, 0),
+        (9, MAXIMUM_PINHOLES - 1, MAXIMUM_PER_INTERNAL_HOST),
+    ],
+)
+def test_caps(rule, opened, by_host):
+    assert Guard(POLICY).check(GOOD, opened, by_host) == rule
+
+
+@pytest.mark.parametrize("policy", [EMPTY, replace(POLICY, enabled=False)])
+def test_an_alg_that_is_off_opens_nothing(policy):
+    assert Guard(policy).check(GOOD, 0, 0) == 2
+    assert Guard(policy).check_socket(5060) == 6
+
+
+@pytest.mark.parametrize(
+    ("rule", "port"), [(0, 5060), (0, 5070), (0, 30000), (0, 30999), (6, 31000), (6, 20000), (6, 22), (6, 0), (6, 5061)]
+)
+def test_sockets_take_signalling_only(rule, port):
+    assert Guard(POLICY).check_socket(port) == rule

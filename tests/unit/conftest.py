@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What unit tests stand on: no running appliance in reach, an owner, a token, and doubles of engine and broker."""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from appliance.accounts.models import User
+from appliance.accounts.services import create_api_token
+from appliance.celery import app as celery
+from tests.doubles import BrokerDouble, EngineDouble
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_queue_in_reach():
+    """A unit test must never hand a job to the netadmin of a laboratory that runs on this machine."""
+    celery.conf.broker_url = "redis+socket:///nonexistent/redis.sock"
+
+
+@pytest.fixture(autouse=True)
+def run_dir(monkeypatch, settings):
+    """Sockets of this test only; short, because a unix socket's path may have 107 octets."""
+    path = Path(tempfile.mkdtemp(prefix="ph-unit-"))
+    monkeypatch.setenv("PINHOLE_RUN", str(path))
+    monkeypatch.setenv("PINHOLE_STATE", str(path))
+    hosts = [settings.CHANNEL_LAYERS["default"]["CONFIG"]["hosts"][0] | {"address": f"unix://{path}/redis.sock"}]
+    settings.CHANNEL_LAYERS = {
+        "default": settings.CHANNEL_LAYERS["default"] | {"CONFIG": {"hosts": hosts}},
+    }
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def owner(db):
+    owner = User(username="anna", is_superuser=True)
+    owner.set_unusable_password()  # hashing a real one would cost every test a tenth of a second
+    owner.save()
+    return owner
+
+
+@pytest.fixture
+def token(owner):
+    return create_api_token(user=owner, name="tests")[1]
+
+
+@pytest.fixture
+def api(client, token):
+    """A client of the REST API with full rights: `api("get", "rules")`."""
+
+    def call(method, path, body=None):
+        content = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
+        return getattr(client, method)(f"/api/v1/{path}", headers={"Authorization": f"Bearer {token}"}, **content)
+
+    return call
+
+
+@pytest.fixture
+def engine(run_dir):
+    double = EngineDouble()
+    yield double
+    double.stop()
+
+
+@pytest.fixture
+def broker(run_dir):
+    double = BrokerDouble()
+    yield double
+    double.stop()

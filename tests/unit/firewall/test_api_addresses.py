@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""/api/v1/addresses and /api/v1/services."""
+
+
+def test_address_is_created_listed_changed_and_deleted(api):
+    host = api("post", "addresses", {"name": "PBX", "kind": "host", "value": "192.168.0.2"})
+    assert host.status_code == 201
+    group = api("post", "addresses", {"name": "Phones", "kind": "group", "members": ["pbx"]}).json()
+    assert group["members"] == ["PBX"]
+    assert api("get", "addresses").json()["count"] == 2
+    changed = api("patch", f"addresses/{host.json()['id']}", {"value": "192.168.0.3"}).json()
+    assert changed["value"] == "192.168.0.3"
+    refused = api("delete", f"addresses/{changed['id']}")
+    assert (refused.status_code, list(refused.json()["fields"])) == (422, ["address"])
+    assert api("delete", f"addresses/{group['id']}").status_code == 204
+    assert api("delete", f"addresses/{changed['id']}").status_code == 204
+
+
+def test_bad_address_names_the_field(api):
+    answer = api("post", "addresses", {"name": "PBX", "kind": "host", "value": "192.168.0.999"})
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, ["value"])
+
+
+def test_service_is_created_listed_changed_and_deleted(api):
+    service = api("post", "services", {"name": "RTP", "protocol": "udp", "ports": "16384-32767"}).json()
+    assert api("get", "services").json() == {"items": [service], "count": 1}
+    assert api("patch", f"services/{service['id']}", {"ports": "5004"}).json()["ports"] == "5004"
+    answer = api("patch", f"services/{service['id']}", {"ports": "0"})
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, ["ports"])
+    assert api("delete", f"services/{service['id']}").status_code == 204

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The page of rules: list, add, edit, switch, move, delete."""
+
+import re
+
+import pytest
+
+from appliance.firewall.columns import rule_sentence
+from appliance.firewall.models import Rule
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def console(client, owner):
+    client.force_login(owner)
+    return client
+
+
+@pytest.fixture
+def fields(pbx, provider, sip):
+    return {
+        "name": "Phones", "action": "accept", "source": pbx.pk, "destination": provider.pk, "service": sip.pk,
+        "from_zone": "internal", "to_zone": "external", "comment": "Contract 2291", "enabled": "on",
+    }  # fmt: skip
+
+
+def names():
+    return list(Rule.objects.order_by("position").values_list("name", flat=True))
+
+
+def test_the_list_says_each_rule_in_words_and_shows_what_the_system_adds(console, make_rule, pbx, provider, sip):
+    rule = make_rule("Phones", source=pbx, destination=provider, service=sip, from_zone="internal")
+    text = console.get("/firewall/rules/").content.decode()
+    assert rule_sentence(rule) in text
+    assert "Console access" in text
+    assert text.index("Console access") < text.index(f'id="rule-{rule.pk}"') < text.index("Everything else")
+
+
+def test_the_sentence_names_objects_and_sides(make_rule, pbx, provider, sip):
+    rule = make_rule("Phones", source=pbx, destination=provider, service=sip, from_zone="internal", to_zone="external")
+    assert rule_sentence(rule) == (
+        '<span class="verdict-accept">Accept</span> <b>SIP</b> from <b>PBX</b> (internal) to <b>Provider</b> '
+        "(external). The ALG opens the media of each call and closes it afterwards."
+    )
+
+
+def test_the_sentence_escapes_names(make_rule, pbx):
+    pbx.name = "<b>"
+    assert "&lt;b&gt;" in rule_sentence(make_rule("Odd", source=pbx))
+
+
+def test_no_rules_is_said_with_what_to_do(console):
+    assert "No rules yet." in console.get("/firewall/rules/").content.decode()
+
+
+def test_adding_a_rule(console, fields):
+    assert console.post("/firewall/rules/add/", fields).url == "/firewall/rules/"
+    rule = Rule.objects.get()
+    assert (rule.name, rule.from_zone, rule.changed_by) == ("Phones", "internal", "anna")
+
+
+def test_adding_from_the_panel_loads_the_page_anew(console, fields):
+    assert console.post("/firewall/rules/add/", fields, headers=HTMX).headers["HX-Refresh"] == "true"
+
+
+def test_a_refused_rule_says_why_at_the_field_and_keeps_what_was_typed(console, fields):
+    answer = console.post("/firewall/rules/add/", fields | {"source": "", "name": ""}, headers=HTMX)
+    text = answer.content.decode()
+    assert "Give the rule a name" in text
+    assert "A SIP rule names its phones and its provider." in text
+    assert "Contract 2291" in text
+    assert "<html" not in text
+    assert not Rule.objects.exists()
+
+
+def test_editing_a_rule(console, make_rule, fields):
+    rule = make_rule("Old")
+    console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": rule.version})
+    rule.refresh_from_db()
+    assert (rule.name, rule.version) == ("Phones", 2)
+
+
+def test_an_edit_conflict_names_who_was_faster_and_changes_nothing(console, make_rule, fields):
+    rule = make_rule("Old")
+    text = console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": 0}).content.decode()
+    assert "anna changed this rule at" in text
+    assert names() == ["Old"]
+
+
+def test_after_an_edit_conflict_both_are_shown_and_saving_again_replaces(console, make_rule, fields, pbx):
+    rule = make_rule("Old", source=pbx, action="drop")
+    text = console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": 0}).content.decode()
+    assert rule_sentence(rule) in text
+    assert 'value="Phones"' in text
+    version = re.search(r'name="version" value="(\d+)"', text)[1]
+    console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": version})
+    assert names() == ["Phones"]
+
+
+def test_the_form_is_a_page_of_its_own_without_htmx(console, make_rule):
+    assert "<html" in console.get(f"/firewall/rules/{make_rule('Old').pk}/").content.decode()
+
+
+def test_the_unfinished_form_in_words(console, pbx):
+    text = console.get("/firewall/rules/sentence/", {"action": "drop", "source": pbx.pk}).content.decode()
+    assert text == '<span class="verdict-drop">Drop</span> <b>everything</b> from <b>PBX</b> to <b>anywhere</b>.'
+
+
+@pytest.mark.parametrize(("posted", "state"), [({"enabled": "on"}, True), ({}, False)])
+def test_switching_a_rule(console, make_rule, posted, state):
+    rule = make_rule("One", enabled=not state)
+    answer = console.post(f"/firewall/rules/{rule.pk}/enabled/", posted, headers=HTMX)
+    rule.refresh_from_db()
+    assert rule.enabled is state
+    assert "changed" in answer.headers["HX-Trigger"]
+
+
+@pytest.mark.parametrize(
+    ("moved", "direction", "order"),
+    [(1, "up", "BAC"), (1, "down", "ACB"), (0, "up", "ABC"), (2, "down", "ABC")],
+)
+def test_moving_a_rule(console, make_rule, moved, direction, order):
+    rules = [make_rule(name) for name in "ABC"]
+    console.post(f"/firewall/rules/{rules[moved].pk}/move/", {"direction": direction}, headers=HTMX)
+    assert "".join(names()) == order
+
+
+def test_deleting_a_rule(console, make_rule):
+    console.post(f"/firewall/rules/{make_rule('One').pk}/delete/")
+    assert names() == []
+
+
+@pytest.mark.parametrize("verb", ["enabled", "move", "delete"])
+def test_reading_changes_nothing(console, make_rule, verb):
+    assert console.get(f"/firewall/rules/{make_rule('One').pk}/{verb}/").status_code == 405

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""/api/v1/calls, pinholes, registrations and providers."""
+
+import pytest
+
+from appliance.firewall.services import create_address
+
+CALL = {
+    "id": "c1", "call_id": "a@b", "direction": "inbound", "from_uri": "sip:a@x", "to_uri": "sip:b@y",
+    "internal": "192.168.0.10:5060", "provider": "Tel", "rule": "rule:1", "state": "in_call", "since": 1.0,
+    "answered": 2.0, "ended": None, "reason": "", "codec": "PCMA", "audio_in": {"packets": 1, "active": True},
+    "audio_out": {"packets": 1, "active": True}, "pinholes": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("topic", ["calls", "pinholes", "registrations"])
+def test_lists_are_fresh_from_the_engine(api, engine, topic):
+    assert api("get", topic).json() == {"items": [], "count": 0}
+    assert engine.requests == [{"op": "snapshot", "topic": topic}]
+
+
+def test_call_comes_as_the_contract_has_it(api, engine):
+    engine.rows["calls"] = [CALL]
+    assert api("get", "calls").json() == {"items": [CALL], "count": 1}
+
+
+def test_silent_engine_is_said_in_words(api):
+    answer = api("get", "calls")
+    assert answer.status_code == 503
+    assert "Running calls continue" in answer.json()["error"]
+
+
+def test_provider_is_created_listed_changed_and_deleted(api, owner):
+    create_address(actor=owner, name="Proxy", kind="host", value="203.0.113.1")
+    create_address(actor=owner, name="Media", kind="host", value="203.0.113.99")
+    provider = api("post", "providers", {"name": "Tel", "signalling": "Proxy", "media": "Media"}).json()
+    assert provider["media"] == "Media"
+    again = api("post", "providers", {"name": "Other", "signalling": "Proxy"})
+    assert (again.status_code, list(again.json()["fields"])) == (422, ["signalling"])
+    changed = api("patch", f"providers/{provider['id']}", {"symmetric_media": True}).json()
+    assert changed == provider | {"symmetric_media": True}
+    assert api("get", "providers").json()["items"] == [changed]
+    missing = api("patch", f"providers/{provider['id']}", {"signalling": "Nowhere"})
+    assert list(missing.json()["fields"]) == ["signalling"]
+    assert api("delete", f"providers/{provider['id']}").status_code == 204

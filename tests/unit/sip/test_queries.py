@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The one sentence on telephony follows from what engine, broker and revision really say."""
+
+import pytest
+
+from appliance.firewall.services import create_address, create_rule, create_service
+from appliance.ruleset import policy
+from appliance.ruleset.snapshot import snapshot
+from appliance.sip.queries import telephony
+from appliance.system.models import Revision, State
+
+REGISTRATION = {
+    "id": "r1", "aor": "sip:100@tel.example", "contact": "", "mapped": "", "internal": "", "provider": "Tel",
+    "registrar": "203.0.113.1", "state": "registered", "registered": 0.0, "asked": 600, "granted": 600, "expires": 0.0,
+    "status": "200 OK",
+}  # fmt: skip
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def applied():
+    return Revision.objects.create(
+        number=3, author="anna", state=State.APPLIED, policy=policy.dump(snapshot("local", 3))
+    )
+
+
+@pytest.fixture
+def open_engine(engine, applied):
+    engine.health.update({"enabled": True, "revision": 3, "calls": 2})
+    return engine
+
+
+def test_silent_engine():
+    answer = telephony()
+    assert answer.level == "error"
+    assert answer.sentence == "The SIP engine does not answer. Running calls continue; new calls get no openings."
+
+
+def test_silent_broker(engine):
+    engine.broker = False
+    assert telephony().sentence.startswith("The pinhole broker does not answer.")
+
+
+def test_nothing_applied(engine):
+    assert telephony().sentence.startswith("Telephony is closed: no revision has been applied yet.")
+
+
+def test_engine_with_another_revision(open_engine):
+    open_engine.health["revision"] = 2
+    assert telephony().level == "error"
+
+
+def test_no_rule_allows_sip(engine, applied, owner):
+    engine.health.update({"enabled": False, "revision": 3})
+    assert telephony().level == "hint"
+    ends = [create_address(actor=owner, name=name, kind="host", value=value)
+            for name, value in (("PBX", "192.168.0.2"), ("Tel", "203.0.113.1"))]  # fmt: skip
+    service = create_service(actor=owner, name="SIP", protocol="udp", ports="5060", application="sip")
+    create_rule(actor=owner, name="x", source=ends[0], destination=ends[1], service=service, action="accept")
+    assert "is not applied yet" in telephony().sentence
+
+
+def test_it_works(open_engine):
+    assert telephony().sentence == "Telephony is ready: no phone system has registered yet, 2 calls are running."
+    open_engine.rows["registrations"] = [REGISTRATION]
+    answer = telephony()
+    assert (answer.level, answer.sentence, answer.details) == (
+        "ok", "Telephony works: 1 phone system is registered, 2 calls are running.", ()
+    )  # fmt: skip
+
+
+def test_lost_registrations(open_engine):
+    lost = REGISTRATION | {"id": "r2", "state": "failed", "status": "403 Forbidden"}
+    open_engine.rows["registrations"] = [REGISTRATION, lost]
+    answer = telephony()
+    assert answer.level == "warning"
+    assert "403 Forbidden" in answer.details[0]
+    open_engine.rows["registrations"] = [lost]
+    assert telephony().level == "error"

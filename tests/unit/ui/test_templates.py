@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the content security policy and the appliance's seclusion demand of every template and script."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.template.loader import get_template
+
+ROOT = Path(__file__).resolve().parents[3]
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+OWN_STATIC = sorted(path for path in (ROOT / "static").rglob("*.*") if "vendor" not in path.parts)
+FIRST_LOAD = 120_000  # octets, compressed: console reference 3.11
+
+FORBIDDEN = {
+    "inline style": re.compile(r"\sstyle=|<style"),
+    "inline script": re.compile(r"<script(?![^>]*\ssrc=)"),
+    "event attribute": re.compile(r"\son[a-z]+="),
+    "outside address": re.compile(r"https?://(?!www\.w3\.org/2000/svg)"),
+    "markup from data": re.compile(r"innerHTML|outerHTML=|insertAdjacentHTML|\|safe\b|hx-on|hx-vals=.js:"),
+    "code from text": re.compile(r"\beval\(|new Function|js:"),
+}
+
+
+def named(path):
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize(
+    "text", ['<p style="x">', "<script>x</script>", '<a onclick="x">', "http://a/", "a.innerHTML = b"]
+)
+def test_the_patterns_find_what_they_name(text):
+    assert any(pattern.search(text) for pattern in FORBIDDEN.values())
+
+
+@pytest.mark.parametrize("path", [*TEMPLATES, *OWN_STATIC], ids=named)
+def test_nothing_the_policy_would_stop(path):
+    text = path.read_text()
+    assert [name for name, pattern in FORBIDDEN.items() if pattern.search(text)] == []
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=named)
+def test_every_template_compiles(path):
+    get_template(str(path.relative_to(ROOT / "templates")))
+
+
+def test_every_icon_is_in_the_sprite():
+    symbols = set(re.findall(r'<symbol id="([^"]+)"', (ROOT / "static/icons.svg").read_text()))
+    used = {name for path in TEMPLATES for name in re.findall(r'{% icon "([^"]+)"', path.read_text())}
+    assert used <= symbols
+    assert {"ok", "hint", "warning", "error", "inbound", "outbound", "up", "down"} <= symbols  # named by data
+
+
+def test_first_load_is_within_its_budget():
+    names = ["vendor/bootstrap/bootstrap.min.css", "django_htmx/htmx-2.min.js", "icons.svg", "icon.svg"]
+    names += [str(path.relative_to(ROOT / "static")) for path in OWN_STATIC if path.suffix in {".css", ".js"}]
+    found = [finders.find(name) for name in names]
+    assert None not in found, "run deploy/assets.py"
+    assert sum(len(gzip.compress(Path(path).read_bytes())) for path in found) < FIRST_LOAD
