@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a signed-in page does: live tables, the live state, the side panel, moving rules by keyboard.
+
+import { timeOfDay } from "./cells.js";
+import { live } from "./live.js";
+import { showLocalTimes } from "./page.js";
+import { LiveTable } from "./table.js";
+
+const HEALTH_PAUSE = 1000; // ms between two questions for the sentence on health
+
+// --- live ---
+
+const tables = [...document.querySelectorAll("[data-live-table]")].map((section) => new LiveTable(section));
+
+const BODY_STATES = { live: "live", delayed: "delayed" };
+
+live.addEventListener("state", () => {
+  document.body.dataset.live = BODY_STATES[live.state] ?? "offline";
+  for (const banner of document.querySelectorAll(".live-banner")) {
+    banner.hidden = banner.dataset.when !== live.state;
+    const since = banner.querySelector("[data-since]");
+    if (since && !banner.hidden) since.textContent = timeOfDay(live.since);
+  }
+  tell("live:health");
+});
+
+/** Fragments that htmx keeps current listen for these on the body. */
+function tell(name) {
+  document.body.dispatchEvent(new CustomEvent(name));
+}
+
+let lastHealth = "";
+let healthTimer = null;
+
+function showHealth() {
+  const [health] = live.rows("health").values();
+  const engine = document.querySelector("[data-engine]");
+  if (engine) engine.textContent = engine.dataset[health ? (health.enabled ? "on" : "off") : "down"];
+  if (!health) return;
+  for (const value of document.querySelectorAll("[data-health]")) value.textContent = health[value.dataset.health];
+  const seen = [health.calls, health.registrations, health.revision, health.enabled].join();
+  if (seen === lastHealth) return;
+  lastHealth = seen;
+  healthTimer ??= setTimeout(() => {
+    healthTimer = null;
+    tell("live:health");
+  }, HEALTH_PAUSE);
+}
+
+live.addEventListener("change", (event) => {
+  if (event.detail.topic === "health") showHealth();
+  if (event.detail.topic === "jobs") tell("live:jobs");
+});
+
+document.body.addEventListener("signed-out", () => live.end());
+
+live.start([...new Set([...tables.map((table) => table.topic), "health", "jobs"])]);
+
+// --- the side panel ---
+
+const panel = document.getElementById("panel");
+
+document.body.addEventListener("htmx:afterSwap", (event) => {
+  showLocalTimes(event.target.parentElement ?? document);
+  if (event.detail.target === panel && !panel.open) panel.showModal();
+});
+
+panel.addEventListener("click", (event) => {
+  if (event.target === panel || event.target.closest("[data-close]")) panel.close();
+});
+
+// --- rules: Alt with an arrow moves the rule that has the focus ---
+
+document.addEventListener("keydown", (event) => {
+  if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
+  const row = event.target.closest(".rules tr[data-id]");
+  if (!row) return;
+  event.preventDefault();
+  const button = row.querySelector(`[data-key="${event.key}"]`);
+  if (button.disabled) return;
+  const id = row.dataset.id;
+  document.body.addEventListener("htmx:afterSettle", () => document.getElementById(`rule-${id}`)?.focus(), { once: true });
+  button.click();
+});

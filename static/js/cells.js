@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How one value of a live row is shown. A kind builds its nodes once and returns the function that paints a row into
+// them. Data reaches the page as text only, never as markup.
+
+import { live } from "./live.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const NOTHING = "–";
+
+function element(name, className, parent) {
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  parent.append(node);
+  return node;
+}
+
+function icon(parent) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon icon-s");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  svg.append(use);
+  parent.append(svg);
+  return (name) => use.setAttribute("href", `${document.body.dataset.icons}#${name}`);
+}
+
+/** A writer that touches the page only where the text is new: what is unchanged cannot flicker. */
+function writer(node) {
+  let shown = null;
+  return (text) => {
+    if (text !== shown) node.textContent = shown = text;
+  };
+}
+
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  const pad = (number) => String(number).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor((whole % 3600) / 60);
+  return hours ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
+}
+
+const dayTime = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium", hourCycle: "h23" });
+const counts = new Intl.NumberFormat(document.documentElement.lang);
+
+export function timeOfDay(seconds) {
+  return dayTime.format(new Date(seconds * 1000));
+}
+
+/** "sip:101@192.168.0.10:5060;transport=udp" is 101 at 192.168.0.10:5060. */
+export function partsOfUri(uri) {
+  const bare = uri.replace(/^[^<]*<|>.*$/g, "").replace(/^sips?:/i, "").split(";")[0];
+  const at = bare.lastIndexOf("@");
+  return at < 0 ? ["", bare] : [bare.slice(0, at), bare.slice(at + 1)];
+}
+
+export const kinds = {
+  text(cell, { key, words }) {
+    const write = writer(cell);
+    return (row) => write(words[row[key]]?.label || row[key] || NOTHING);
+  },
+
+  number(cell, { key }) {
+    const write = writer(cell);
+    return (row) => write(counts.format(row[key]));
+  },
+
+  seconds(cell, { key }) {
+    const write = writer(cell);
+    return (row) => write(row[key] ? `${counts.format(row[key])} s` : NOTHING);
+  },
+
+  time(cell, { key }) {
+    const write = writer(cell);
+    return (row) => write(timeOfDay(row[key]));
+  },
+
+  address(cell, { key }) {
+    const write = writer(element("span", "mono", cell));
+    return (row) => write(row[key] || NOTHING);
+  },
+
+  uri(cell, { key }) {
+    const user = writer(element("span", "party", cell));
+    const host = writer(element("span", "below mono", cell));
+    return (row) => {
+      const [name, place] = partsOfUri(row[key]);
+      user(name || place);
+      host(name ? place : "");
+    };
+  },
+
+  direction(cell, { key, words }) {
+    const line = element("span", "direction", cell);
+    const draw = icon(line);
+    const write = writer(element("span", "", line));
+    return (row) => {
+      draw(row[key]);
+      write(words[row[key]]?.label ?? row[key]);
+    };
+  },
+
+  state(cell, { key, below, words }) {
+    const line = element("span", "state", cell);
+    const mark = element("span", "mark", line);
+    const write = writer(element("span", "", line));
+    const why = writer(element("span", "below", cell));
+    return (row) => {
+      const word = words[row[key]] ?? { label: row[key], mark: "" };
+      mark.className = `mark mark-${word.mark}`;
+      write(word.label);
+      why(below ? row[below] : "");
+    };
+  },
+
+  /** Ticks until the row has ended. */
+  duration(cell, { key }) {
+    const write = writer(cell);
+    return (row) => write(clock((row.ended ?? live.now()) - row[key]));
+  },
+
+  /** Ticks down to nothing. */
+  countdown(cell, { key }) {
+    const write = writer(cell);
+    return (row) => write(row[key] === null ? NOTHING : clock(row[key] - live.now()));
+  },
+
+  audio(cell, { key, arrow, words }) {
+    const line = element("span", "audio", cell);
+    icon(line)(arrow);
+    const write = writer(element("span", "", line));
+    const packets = writer(element("span", "below", cell));
+    return (row) => {
+      const active = row[key].active;
+      cell.dataset.active = String(active);
+      write(words[active ? "on" : "none"].label);
+      packets(row[key].packets ? counts.format(row[key].packets) : "");
+    };
+  },
+};
