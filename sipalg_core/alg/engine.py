@@ -30,6 +30,8 @@ from sipalg_core.sip.message import Message, parse
 HOUSEKEEPING: Final = 1.0
 """Seconds between looks at what ends on its own and need not end to the instant."""
 RETRY_AFTER: Final = 10
+LONGEST_KEEP_ALIVE: Final = 4
+"""Octets: CRLFCRLF (RFC 5626 §3.5.1) and what phones send instead; no message is so short."""
 
 
 class Engine:
@@ -57,7 +59,7 @@ class Engine:
         flow = datagram.flow
         try:
             peering, mapping = self._party(flow, now)
-            if not datagram.data.strip(b"\r\n\x00"):  # keep-alive (RFC 5626 §3.5.1)
+            if len(datagram.data) <= LONGEST_KEEP_ALIVE:
                 return [self._onward(datagram.data, flow, mapping)]
             passage = Passage(parse(datagram.data), flow, mapping, peering, now)
             return self._pass(passage)

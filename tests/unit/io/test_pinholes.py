@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import errno
 import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,44 +19,9 @@ from sipalg_core.contract.control import (
     Status,
     pack_counters,
     pack_reply,
-    unpack_request,
 )
 from sipalg_core.io.pinholes import ANSWER_TIMEOUT, BrokerClient
-
-Answer = Callable[[socket.socket, Request], None]
-
-
-@contextmanager
-def listening(path: Path, answer: Answer) -> Iterator[list[Request]]:
-    """A broker that answers each connection until its peer or the block ends; yields what it was asked."""
-    asked: list[Request] = []
-    peers: list[socket.socket] = []
-
-    def serve() -> None:
-        while True:
-            try:
-                peer, _ = listener.accept()
-            except OSError:
-                return
-            peers.append(peer)
-            while record := peer.recv(256):
-                asked.append(unpack_request(record))
-                answer(peer, asked[-1])
-
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(str(path))
-        listener.listen()
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield asked
-        finally:
-            for peer in peers:
-                with peer:
-                    peer.shutdown(socket.SHUT_RDWR)
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
-            path.unlink()
+from tests.unit.io.listening import listening
 
 
 def agree(peer: socket.socket, request: Request) -> None:
@@ -78,7 +41,7 @@ def client(path) -> Iterator[BrokerClient]:
 
 
 def test_without_a_broker_the_reply_says_so(client):
-    assert client.open(NO_PINHOLE) == Reply(1, Status.FAILED, errno.ENOENT)
+    assert client.open(NO_PINHOLE) == Reply(0, Status.FAILED, errno.ENOENT)
     assert client.transparent_socket(5060)[1] is None
     assert client.count()[1] == []
 

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Conntrack entries of media: find them by what a pinhole knows, and delete them, by raw netlink."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from typing import Final
+
+from sipalg_core.net import Endpoint
+from sipalg_core.nft.elements import pack
+from sipalg_core.nft.netlink import DumpInterrupted, Message, NetlinkSocket, attribute, attributes, nested
+
+# --- Specification: linux/netfilter/nfnetlink_conntrack.h ---
+
+_NFNL_SUBSYS_CTNETLINK: Final = 1
+_GET: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 1
+_DELETE: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 2
+
+_CTA_TUPLE_ORIG, _CTA_FILTER = 1, 25
+_CTA_TUPLE_IP, _CTA_TUPLE_PROTO = 1, 2
+_CTA_IP = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
+_CTA_PROTO_NUM, _CTA_PROTO_SRC_PORT, _CTA_PROTO_DST_PORT = 1, 2, 3
+_CTA_FILTER_ORIG_FLAGS: Final = 1
+_FILTER_SRC, _FILTER_DST, _FILTER_PROTO, _FILTER_SPORT, _FILTER_DPORT = 1, 2, 8, 16, 32
+
+
+class Conntrack:
+    def __init__(self) -> None:
+        self._netlink = NetlinkSocket()
+
+    def close(self) -> None:
+        self._netlink.close()
+
+    def forget(self, source: Endpoint, destination: Endpoint) -> int:
+        """Delete the UDP connections whose first packet went so; a port 0 stands for any. How many there were."""
+        if source.port and destination.port:
+            return self._delete(_family(source), _tuple(source, destination))
+        flags = _FILTER_SRC | _FILTER_DST | _FILTER_PROTO
+        flags |= _FILTER_SPORT * bool(source.port) | _FILTER_DPORT * bool(destination.port)
+        wanted = nested(_CTA_FILTER, attribute(_CTA_FILTER_ORIG_FLAGS, struct.pack("=I", flags)))
+        request = Message(_GET, 0, _family(source), _tuple(source, destination) + wanted)
+        try:
+            found = self._netlink.dump(request)
+        except DumpInterrupted:
+            found = self._netlink.dump(request)
+        originals = [value for payload in found for kind, value in attributes(payload) if kind == _CTA_TUPLE_ORIG]
+        return sum(self._delete(_family(source), nested(_CTA_TUPLE_ORIG, original)) for original in originals)
+
+    def _delete(self, family: int, original: bytes) -> int:
+        code = self._netlink.request(Message(_DELETE, 0, family, original))
+        if code in (0, errno.ENOENT):
+            return not code
+        raise OSError(code, errno.errorcode.get(code, str(code)))
+
+
+def _family(endpoint: Endpoint) -> int:
+    return socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
+
+
+def _tuple(source: Endpoint, destination: Endpoint) -> bytes:
+    from_kind, to_kind = _CTA_IP[socket.AddressFamily(_family(source))]
+    return nested(
+        _CTA_TUPLE_ORIG,
+        nested(_CTA_TUPLE_IP, attribute(from_kind, pack(source.host)), attribute(to_kind, pack(destination.host))),
+        nested(
+            _CTA_TUPLE_PROTO,
+            attribute(_CTA_PROTO_NUM, bytes((socket.IPPROTO_UDP,))),
+            attribute(_CTA_PROTO_SRC_PORT, source.port.to_bytes(2, "big")),
+            attribute(_CTA_PROTO_DST_PORT, destination.port.to_bytes(2, "big")),
+        ),
+    )

@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Pinholes as kernel elements: open, renew, close, count, adopt. Who may have one is decided elsewhere (`guard`)."""
+
+from __future__ import annotations
+
+from collections import Counter as Multiset
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sipalg_core.broker.conntrack import Conntrack
+from sipalg_core.broker.layout import FAMILIES, HITS_PER_PACKET, Family, PinholeElements, elements_of
+from sipalg_core.contract.control import Counter, Pinhole
+from sipalg_core.contract.names import SIPALG_TABLE
+from sipalg_core.net import Endpoint
+from sipalg_core.nft.elements import Element, ElementTable, Result, pack, unpack
+
+Name = tuple[str, bytes]
+"""Set and key: what makes an element this one and no other."""
+
+
+_MAXIMUM_LEFT_OVER: Final = 20_000
+"""Endpoints of closed gates that are remembered: conntrack itself forgets 120 s after the last packet."""
+
+
+@dataclass(slots=True)
+class _Held:
+    pinhole: Pinhole
+    elements: PinholeElements
+    hits: tuple[int, int] = (0, 0)  # of the inbound and outbound element when last counted
+
+
+class PinholeTable:
+    """Pinholes of one `inet sipalg` table.
+
+    Two pinholes may share elements (forked early dialogs have the same internal and mapped endpoint, and behind one RTP
+    proxy the same external one): an element goes with its last holder.
+    """
+
+    def __init__(self) -> None:
+        self._elements = ElementTable(SIPALG_TABLE)
+        self._conntrack = Conntrack()
+        self._held: dict[int, _Held] = {}
+        self._holders: Multiset[Name] = Multiset()
+        self._by_host: Multiset[str] = Multiset()
+        self._left_over: dict[Endpoint, Pinhole] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, ident: int) -> bool:
+        return ident in self._held
+
+    def opened_by(self, host: str) -> int:
+        return self._by_host[host]
+
+    def close_table(self) -> None:
+        """Let go of the netlink sockets; the kernel keeps the pinholes."""
+        self._elements.close()
+        self._conntrack.close()
+
+    def open(self, pinhole: Pinhole) -> Result:
+        """Put it in, or renew the one with this id, with its counts. On any result but DONE nothing has changed."""
+        elements = elements_of(pinhole)
+        held = self._held.get(pinhole.id)
+        old = held.elements if held else elements
+        kept = set(map(_name, elements))
+        renewed = [each for each in elements if each.timeout and self._holders[_name(each)]]
+        stale = [each for each in old if self._holders[_name(each)] == 1 and _name(each) not in kept]
+        standing = {_name(each): now for each in (*renewed, *stale) if (now := self._elements.get(each))}
+        counted = [
+            standing.get(_name(new)) or standing.get(_name(before)) for new, before in zip(elements, old, strict=True)
+        ]
+        result = self._elements.change(delete=standing.values(), add=map(_with_counts, elements, counted))
+        if result is not Result.DONE:
+            return result
+        if held:
+            self._drop(held)
+        else:
+            self._forget_connections(pinhole)
+            self._forget_left_over(pinhole)
+        self._hold(pinhole, elements, held.hits if held else (0, 0))
+        return result
+
+    def close(self, ident: int) -> bool:
+        """Take it out, with its connections. False where there is none of this id."""
+        held = self._held.get(ident)
+        if held is None:
+            return False
+        self._remove(each for each in held.elements if self._holders[_name(each)] == 1)
+        self._drop(held)
+        if not self._holders[_name(held.elements.inbound)]:
+            self._forget_connections(held.pinhole)
+            if not held.pinhole.external.port:
+                self._left_over[held.pinhole.internal] = self._left_over[held.pinhole.mapped] = held.pinhole
+        return True
+
+    def count(self, idle: float) -> list[Counter]:
+        """Packets of every pinhole that stands. One that the kernel ended is let go of here.
+
+        A pinhole lives while packets pass in either direction, but the kernel renews only the element that they hit:
+        the other one is renewed here, for `idle` seconds, before it ends.
+        """
+        standing = {_name(each): each for each in self._dump()}
+        counters = []
+        for ident, held in list(self._held.items()):
+            inbound, outbound = (standing.get(_name(each)) for each in held.elements[:2])
+            if inbound is None and outbound is None:
+                self.close(ident)
+                continue
+            hits = inbound.packets if inbound else held.hits[0], outbound.packets if outbound else held.hits[1]
+            if hits != held.hits:
+                held.hits = hits
+                self._keep_alive([each for each in (inbound, outbound) if each and each.expires < idle / 2], idle)
+            counters.append(Counter(ident, hits[0] // HITS_PER_PACKET, hits[1] // HITS_PER_PACKET))
+        return counters
+
+    def adopt(self) -> int:
+        """Hold what a broker before us opened, and remove what makes no sense. How many pinholes there are."""
+        for family in FAMILIES:
+            translations = [*self._elements.dump(family.dnat.name), *self._elements.dump(family.snat.name)]
+            endpoints = {_name(each): _endpoint(family, each.data) for each in translations}
+            for element in self._dump(family):
+                pinhole = _pinhole(family, element, endpoints)
+                if pinhole is None:
+                    self._remove([element])
+                elif pinhole.id not in self._held:
+                    self._hold(pinhole, elements_of(pinhole), (0, 0))
+            self._remove(each for each in translations if not self._holders[_name(each)])
+        return len(self._held)
+
+    def _hold(self, pinhole: Pinhole, elements: PinholeElements, hits: tuple[int, int]) -> None:
+        self._held[pinhole.id] = _Held(pinhole, elements, hits)
+        self._holders.update(map(_name, elements))
+        self._by_host[pinhole.internal.host] += 1
+
+    def _drop(self, held: _Held) -> None:
+        del self._held[held.pinhole.id]
+        self._holders.subtract(map(_name, held.elements))
+        self._by_host[held.pinhole.internal.host] -= 1
+        for name in map(_name, held.elements):
+            if not self._holders[name]:
+                del self._holders[name]
+
+    def _dump(self, *families: Family) -> list[Element]:
+        return [
+            element
+            for family in families or FAMILIES
+            for each in family.pinhole_sets
+            for element in self._elements.dump(each.name)
+        ]
+
+    def _remove(self, elements: Iterable[Element]) -> None:
+        """Together where all are there; one by one where the kernel ended some."""
+        doomed = list(elements)
+        if self._elements.change(delete=doomed) is not Result.DONE:
+            for element in doomed:
+                self._elements.change(delete=[element])
+
+    def _keep_alive(self, elements: list[Element], idle: float) -> None:
+        self._elements.change(
+            delete=elements, add=[each._replace(timeout=max(idle, each.timeout)) for each in elements]
+        )
+
+    def _forget_connections(self, pinhole: Pinhole) -> None:
+        """So that the next call with these endpoints gets its own translation, and no older one is in its way."""
+        if pinhole.external.port:
+            self._conntrack.forget(pinhole.internal, pinhole.external)
+            self._conntrack.forget(pinhole.external, pinhole.mapped)
+
+    def _forget_left_over(self, pinhole: Pinhole) -> None:
+        """Connections of a closed gate, whose external port nobody knows: found by a walk through all connections.
+
+        That takes 10 ms, so it is not done when a gate closes, but only where an endpoint of it is used again.
+        """
+        for endpoint in (pinhole.internal, pinhole.mapped):
+            gate = self._left_over.pop(endpoint, None)
+            if gate is not None:
+                self._conntrack.forget(gate.internal, gate.external)
+                self._conntrack.forget(gate.external, gate.mapped)
+        while len(self._left_over) > _MAXIMUM_LEFT_OVER:
+            del self._left_over[next(iter(self._left_over))]
+
+
+def _name(element: Element) -> Name:
+    return element.set, element.key
+
+
+def _with_counts(element: Element, before: Element | None) -> Element:
+    return element._replace(packets=before.packets, bytes=before.bytes) if before else element
+
+
+def _endpoint(family: Family, key: bytes) -> Endpoint:
+    host, port = unpack(key, (family.address, "inet_service"))
+    return Endpoint(str(host), int(port))
+
+
+def _pinhole(family: Family, element: Element, endpoints: dict[Name, Endpoint]) -> Pinhole | None:
+    """What `elements_of` made this element from, or None where a part is missing."""
+    word, _, ident = element.comment.partition(":")
+    sets = {each.name: each for each in family.pinhole_sets}
+    parts = unpack(element.key, sets[element.set].type)
+    if element.set == family.inbound.exact.name:
+        (host, port), ours = parts[:2], parts[2:]
+    elif element.set == family.inbound.any_port.name:
+        (host, port), ours = (parts[0], 0), parts[1:]
+    else:
+        ours, (host, port) = parts[:2], (*parts[2:], 0)[:2]
+    own = Endpoint(str(ours[0]), int(ours[1]))
+    inbound = element.set in {each.name for each in family.inbound}
+    translation = family.dnat if inbound else family.snat
+    other = endpoints.get((translation.name, pack(*own)))
+    if word != "pinhole" or not ident.isdecimal() or other is None:
+        return None
+    internal, mapped = (other, own) if inbound else (own, other)
+    return Pinhole(int(ident), internal, mapped, Endpoint(str(host), int(port)), element.timeout)

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who may signal with whom, and at which ports: the policy's peerings as set elements that do not overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from ipaddress import collapse_addresses, ip_address
+from typing import Any, Final
+
+from sipalg_core.contract.policy import AlgPolicy, Network, PortRange
+from sipalg_core.net import Side
+from sipalg_core.nft.statements import Constant, Range
+
+SIP_PORT: Final = 5060  # RFC 3261 §19.1.2
+
+
+def signalling_ports(policy: AlgPolicy) -> list[PortRange]:
+    """UDP ports of our own address on which the engine may listen."""
+    own = policy.signalling_ports
+    single = {SIP_PORT}.union(*(peering.ports for peering in policy.peerings))
+    return [*(PortRange(port, port) for port in sorted(single) if not own.first <= port <= own.last), own]
+
+
+def peers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
+    """No two elements overlap: the kernel refuses an interval whose ends lie in another one."""
+    peerings = policy.peerings if policy.enabled else ()
+    for external in _disjoint(_networks((each for peering in peerings for each in peering.external), version)):
+        there = [peering for peering in peerings if any(_covers(each, external) for each in peering.external)]
+        for port in sorted({port for peering in there for port in peering.ports}):
+            internal = (each for peering in there if port in peering.ports for each in peering.internal)
+            for network in collapse_addresses(_networks(internal, version)):
+                yield network, external, port
+
+
+def providers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
+    peerings = policy.peerings if policy.enabled else ()
+    interfaces = (each for each in policy.interfaces if each.side is Side.EXTERNAL)
+    own = sorted({ip_address(address) for each in interfaces for address in each.addresses}, key=str)
+    for external in collapse_addresses(_networks((each for peer in peerings for each in peer.external), version)):
+        for address in own:
+            for ports in signalling_ports(policy):
+                if address.version == version:
+                    yield external, address, Range(ports.first, ports.last)
+
+
+def _networks(networks: Iterable[Network], version: int) -> list[Any]:
+    """`ipaddress` has no type for a list of networks that are all of one family."""
+    return [network for network in networks if network.version == version]
+
+
+def _covers(network: Network, part: Network) -> bool:
+    return network.version == part.version and part.network_address in network and part.prefixlen >= network.prefixlen
+
+
+def _disjoint(networks: list[Any]) -> list[Any]:
+    """The same addresses in networks that do not overlap; each is covered by all networks that cover a part of it."""
+    parts: list[Any] = []
+    for network in sorted(set(networks), key=lambda each: (-each.prefixlen, each)):  # the most specific ones first
+        rest = [network]
+        for part in parts:
+            rest = [
+                piece for each in rest for piece in (each.address_exclude(part) if _covers(each, part) else (each,))
+            ]
+        parts += rest
+    return sorted(parts)

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine's side of the broker's socket: synchronous, bounded in time. A dead broker is a failed reply."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import time
+from pathlib import Path
+from typing import Final
+
+from sipalg_core.contract.control import (
+    COUNTER,
+    COUNTERS_PER_MESSAGE,
+    NO_PINHOLE,
+    REPLY,
+    Counter,
+    Op,
+    Pinhole,
+    Reply,
+    Request,
+    Status,
+    pack_request,
+    unpack_counters,
+    unpack_reply,
+)
+from sipalg_core.net import Endpoint
+
+log = logging.getLogger(__name__)
+
+# --- Implementation constants ---
+
+ANSWER_TIMEOUT: Final = 0.1  # seconds the engine stands still at most; the broker needs 0.1 ms
+PAUSE: Final = 1.0  # seconds without another try after a timeout: a hung broker must not cost 100 ms a message
+_MESSAGE_SIZE: Final = COUNTERS_PER_MESSAGE * COUNTER.size
+
+
+class BrokerClient:
+    """One connection; not for two threads at a time. Every failure to reach the broker is a Reply of status FAILED."""
+
+    def __init__(self, path: Path, timeout: float = ANSWER_TIMEOUT) -> None:
+        self._path = path
+        self._timeout = timeout
+        self._connection: socket.socket | None = None
+        self._serial = 0
+        self._paused_until = 0.0
+        self._reached = True
+
+    def open(self, pinhole: Pinhole) -> Reply:
+        return self._ask(Op.OPEN, pinhole)[0]
+
+    def close(self, pinhole: Pinhole) -> Reply:
+        return self._ask(Op.CLOSE, pinhole)[0]
+
+    def reload(self) -> Reply:
+        return self._ask(Op.RELOAD)[0]
+
+    def transparent_socket(self, port: int) -> tuple[Reply, socket.socket | None]:
+        """A non-blocking UDP socket of that port, where the reply is OK."""
+        reply, descriptors = self._ask(Op.SOCKET, NO_PINHOLE._replace(mapped=Endpoint("0.0.0.0", port)))  # noqa: S104
+        return reply, socket.socket(fileno=descriptors[0]) if descriptors else None
+
+    def count(self) -> tuple[Reply, list[Counter]]:
+        reply, _ = self._ask(Op.COUNT)
+        counters: list[Counter] = []
+        try:
+            while reply.status is Status.OK and len(counters) < reply.value:
+                assert self._connection is not None
+                record = self._connection.recv(_MESSAGE_SIZE)
+                if not record:
+                    raise ConnectionResetError(errno.ECONNRESET, "the broker hung up")
+                counters += unpack_counters(record)
+        except (OSError, ValueError) as error:
+            return self._lost(error), []
+        return reply, counters
+
+    def disconnect(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _ask(self, op: Op, pinhole: Pinhole = NO_PINHOLE) -> tuple[Reply, list[int]]:
+        if time.monotonic() < self._paused_until:
+            return self._failed(errno.EHOSTDOWN), []
+        fresh = self._connection is None
+        try:
+            return self._exchange(op, pinhole)
+        except (BrokenPipeError, ConnectionResetError) as error:
+            if fresh:
+                return self._lost(error), []
+        except (OSError, ValueError) as error:
+            return self._lost(error), []
+        self.disconnect()  # the broker was restarted since the last request: once more, with the new one
+        return self._ask(op, pinhole)
+
+    def _exchange(self, op: Op, pinhole: Pinhole) -> tuple[Reply, list[int]]:
+        connection = self._connected()
+        self._serial = (self._serial + 1) & 0xFFFFFFFF
+        connection.send(pack_request(Request(op, self._serial, pinhole)))
+        record, descriptors, _, _ = socket.recv_fds(connection, REPLY.size, 1)
+        if not record:
+            raise ConnectionResetError(errno.ECONNRESET, "the broker hung up")
+        reply = unpack_reply(record)
+        if reply.serial != self._serial:
+            raise ValueError(f"reply {reply.serial} to request {self._serial}")
+        if not self._reached:
+            log.info("broker is back")
+        self._reached = True
+        return reply, list(descriptors)
+
+    def _connected(self) -> socket.socket:
+        if self._connection is None:
+            connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+            connection.settimeout(self._timeout)
+            try:
+                connection.connect(str(self._path))
+            except OSError:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    def _lost(self, error: OSError | ValueError) -> Reply:
+        if self._reached:
+            log.warning("broker at %s: %s; calls in progress go on, new ones get no media", self._path, error)
+        self._reached = False
+        self.disconnect()
+        if isinstance(error, TimeoutError):
+            self._paused_until = time.monotonic() + PAUSE
+            return self._failed(errno.ETIMEDOUT)
+        return self._failed((error.errno if isinstance(error, OSError) else None) or errno.EPROTO)
+
+    def _failed(self, code: int) -> Reply:
+        return Reply(self._serial, Status.FAILED, code)

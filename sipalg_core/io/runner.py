@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The engine process: datagrams, time, counters and policies go in; effects are done in their order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from random import SystemRandom
+from typing import Any, Final
+
+from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
+from sipalg_core.alg.engine import Engine
+from sipalg_core.contract import names
+from sipalg_core.contract.control import Status
+from sipalg_core.contract.events import TOPICS
+from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
+from sipalg_core.io import tproxy
+from sipalg_core.io.control import Answer, BadRequest, ControlServer
+from sipalg_core.io.faults import Faults
+from sipalg_core.io.pinholes import BrokerClient
+from sipalg_core.io.publisher import Publisher
+from sipalg_core.io.udp import UdpSockets
+from sipalg_core.net import Datagram
+
+log = logging.getLogger(__name__)
+
+# --- Implementation constants ---
+
+SIP_PORT: Final = 5060
+COUNT_INTERVAL: Final = 0.5  # seconds; the arrows of the live view follow the audio by no more than this
+_PATIENCE: Final = 2.0  # seconds the second connection waits: its answers are long, and nobody waits for them
+_LONGEST_SLEEP: Final = 3600.0
+
+
+class Runner:
+    """One engine and its surroundings. All of it runs in one thread; only the second broker connection has its own."""
+
+    def __init__(self, engine: Engine, policy: AlgPolicy) -> None:
+        self._engine = engine
+        self._revision = policy.revision
+        self._faults = Faults(engine.counts)
+        self._broker = BrokerClient(names.broker_socket())
+        self._patient_broker = BrokerClient(names.broker_socket(), timeout=_PATIENCE)
+        self._patience = asyncio.Lock()
+        self._udp = UdpSockets(self._broker, engine.counts, self._take, self._schedule)
+        self._publisher = Publisher(engine, names.redis_socket(), self._faults)
+        operations = {"snapshot": self._snapshot, "reload": self._reload, "ping": self._ping}
+        self._control = ControlServer(operations, self._faults)
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._ports: frozenset[int] = frozenset()
+        self._use(policy)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set."""
+        self._listen()
+        self._schedule()
+        await self._control.start(names.engine_socket())
+        log.info("ready at %s, policy revision %d", names.engine_socket(), self._revision)
+        tasks = [asyncio.create_task(self._count()), asyncio.create_task(self._publisher.run())]
+        await stop.wait()
+        for task in tasks:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await self._control.close()
+        await self._publisher.close()
+        self._udp.close()
+        self._broker.disconnect()
+        self._patient_broker.disconnect()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- what goes into the engine ---
+
+    def _take(self, datagram: Datagram) -> None:
+        self._drive(f"datagram from {datagram.flow.source}", self._engine.receive, datagram)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._drive("tick", self._engine.tick)
+        self._schedule()
+
+    def _drive(self, doing: str, step: Callable[..., Iterable[Effect]], *arguments: Any) -> None:
+        with self._faults.caught(doing):
+            self._do(step(*arguments, time.monotonic()))
+
+    def _schedule(self) -> None:
+        """Have `tick` called when the engine next wants it."""
+        deadline = self._engine.next_deadline()
+        now = time.monotonic()  # the clock of asyncio's own timers, too
+        at = now + _LONGEST_SLEEP if deadline is None else max(deadline, now)
+        if self._timer is not None:
+            if at >= self._timer_at:
+                return  # it wakes up early enough, and asks again then
+            self._timer.cancel()
+        self._timer, self._timer_at = asyncio.get_running_loop().call_at(at, self._tick), at
+
+    async def _count(self) -> None:
+        while True:
+            await asyncio.sleep(COUNT_INTERVAL)
+            with self._faults.caught("counting"):
+                self._listen()
+                async with self._patience:
+                    reply, counters = await asyncio.to_thread(self._patient_broker.count)
+                if reply.status is Status.OK:
+                    self._drive("counters", self._engine.count, counters)
+                    self._schedule()
+
+    # --- what comes out of it ---
+
+    def _do(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case OpenPinhole(pinhole):
+                    reply = self._broker.open(pinhole)
+                    if reply.status is not Status.OK:
+                        log.warning("pinhole %d: %s %d", pinhole.id, reply.status.name, reply.detail)
+                        self._drive("failed pinhole", self._engine.pinhole_failed, pinhole, reply.status, reply.detail)
+                        return  # what follows announces it
+                case ClosePinhole(pinhole):
+                    if self._broker.close(pinhole).status is not Status.OK:
+                        self._faults.counts["error:close"] += 1  # the kernel's timeout ends it
+                case Forward():
+                    self._udp.send(effect)
+                case Changed(topic, ident):
+                    self._publisher.changed(topic, ident)
+
+    # --- the policy, and what is asked ---
+
+    def _use(self, policy: AlgPolicy) -> None:
+        self._revision = policy.revision
+        self._udp.sides = tproxy.sides(policy)
+        ports = {SIP_PORT}.union(*(peering.ports for peering in policy.peerings))
+        self._ports = frozenset(ports if policy.enabled else ())
+
+    def _listen(self) -> None:
+        """Sockets of all ports that peers know. Those of mappings are opened when they are first sent from."""
+        for port in self._udp.missing(self._ports):
+            self._udp.open(port)
+
+    async def _reload(self, _: dict[str, Any]) -> Answer:
+        try:
+            policy = read(names.policy_file())
+        except PolicyError as error:
+            raise BadRequest(f"policy refused, revision {self._revision} stays: {error}") from error
+        async with self._patience:  # first the broker: it grants the sockets of the new ports
+            reply = await asyncio.to_thread(self._patient_broker.reload)
+        self._use(policy)
+        self._drive("policy", self._engine.set_policy, policy)
+        self._listen()
+        self._schedule()
+        return {"ok": True, "revision": policy.revision, "broker": reply.status.name}
+
+    async def _snapshot(self, request: dict[str, Any]) -> Answer:
+        for topic in TOPICS:
+            if topic == request.get("topic"):
+                return dict(self._publisher.snapshot(topic))
+        raise BadRequest(f'"topic" must be one of {", ".join(TOPICS)}')
+
+    async def _ping(self, _: dict[str, Any]) -> Answer:
+        return {"ok": True, "revision": self._revision}
+
+
+def run() -> int:
+    """The whole process, until SIGTERM or SIGINT."""
+    try:
+        policy = read(names.policy_file())
+    except (PolicyError, OSError) as error:
+        log.critical("%s is no policy: %s", names.policy_file(), error)
+        return 1
+    engine = Engine(policy, random=SystemRandom(), wall=time.time() - time.monotonic())
+    asyncio.run(_until_signalled(engine, policy))
+    return 0
+
+
+async def _until_signalled(engine: Engine, policy: AlgPolicy) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await Runner(engine, policy).run(stop)

@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Elements of sets and maps by raw netlink, in microseconds: add, delete, renew, read with counters. No set, no rule.
+
+A key is its parts one behind the other, each padded to four bytes; so is the data of a map.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+from sipalg_core.nft.netlink import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    DumpInterrupted,
+    Message,
+    NetlinkSocket,
+    attribute,
+    attributes,
+    nested,
+)
+
+# --- Specification: linux/netfilter/nf_tables.h; libnftnl/udata.h ---
+
+_NFNL_SUBSYS_NFTABLES: Final = 10
+_NEWSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 12
+_GETSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 13
+_DELSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 14
+_NFPROTO_INET: Final = 1
+
+_LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
+_KEY, _DATA, _TIMEOUT, _EXPIRATION, _USERDATA, _EXPR = 1, 2, 4, 5, 6, 7
+_LIST_ELEM: Final = 1
+_DATA_VALUE: Final = 1
+_EXPR_NAME, _EXPR_DATA = 1, 2
+_COUNTER_BYTES, _COUNTER_PACKETS = 1, 2
+_UDATA_COMMENT: Final = 0
+
+_U64: Final = struct.Struct("!Q")
+
+# --- Implementation constants ---
+
+_DUMP_ATTEMPTS: Final = 5
+
+
+class Element(NamedTuple):
+    """`timeout` 0: it stays. `expires` and the counts are what the kernel said, or what a new element starts with."""
+
+    set: str
+    key: bytes
+    data: bytes = b""
+    timeout: float = 0  # seconds
+    comment: str = ""  # kept in the kernel, shown by `nft list`
+    expires: float = 0  # seconds from now
+    packets: int = 0
+    bytes: int = 0
+
+
+class Result(Enum):
+    DONE = 0
+    EXISTS = errno.EEXIST  # an element to be added is there (in a map: with other data)
+    MISSING = errno.ENOENT  # an element to be deleted, its set or its table is not there
+    FULL = errno.ENFILE  # the set has reached its `size`
+
+
+def pack(*parts: str | int) -> bytes:
+    """Addresses (text) and ports (int) as a concatenated key."""
+    return b"".join(
+        part.to_bytes(2, "big") + b"\0\0" if isinstance(part, int) else _pack_address(part) for part in parts
+    )
+
+
+def unpack(key: bytes, layout: Sequence[str]) -> list[str | int]:
+    """The inverse of `pack`, for parts named by their nft types: `ipv4_addr`, `ipv6_addr`, `inet_service`."""
+    parts: list[str | int] = []
+    at = 0
+    for kind in layout:
+        if kind == "inet_service":
+            parts.append(int.from_bytes(key[at : at + 2], "big"))
+            at += 4
+        else:
+            size, family = (4, socket.AF_INET) if kind == "ipv4_addr" else (16, socket.AF_INET6)
+            parts.append(socket.inet_ntop(family, key[at : at + size]))
+            at += size
+    return parts
+
+
+def _pack_address(address: str) -> bytes:
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+class ElementTable:
+    """The elements of one table of family inet."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._netlink = NetlinkSocket()
+
+    def close(self) -> None:
+        self._netlink.close()
+
+    def change(self, *, delete: Iterable[Element] = (), add: Iterable[Element] = ()) -> Result:
+        """One transaction, deletions first: all is done, or nothing. OSError for what is no `Result`."""
+        messages = [self._message(_DELSETELEM, 0, element.set, _key(element)) for element in delete]
+        messages += [self._message(_NEWSETELEM, _created(element), element.set, _whole(element)) for element in add]
+        if not messages:
+            return Result.DONE
+        for code in self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages):
+            if code in (errno.EEXIST, errno.ENOENT, errno.ENFILE):
+                return Result(code)
+            if code:
+                raise OSError(code, errno.errorcode.get(code, str(code)))
+        return Result.DONE
+
+    def dump(self, set_name: str) -> list[Element]:
+        """All elements with their counters; [] where the set or table is not there.
+
+        DumpInterrupted where the table kept changing under the reader.
+        """
+        request = self._message(_GETSETELEM, 0, set_name)
+        for attempt in range(1, _DUMP_ATTEMPTS + 1):
+            try:
+                return [element for payload in self._netlink.dump(request) for element in _elements(set_name, payload)]
+            except DumpInterrupted:
+                if attempt == _DUMP_ATTEMPTS:
+                    raise
+            except FileNotFoundError:
+                break
+        return []
+
+    def get(self, element: Element) -> Element | None:
+        """The element as it stands in the kernel now."""
+        request = self._message(_GETSETELEM, 0, element.set, _key(element))
+        try:
+            found = [each for payload in self._netlink.get(request) for each in _elements(element.set, payload)]
+        except FileNotFoundError:
+            return None
+        return found[0] if found else None
+
+    def _message(self, kind: int, flags: int, set_name: str, *elements: bytes) -> Message:
+        payload = attribute(_LIST_TABLE, self._table.encode() + b"\0") + attribute(_LIST_SET, set_name.encode() + b"\0")
+        if elements:
+            payload += nested(_LIST_ELEMENTS, *elements)
+        return Message(kind, flags, _NFPROTO_INET, payload)
+
+
+def _created(element: Element) -> int:
+    return NLM_F_CREATE if element.data else NLM_F_CREATE | NLM_F_EXCL  # the same translation twice is no conflict
+
+
+def _key(element: Element) -> bytes:
+    return nested(_LIST_ELEM, nested(_KEY, attribute(_DATA_VALUE, element.key)))
+
+
+def _whole(element: Element) -> bytes:
+    parts = [nested(_KEY, attribute(_DATA_VALUE, element.key))]
+    if element.data:
+        parts.append(nested(_DATA, attribute(_DATA_VALUE, element.data)))
+    if element.timeout:
+        parts.append(attribute(_TIMEOUT, _U64.pack(int(element.timeout * 1000))))
+    if element.comment:
+        comment = element.comment.encode() + b"\0"
+        parts.append(attribute(_USERDATA, bytes((_UDATA_COMMENT, len(comment))) + comment))
+    if element.packets:
+        size = attribute(_COUNTER_BYTES, _U64.pack(element.bytes))
+        packets = attribute(_COUNTER_PACKETS, _U64.pack(element.packets))
+        parts.append(nested(_EXPR, attribute(_EXPR_NAME, b"counter\0"), nested(_EXPR_DATA, size, packets)))
+    return nested(_LIST_ELEM, *parts)
+
+
+def _elements(set_name: str, payload: bytes) -> list[Element]:
+    return [
+        _element(set_name, dict(attributes(item)))
+        for kind, items in attributes(payload)
+        if kind == _LIST_ELEMENTS
+        for _, item in attributes(items)
+    ]
+
+
+def _element(set_name: str, fields: dict[int, bytes]) -> Element:
+    packets = size = 0
+    if _EXPR in fields:
+        expression = dict(attributes(fields[_EXPR]))
+        if expression[_EXPR_NAME] == b"counter\0":
+            counts = dict(attributes(expression[_EXPR_DATA]))
+            packets, size = _number(counts[_COUNTER_PACKETS]), _number(counts[_COUNTER_BYTES])
+    comment = fields.get(_USERDATA, b"")
+    return Element(
+        set=set_name,
+        key=dict(attributes(fields[_KEY]))[_DATA_VALUE],
+        data=dict(attributes(fields[_DATA]))[_DATA_VALUE] if _DATA in fields else b"",
+        timeout=_number(fields.get(_TIMEOUT)) / 1000,
+        comment=comment[2:].rstrip(b"\0").decode(errors="replace") if comment[:1] == bytes((_UDATA_COMMENT,)) else "",
+        expires=_number(fields.get(_EXPIRATION)) / 1000,
+        packets=packets,
+        bytes=size,
+    )
+
+
+def _number(value: bytes | None) -> int:
+    return int.from_bytes(value, "big") if value else 0

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Three namespaces, an operator's default-deny table and a real broker: what the tests of the media path stand on.
+
+k1-lan 192.168.0.10, .66 ── lan0 192.168.0.1 [k1-fw] 203.0.113.2 wan0 ── k1-wan 203.0.113.1, .99, .66
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sipalg_core.contract import names
+from sipalg_core.contract.control import Pinhole
+from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, Timers, dump
+from sipalg_core.io.pinholes import BrokerClient
+from sipalg_core.net import Endpoint, Side
+
+LAN, FW, WAN = "k1-lan", "k1-fw", "k1-wan"
+ROOT: Final = Path(__file__).resolve().parents[2]
+BROKER_UID, ENGINE_UID, NETADMIN_UID, STRANGER_UID, SHARED_GID = 64001, 64002, 64003, 64004, 64000
+
+PHONE: Final = Endpoint("192.168.0.10", 4000)
+MAPPED: Final = Endpoint("203.0.113.2", 20000)
+RTP_PROXY: Final = Endpoint("203.0.113.99", 7000)
+STRANGER: Final = Endpoint("203.0.113.66", 7000)
+PHONE_SIP: Final = Endpoint("192.168.0.10", 5060)
+PROVIDER_SIP: Final = Endpoint("203.0.113.1", 5060)
+OWN_SIP: Final = Endpoint("203.0.113.2", 5060)
+
+POLICY: Final = AlgPolicy(
+    revision=1,
+    interfaces=(
+        Interface("lan0", Side.INTERNAL, ("192.168.0.1",), (ip_network("192.168.0.0/24"),)),
+        Interface("wan0", Side.EXTERNAL, ("203.0.113.2",), (ip_network("203.0.113.0/24"),)),
+    ),
+    peerings=(
+        Peering(
+            "rule:1", "provider", (ip_network("192.168.0.2/32"), ip_network("192.168.0.10/32")),
+            (ip_network("203.0.113.1/32"), ip_network("203.0.113.3/32")), ports=(5060, 5070),
+        ),
+    ),
+    timers=Timers(inactive_media=10),
+)  # fmt: skip
+
+# An operator's table of the usual kind: it accepts what is established, and what the ALG vouches for.
+APPLIANCE: Final = f"""
+table inet {names.APPLIANCE_TABLE} {{
+  chain input_base {{ type filter hook input priority 0; policy drop;
+    iifname lo accept
+    meta mark & {names.MARK_ACCEPT:#x} != 0 accept
+  }}
+  chain forward_base {{ type filter hook forward priority 0; policy drop;
+    ct state established,related accept
+    meta mark & {names.MARK_ACCEPT:#x} != 0 accept
+  }}
+  chain postrouting_base {{ type nat hook postrouting priority 100; policy accept; oifname wan0 masquerade; }}
+}}
+"""
+
+T = TypeVar("T")
+
+
+def run(*command: str, namespace: str = "", stdin: str | None = None) -> str:
+    inside = ("ip", "netns", "exec", namespace) if namespace else ()
+    return subprocess.run((*inside, *command), input=stdin, capture_output=True, text=True, check=True).stdout
+
+
+def within(namespace: str, action: Callable[[], T]) -> T:
+    """Run `action` in a thread that has entered the namespace: a socket made there stays there."""
+
+    def entered() -> T:
+        with open(f"/run/netns/{namespace}") as handle:
+            if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), 0x40000000):  # CLONE_NEWNET
+                raise OSError(ctypes.get_errno(), f"setns {namespace}")
+        return action()
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(entered).result()
+
+
+def udp(namespace: str, local: Endpoint) -> socket.socket:
+    def make() -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.bind(local)
+        made.settimeout(1)
+        return made
+
+    return within(namespace, make)
+
+
+def hears(listener: socket.socket, wait: float = 0.3) -> list[tuple[bytes, Endpoint]]:
+    """All that arrives until nothing has for `wait` seconds."""
+    heard = []
+    listener.settimeout(wait)
+    with contextlib.suppress(TimeoutError):
+        while True:
+            data, source = listener.recvfrom(2048)
+            heard.append((data, Endpoint(*source)))
+    return heard
+
+
+def pinhole(ident: int = 1, lifetime: float = 60, **changed: Endpoint) -> Pinhole:
+    return Pinhole(ident, PHONE, MAPPED, RTP_PROXY, lifetime)._replace(**changed)
+
+
+def as_user(uid: int, *capabilities: str) -> tuple[str, ...]:
+    held = [f"+{each}" for each in capabilities]
+    return (
+        "setpriv", f"--reuid={uid}", f"--regid={SHARED_GID}", "--clear-groups", "--no-new-privs",
+        "--inh-caps=" + ",".join(["-all", *held]), "--ambient-caps=" + ",".join(["-all", *held]),
+        "--bounding-set=" + ",".join(["-all", *held]),
+    )  # fmt: skip
+
+
+def _clean() -> None:
+    for namespace in (LAN, FW, WAN):
+        subprocess.run(("ip", "netns", "del", namespace), capture_output=True, check=False)
+
+
+@contextlib.contextmanager
+def namespaces() -> Iterator[None]:
+    _clean()
+    try:
+        for namespace in (LAN, FW, WAN):
+            run("ip", "netns", "add", namespace)
+            run("ip", "link", "set", "lo", "up", namespace=namespace)
+        for peer, name, gateway, hosts in (
+            (LAN, "lan0", "192.168.0.1", ("192.168.0.10", "192.168.0.66")),
+            (WAN, "wan0", "203.0.113.2", ("203.0.113.1", "203.0.113.99", "203.0.113.66")),
+        ):
+            run("ip", "link", "add", name, "netns", FW, "type", "veth", "peer", "name", "eth0", "netns", peer)
+            run("ip", "addr", "add", f"{gateway}/24", "dev", name, namespace=FW)
+            run("ip", "link", "set", name, "up", namespace=FW)
+            for host in hosts:
+                run("ip", "addr", "add", f"{host}/24", "dev", "eth0", namespace=peer)
+            run("ip", "link", "set", "eth0", "up", namespace=peer)
+        run("ip", "route", "add", "default", "via", "192.168.0.1", namespace=LAN)
+        run("sysctl", "-qw", "net.ipv4.ip_forward=1", namespace=FW)
+        run("nft", "-f", "-", namespace=FW, stdin=APPLIANCE)
+        yield
+    finally:
+        _clean()
+
+
+class Rig:
+    """The broker of one test, and who speaks with it. The test process plays the engine unless told otherwise."""
+
+    def __init__(self, engine_uid: int = 0) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="k1-")  # pytest's own is closed to other users
+        folder = Path(self._folder.name)
+        folder.chmod(0o755)
+        self.state, self.run_dir, self.engine_uid = folder / "state", folder / "run", engine_uid
+        for each, mode in ((self.state, 0o755), (self.run_dir, 0o2770)):
+            each.mkdir(parents=True)
+            each.chmod(mode)
+            os.chown(each, BROKER_UID, SHARED_GID)
+        self.socket = self.run_dir / "broker.sock"
+        self.policy_file = self.state / "policy.json"
+        self.log = folder / "broker.log"
+        self.environment = {
+            **os.environ, "PINHOLE_RUN": str(self.run_dir), "PINHOLE_STATE": str(self.state), "PYTHONPATH": str(ROOT)
+        }  # fmt: skip
+        self.write_policy(POLICY)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._clients: list[BrokerClient] = []
+
+    def write_policy(self, policy: AlgPolicy) -> None:
+        self.policy_file.write_bytes(dump(policy))
+        self.policy_file.chmod(0o644)
+
+    def start(self) -> None:
+        self.socket.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ("ip", "netns", "exec", FW, *as_user(BROKER_UID, "net_admin"), sys.executable, "-m", "sipalg_core",
+                 "broker", f"--engine-uid={self.engine_uid}", f"--netadmin-uid={NETADMIN_UID}"),
+                env=self.environment, stderr=log,
+            )  # fmt: skip
+        deadline = time.monotonic() + 10
+        while not self.socket.exists():
+            assert self._process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.02)
+
+    def stop(self, *, kill: bool = False) -> None:
+        if self._process is not None:
+            self._process.kill() if kill else self._process.terminate()
+            self._process.wait(5)
+            self._process = None
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.disconnect()
+        self.stop()
+        subprocess.run(("ip", "netns", "exec", FW, "nft", "delete", "table", "inet", "sipalg"), check=False)
+        subprocess.run(("ip", "netns", "exec", FW, "conntrack", "-F"), capture_output=True, check=False)
+        self._folder.cleanup()
+
+    def client(self) -> BrokerClient:
+        self._clients.append(BrokerClient(self.socket))
+        return self._clients[-1]
+
+    def listed(self, kind: str, name: str) -> str:
+        return run("nft", "list", kind, "inet", names.SIPALG_TABLE, name, namespace=FW)

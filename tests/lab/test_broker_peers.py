@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who may ask the broker for what; and that its sockets work in a process that has no capability."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.kernel_rig import (
+    ENGINE_UID,
+    FW,
+    LAN,
+    NETADMIN_UID,
+    OWN_SIP,
+    PHONE_SIP,
+    PROVIDER_SIP,
+    ROOT,
+    STRANGER_UID,
+    WAN,
+    Rig,
+    as_user,
+    hears,
+    namespaces,
+    udp,
+)
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> Iterator[None]:
+    with namespaces():
+        yield
+
+
+# Runs as the engine's user without any capability: takes one datagram, answers it from where it was sent to.
+ENGINE = """
+import socket, sys
+from pathlib import Path
+from sipalg_core.contract.policy import read
+from sipalg_core.io import tproxy
+from sipalg_core.io.pinholes import BrokerClient
+assert "CapEff:\\t0000000000000000" in Path("/proc/self/status").read_text()
+sides = tproxy.sides(read(Path(sys.argv[2])))
+reply, sock = BrokerClient(Path(sys.argv[1])).transparent_socket(int(sys.argv[3]))
+print("ready", flush=True)
+sock.settimeout(3)
+datagram = tproxy.receive(sock, sides)
+flow = datagram.flow
+print(flow.side, flow.source, flow.destination, flush=True)
+tproxy.send(sock, b"answer", flow.destination.host, flow.source)
+"""
+
+
+@pytest.fixture
+def engine_rig() -> Iterator[Rig]:
+    made = Rig(ENGINE_UID)
+    made.start()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("namespace", "source", "destination", "side"),
+    [
+        (LAN, PHONE_SIP, PROVIDER_SIP, "internal"),
+        (LAN, PHONE_SIP, PROVIDER_SIP._replace(port=5070), "internal"),
+        (WAN, PROVIDER_SIP, OWN_SIP, "external"),
+        (WAN, PROVIDER_SIP, OWN_SIP._replace(port=30500), "external"),
+    ],
+)
+def test_signalling_reaches_a_process_without_capabilities(engine_rig, namespace, source, destination, side):
+    command = (
+        "ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-c", ENGINE, str(engine_rig.socket),
+        str(engine_rig.policy_file), str(destination.port),
+    )  # fmt: skip
+    with (
+        udp(namespace, source) as peer,
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as engine,
+    ):
+        assert engine.stdout
+        assert engine.stdout.readline() == "ready\n"
+        peer.sendto(b"REGISTER", destination)
+        assert engine.stdout.readline() == f"{side} {source} {destination}\n"
+        assert hears(peer) == [(b"answer", destination)]
+
+
+@pytest.mark.parametrize(
+    ("uid", "asked", "answered"),
+    [
+        (STRANGER_UID, "count()[0]", "FAILED"),
+        (0, "count()[0]", "FAILED"),
+        (NETADMIN_UID, "count()[0]", "REFUSED"),
+        (NETADMIN_UID, "reload()", "OK"),
+        (ENGINE_UID, "count()[0]", "OK"),
+        (ENGINE_UID, "reload()", "OK"),
+    ],
+)
+def test_only_the_engine_and_netadmin_are_answered(engine_rig, uid, asked, answered):
+    code = (
+        "import sys; from pathlib import Path; from sipalg_core.io.pinholes import BrokerClient; "
+        f"print(BrokerClient(Path(sys.argv[1])).{asked}.status.name)"
+    )
+    ran = subprocess.run(
+        (*as_user(uid), sys.executable, "-c", code, str(engine_rig.socket)),
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ran.stdout == f"{answered}\n"
+    if answered == "FAILED":
+        assert f"refused a connection of uid {uid}" in engine_rig.log.read_text()

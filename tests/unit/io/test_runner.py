@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Effects are done in their order, a pinhole that fails stops what announces it, a fault costs one datagram."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from sipalg_core.alg.effects import Changed, ClosePinhole, Forward, OpenPinhole
+from sipalg_core.contract.control import Op, Pinhole, Reply, Status, pack_reply
+from sipalg_core.contract.names import broker_socket
+from sipalg_core.contract.policy import EMPTY, dump
+from sipalg_core.io.runner import Runner
+from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
+from tests.unit.io.listening import listening
+
+PEER = Endpoint("127.0.0.1", 5060)
+HOLE = Pinhole(7, PEER, PEER, PEER, 60)
+FORWARD = Forward(b"INVITE", Transport.UDP, Side.EXTERNAL, PEER, PEER)
+INVITE = Datagram(b"INVITE", Flow(Transport.UDP, Side.INTERNAL, PEER, PEER))
+
+
+class Engine:
+    """What the shell asks of an engine; does what the test says."""
+
+    def __init__(self):
+        self.counts = Counter()
+        self.effects = []
+        self.failed = []
+        self.ticks = []
+        self.deadline = None
+
+    def receive(self, datagram, now):
+        if self.effects is None:
+            raise IndexError("a message nobody thought of")
+        return self.effects
+
+    def pinhole_failed(self, pinhole, status, detail, now):
+        self.failed.append((pinhole, status, detail))
+        return [Changed("calls", "refused")]
+
+    def next_deadline(self):
+        return self.deadline
+
+    def tick(self, now):
+        self.ticks.append(now)
+        self.deadline = None
+        return []
+
+    def row(self, topic, ident, now):
+        return None
+
+    def set_policy(self, policy, now):
+        return []
+
+
+@pytest.fixture
+def engine():
+    return Engine()
+
+
+@pytest.fixture
+async def runner(engine, monkeypatch, run_dir):
+    made = Runner(engine, EMPTY)
+    made.order = []
+    monkeypatch.setattr(made._udp, "send", made.order.append)
+    yield made
+    made._broker.disconnect()
+    await made._publisher.close()
+
+
+def answering(status: Status, order: list):
+    def answer(peer: socket.socket, request) -> None:
+        order.append((request.op, request.pinhole.id))
+        peer.send(pack_reply(Reply(request.serial, status, 3)))
+
+    return listening(broker_socket(), answer)
+
+
+async def test_a_pinhole_is_open_before_what_announces_it_is_sent(engine, runner):
+    engine.effects = [OpenPinhole(HOLE), FORWARD, ClosePinhole(HOLE), Changed("calls", "a")]
+    with answering(Status.OK, runner.order):
+        runner._take(INVITE)
+        runner._broker.disconnect()
+    assert runner.order == [(Op.OPEN, 7), FORWARD, (Op.CLOSE, 7)]
+    assert [delta["topic"] for delta in runner._publisher.deltas()] == ["calls"]
+
+
+@pytest.mark.parametrize("status", [Status.REFUSED, Status.FULL, Status.FAILED])
+async def test_a_pinhole_that_fails_drops_the_rest_and_tells_the_engine(engine, runner, status):
+    engine.effects = [OpenPinhole(HOLE), FORWARD, Changed("calls", "a")]
+    with answering(status, runner.order):
+        runner._take(INVITE)
+        runner._broker.disconnect()
+    assert runner.order == [(Op.OPEN, 7)]
+    assert engine.failed == [(HOLE, status, 3)]
+    (delta,) = runner._publisher.deltas()
+    assert delta["ops"] == [{"op": "del", "id": "refused"}]
+
+
+async def test_without_a_broker_no_message_announces_a_pinhole(engine, runner):
+    engine.effects = [OpenPinhole(HOLE), FORWARD]
+    runner._take(INVITE)
+    assert runner.order == []
+    assert engine.failed[0][1] is Status.FAILED
+
+
+async def test_a_fault_of_the_engine_costs_one_datagram(engine, runner):
+    engine.effects = None
+    runner._take(INVITE)
+    engine.effects = [FORWARD]
+    runner._take(INVITE)
+    assert engine.counts == {"error:IndexError": 1}
+    assert runner.order == [FORWARD]
+
+
+async def test_the_engine_is_woken_at_its_deadline_and_not_before(engine, runner):
+    engine.deadline = time.monotonic() + 60
+    runner._schedule()
+    engine.deadline = due = time.monotonic() + 0.05
+    runner._schedule()
+    await asyncio.sleep(0.15)
+    assert len(engine.ticks) == 1
+    assert due <= engine.ticks[0] < due + 0.08
+
+
+async def test_a_policy_that_cannot_be_is_refused_in_words(runner, run_dir):
+    (run_dir / "policy.json").write_text("{}")
+    answer = await runner._control.answer(b'{"op": "reload"}\n')
+    assert answer == {"error": "policy refused, revision 0 stays: revision: Field required"}
+
+
+async def test_a_reload_reaches_broker_and_engine(runner, run_dir):
+    (run_dir / "policy.json").write_bytes(dump(replace(EMPTY, revision=9)))
+    with answering(Status.OK, runner.order):
+        assert await runner._control.answer(b'{"op": "reload"}\n') == {"ok": True, "revision": 9, "broker": "OK"}
+        runner._patient_broker.disconnect()
+    assert runner.order == [(Op.RELOAD, 0)]
+    assert await runner._control.answer(b'{"op": "ping"}\n') == {"ok": True, "revision": 9}
