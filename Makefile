@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Thin verbs; deploy/ does the work.
+
+python := .venv/bin/python
+set-up := deploy/setup --tests
+
+.PHONY: check test torture lab browser bench run
+
+check:
+	@$(set-up)
+	$(python) -m ruff format --check .
+	$(python) -m ruff check .
+	$(python) -m mypy
+	$(python) .venv/bin/lint-imports
+
+test:
+	@deploy/test
+
+torture:
+	@deploy/test tests/torture
+
+lab:
+	@deploy/test -m lab
+
+browser:
+	@deploy/test -m browser
+
+bench:
+	@deploy/test -m bench -s
+
+run:
+	@deploy/run

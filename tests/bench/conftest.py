@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every measurement gets: its limits, and a place for the tables that are printed at the end of the run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tomllib
+from pathlib import Path
+
+import pytest
+
+_TABLES = pytest.StashKey[list[str]]()
+
+Limits = dict[str, dict[str, float]]
+
+
+@pytest.fixture(scope="session")
+def limits() -> Limits:
+    return tomllib.loads((Path(__file__).parent / "budget.toml").read_text())
+
+
+@pytest.fixture
+def tables(request: pytest.FixtureRequest) -> list[str]:
+    return request.config.stash.setdefault(_TABLES, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    tables = config.stash.get(_TABLES, [])
+    if tables:
+        cores = os.cpu_count()
+        machine = f"Linux {platform.release()}, {cores} CPUs, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+        terminalreporter.section("bench")
+        terminalreporter.write_line("\n\n".join((machine, *tables)))
