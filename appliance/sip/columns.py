@@ -24,10 +24,12 @@ _CALL_STATE: Final = {
 _PINHOLE_KIND: Final = {
     "gate": Word(_("Waiting"), "hint"),
     "exact": Word(_("Open"), "ok"),
+    "held": Word(_("On hold"), "ok"),
     "draining": Word(_("Closing"), ended=True),
 }
 _REGISTRATION_STATE: Final = {
     "registered": Word(_("Registered"), "ok"),
+    "overdue": Word(_("Overdue"), "warning"),
     "failed": Word(_("Failed"), "error"),
     "expired": Word(_("Expired"), "warning"),
 }

@@ -11,20 +11,27 @@ from enum import Enum
 from typing import Final, Literal
 
 from sipalg_core.alg.media import Component, Offer, Want
+from sipalg_core.alg.moment import Moment
 from sipalg_core.contract.control import Pinhole
 from sipalg_core.contract.events import CallState
 from sipalg_core.contract.policy import Peering
-from sipalg_core.net import Endpoint
+from sipalg_core.net import Endpoint, Side
 
 # --- Implementation constants ---
 MAX_CALLS: Final = 20_000
 MAX_DIALOGS: Final = 16
 """Early dialogs of one INVITE (fork bombs)."""
+MAX_BRANCHES: Final = 16
+"""INVITEs of one call that are under way at a time: a proxy may fork it to several contacts of one host."""
 MAX_PINHOLES: Final = 64
 KEPT_AFTER_END: Final = 20.0
 """Seconds that an ended call stays in the live table, with its reason."""
 RETRY_WAIT: Final = 32.0
 """Seconds in which a challenged INVITE may come again on the same ports."""
+
+
+CallKey = tuple[bytes, str, Side]
+"""Call-ID, internal host, initiator: what spirals back, to another phone of ours or to the same, is another call."""
 
 
 class Happening(Enum):
@@ -58,14 +65,15 @@ class Hole:
     """A pinhole that a dialog holds, and what the kernel counted."""
 
     pinhole: Pinhole
-    call: Call
     kind: str
     component: Component
     gate: bool
-    opened: float
+    opened: Moment
+    last_packet: Moment
+    held: bool = False  # its silence means nothing, so we renew it ourselves
+    renewed: Moment = 0.0
     packets_in: int = 0
     packets_out: int = 0
-    last_packet: float = 0.0
     active_in: bool = False
     active_out: bool = False
 
@@ -80,7 +88,10 @@ class Dialog:
 
     callee_tag: bytes
     confirmed: bool = False
-    offer: Offer | None = None  # the last one; kept, since its answer may be repeated
+    answers: int = 0  # how often its 2xx came
+    acknowledged: bool = False
+    offers: dict[Side, Offer] = field(default_factory=dict)  # each side's last; kept, since answers may be repeated
+    cseqs: dict[Side, int] = field(default_factory=dict)  # the highest of each side's requests
     holes: dict[Want, Hole] = field(default_factory=dict)
 
 
@@ -88,19 +99,22 @@ class Dialog:
 class Call:
     id: str
     call_id: bytes
-    direction: Literal["inbound", "outbound"]
+    initiator: Side
     from_uri: str
     to_uri: str
     internal: Endpoint
     peer: str  # the provider's host
     peering: Peering
     caller_tag: bytes
-    since: float
+    since: Moment
+    spiral: bool = False  # the other half of a call that came back to the host it began at
     state: CallState = "setup"
     cseq: int = 0  # of the INVITE that set it up
-    answered: float | None = None
-    ended: float | None = None
+    branches: list[bytes] = field(default_factory=list)  # of the INVITEs that have no final response
+    answered: Moment | None = None
+    ended: Moment | None = None
     reason: str = ""
+    warning: str = ""
     codec: str = ""
     offer: Offer | None = None  # of the first INVITE, shared by its dialogs
     dialogs: dict[bytes, Dialog] = field(default_factory=dict)
@@ -108,7 +122,15 @@ class Call:
     pairs: dict[Endpoint, int] = field(default_factory=dict)  # internal RTP endpoint → external even port
     packets_in: int = 0  # of audio streams that are closed
     packets_out: int = 0
-    deadline: float = 0.0  # of the next step in its life
+    deadline: Moment = 0.0  # of the next step in its life
+
+    @property
+    def direction(self) -> Literal["inbound", "outbound"]:
+        return "outbound" if self.initiator is Side.INTERNAL else "inbound"
+
+    @property
+    def key(self) -> CallKey:
+        return self.call_id, self.internal.host, self.initiator
 
     def apply(self, happening: Happening, now: float, reason: str = "") -> bool:
         """Move to the state that the table names; False where it names none."""
@@ -126,6 +148,10 @@ class Call:
     def alive(self) -> bool:
         return self.ended is None
 
+    def is_party_to(self, from_tag: bytes, requester: Side) -> bool:
+        """Whether a request of this side, or its response, can be of this call (RFC 3261 §12.2)."""
+        return (from_tag == self.caller_tag) is (requester is self.initiator)
+
     def dialog_of(self, from_tag: bytes, to_tag: bytes, *, may_begin: bool) -> Dialog | None:
         """The dialog with these tags, None for a stranger's; a response to the first INVITE may begin one."""
         if from_tag == self.caller_tag:
@@ -138,7 +164,9 @@ class Call:
             return None
         dialog = self.dialogs.get(callee_tag)
         if dialog is None and may_begin and len(self.dialogs) < MAX_DIALOGS:
-            dialog = self.dialogs[callee_tag] = Dialog(callee_tag, offer=self.offer)
+            dialog = self.dialogs[callee_tag] = Dialog(callee_tag)
+            if self.offer is not None:
+                dialog.offers[self.offer.side] = self.offer
         return dialog
 
     def holes(self) -> list[Hole]:
@@ -146,3 +174,9 @@ class Call:
         for dialog in self.dialogs.values():
             found.extend(dialog.holes.values())
         return found
+
+    def let_go(self, hole: Hole) -> None:
+        """It is closed: neither a dialog nor the gates hold it any longer."""
+        for held in (self.gates, *(dialog.holes for dialog in self.dialogs.values())):
+            for want in [want for want, known in held.items() if known is hole]:
+                del held[want]

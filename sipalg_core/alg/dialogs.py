@@ -6,15 +6,17 @@ State changes only on messages that match a call by Call-ID and tags, responses 
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter as Counts
 from random import Random
 from typing import Final
 
-from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_CALLS, RETRY_WAIT, Call, Dialog, Happening, Hole
+from sipalg_core.alg.admission import Admission, Attempt
+from sipalg_core.alg.call_table import CallTable
+from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_BRANCHES, RETRY_WAIT, Call, Dialog, Happening
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect
+from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
-from sipalg_core.alg.passage import Passage, Refused
+from sipalg_core.alg.passage import Passage
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Side
@@ -25,80 +27,100 @@ from sipalg_core.sip.uri import name_addrs
 CHALLENGES: Final = (401, 407)
 FAILURES: Final = {486: Happening.BUSY, 600: Happening.BUSY, 487: Happening.CANCELLED}
 # --- Implementation constants ---
-RETRY_AFTER: Final = 30
-
-CallKey = tuple[bytes, str]  # Call-ID and internal host: a call that spirals back to another phone of ours is two
+ANSWERS_WITHOUT_ACK: Final = 3
+"""The 2xx and two repetitions, 1.5 s at T1 of 500 ms: by then an ACK is late (RFC 3261 §13.3.1.4)."""
+ACK_MISSING: Final = "the ACK is missing; without it the call is cut after 32 s"
 
 
 class Dialogs:
     """All calls of one engine."""
 
-    def __init__(self, policy: AlgPolicy, screening: Screening, random: Random, counts: Counts[str]) -> None:
-        self.timers = policy.timers
-        self.negotiation = Negotiation(policy, screening, random, counts)
+    def __init__(
+        self, policy: AlgPolicy, screening: Screening, mappings: Mappings, random: Random, counts: Counts[str]
+    ) -> None:
+        self.table = CallTable()
+        self.admission = Admission(policy)
+        self.negotiation = Negotiation(policy, screening, mappings, random, counts)
+        self._policy, self._screening = policy, screening
         self._counts = counts
-        self._calls: dict[CallKey, Call] = {}
-        self._by_id: dict[str, Call] = {}
-        self._agenda: list[tuple[float, str]] = []  # heap of deadlines; an entry that is not the call's own is stale
         self._serial = 0
         self._run = random.getrandbits(32)
 
-    def set_policy(self, policy: AlgPolicy, screening: Screening) -> None:
-        self.timers = policy.timers
-        self.negotiation.policy, self.negotiation.screening = policy, screening
-
-    # --- questions ---
-
-    def calls(self) -> list[Call]:
-        return list(self._by_id.values())
-
-    def get(self, ident: str) -> Call | None:
-        return self._by_id.get(ident)
-
-    def next_deadline(self) -> float | None:
-        return self._agenda[0][0] if self._agenda else None
+    def set_policy(self, policy: AlgPolicy, screening: Screening, now: float) -> list[Effect]:
+        """Decide by this policy from now on; a limit that has already passed does not end what is up."""
+        self._policy, self._screening = policy, screening
+        self.admission.policy = policy
+        for call in self.table:
+            call.peering = screening.peering(call.internal.host, call.peer) or call.peering
+            if call.state == "in_call" and (deadline := self._longest(call)) > now:
+                self.table.schedule(call, deadline)
+        return self.negotiation.set_policy(policy, screening, now)
 
     # --- messages ---
 
     def request(self, passage: Passage) -> None:
         message = passage.message
         if message.method == b"INVITE" and not message.to_tag:
-            invited = self._invited(passage)
-            self.negotiation.describe(passage, invited, None)
-            self._changed(passage, invited)
+            call = passage.call = self._invited(passage)
+            self.negotiation.describe(passage, call, None)
+            self._changed(passage, call)
             return
-        call = self._find(passage)
-        if call is None:
+        found = passage.call = self._find(passage)
+        if found is None:
             return
         if message.method == b"CANCEL":
-            if call.apply(Happening.CANCELLED, passage.now, _by(passage.side, "cancelled")):
-                self._schedule(call, passage.now + self.timers.teardown)
-                self._changed(passage, call)
+            self._cancel(passage, found)
             return
-        dialog = call.dialog_of(message.from_tag, message.to_tag, may_begin=False)
+        dialog = found.dialog_of(message.from_tag, message.to_tag, may_begin=False)
         if dialog is None:
             if message.method != b"ACK":  # the ACK to a failure is of no dialog (RFC 3261 §17.1.1.3)
                 self._counts["ignored:no-dialog"] += 1
-        elif message.method == b"BYE":
+        elif self._in_order(passage, dialog):
+            self._in_dialog(passage, found, dialog)
+
+    def _in_dialog(self, passage: Passage, call: Call, dialog: Dialog) -> None:
+        method = passage.message.method
+        if method == b"BYE":
             self._hang_up(passage, call, dialog)
-        elif message.method in WITH_DESCRIPTION:
+            return
+        if method == b"ACK":
+            dialog.acknowledged = True
+            if call.warning == ACK_MISSING:
+                call.warning = ""
+                self._changed(passage, call)
+        if method in WITH_DESCRIPTION:
             self.negotiation.describe(passage, call, dialog)
+
+    def _in_order(self, passage: Passage, dialog: Dialog) -> bool:
+        """RFC 3261 §12.2.2: an older CSeq is out of order; the other party will say so."""
+        message = passage.message
+        if message.method == b"ACK":
+            return True
+        if message.cseq < dialog.cseqs.get(passage.side, 0):
+            self._counts["ignored:old-cseq"] += 1
+            return False
+        dialog.cseqs[passage.side] = message.cseq
+        return True
 
     def response(self, passage: Passage) -> None:
         """A response within its transaction; provisional and final, to the first INVITE and to later ones."""
         message = passage.message
-        call = self._find(passage)
+        call = passage.call = self._find(passage)
         if call is None or message.method not in WITH_DESCRIPTION:
             return
         to_first = message.method == b"INVITE" and message.cseq == call.cseq and message.from_tag == call.caller_tag
         dialog = call.dialog_of(message.from_tag, message.to_tag, may_begin=to_first and message.status_code < 300)
+        if to_first and message.status_code >= 200 and message.branch in call.branches:
+            call.branches.remove(message.branch)
         if to_first and call.answered is None:
             self._answer_to_first(passage, call, dialog)
         elif dialog is not None and message.status_code < 300:
             self.negotiation.describe(passage, call, dialog)
-            dialog.confirmed = dialog.confirmed or (to_first and message.status_code >= 200)  # a second fork answers
-        elif dialog is not None and not to_first:
-            dialog.offer = None  # refused: the session stays as it was (RFC 3261 §14.1)
+            if to_first and message.status_code >= 200:
+                dialog.confirmed = True  # a second fork answers, or the 2xx is repeated
+                self._await_ack(passage, call, dialog)
+        elif dialog is not None:
+            self.negotiation.forget_offer(message, passage.requester, dialog)
 
     def _answer_to_first(self, passage: Passage, call: Call, dialog: Dialog | None) -> None:
         message, now = passage.message, passage.now
@@ -107,7 +129,7 @@ class Dialogs:
             return
         if status < 200:
             if call.alive:
-                self._schedule(call, now + self.timers.provisional_invite)
+                self.table.schedule(call, now + self._policy.timers_of(passage.peering).provisional_invite)
             if dialog is not None:
                 self.negotiation.describe(passage, call, dialog)
             if passage.side is Side.EXTERNAL and not call.holes():
@@ -116,53 +138,94 @@ class Dialogs:
             if dialog is not None and call.apply(Happening.ANSWERED, now):
                 self.negotiation.describe(passage, call, dialog)
                 self._confirm(passage, call, dialog)
-        elif status in CHALLENGES and call.alive:
-            passage.after += self.negotiation.close(call)
-            self._schedule(call, now + RETRY_WAIT)
         else:
+            self._fail(passage, call, dialog)
+        self._changed(passage, call)
+
+    def _fail(self, passage: Passage, call: Call, dialog: Dialog | None) -> None:
+        """A branch of the first INVITE is over without success; the last one ends the call."""
+        message, now = passage.message, passage.now
+        if call.branches:
+            if dialog is not None:
+                self.negotiation.shut_all(passage, dialog)
+        elif message.status_code in CHALLENGES and call.alive:
+            passage.after += self.negotiation.close(call)
+            self.table.schedule(call, now + RETRY_WAIT)
+        else:
+            status = message.status_code
             happening = FAILURES.get(status, Happening.DIVERTED if status < 400 else Happening.REJECTED)
             call.apply(happening, now, f"{status} {message.reason_phrase.decode('utf-8', 'replace')}")
+            if call.initiator is Side.EXTERNAL and status != 487:
+                self.admission.refused(_attempt(call), passage)
             passage.after += self._end(call, now)
-        self._changed(passage, call)
+
+    def _await_ack(self, passage: Passage, call: Call, dialog: Dialog) -> None:
+        dialog.answers += 1
+        if dialog.answers == ANSWERS_WITHOUT_ACK and not dialog.acknowledged:
+            self._counts["warning:ack-missing"] += 1
+            call.warning = ACK_MISSING
+            self._changed(passage, call)
+
+    def _cancel(self, passage: Passage, call: Call) -> None:
+        """A CANCEL is for one INVITE, by its branch (RFC 3261 §9.1); other branches may go on."""
+        if passage.message.branch not in call.branches:
+            self._counts["ignored:no-invite"] += 1
+        elif len(call.branches) == 1 and call.apply(Happening.CANCELLED, passage.now, _by(passage.side, "cancelled")):
+            self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).teardown)
+            self._changed(passage, call)
 
     def _hang_up(self, passage: Passage, call: Call, dialog: Dialog) -> None:
         if any(other.confirmed for other in call.dialogs.values() if other is not dialog):
             self.negotiation.shut_all(passage, dialog)  # one of two forks that both answered
             del call.dialogs[dialog.callee_tag]
-        elif call.apply(Happening.HUNG_UP, passage.now, _by(passage.side, "hung up")):
-            self._schedule(call, passage.now + self.timers.teardown)
+        else:
+            cause = "; the ACK to the answer never came" if dialog.answers > 1 and not dialog.acknowledged else ""
+            if call.apply(Happening.HUNG_UP, passage.now, _by(passage.side, "hung up") + cause):
+                self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).teardown)
         self._changed(passage, call)
 
     # --- steps ---
 
     def _find(self, passage: Passage) -> Call | None:
-        return self._calls.get((passage.message.call_id, passage.mapping.internal.host))
+        """The call of a message, by Call-ID, internal host and tags, from the provider that it is with."""
+        known = self.table.with_id(passage.call_id, passage.mapping.internal.host)
+        for call in known:
+            if call.is_party_to(passage.message.from_tag, passage.requester):
+                if self._screening.peering(call.internal.host, call.peer) is passage.peering:
+                    return call
+                self._counts["ignored:other-provider"] += 1
+                return None
+        if known and passage.message.method != b"ACK":
+            self._counts["ignored:no-dialog"] += 1
+        return None
 
     def _invited(self, passage: Passage) -> Call:
         """The call of an INVITE outside a dialog: new, retransmitted, or sent again to answer a challenge."""
         message, now = passage.message, passage.now
-        key = (message.call_id, passage.mapping.internal.host)
-        known = self._calls.get(key)
+        key = (passage.call_id, passage.mapping.internal.host, passage.side)
+        known = self.table.at(key)
         if known is not None and not known.alive and message.cseq > known.cseq:
             passage.after += self._end(known, now)
-            self._forget(known)
+            self.table.forget(known)
             known = None
-        if known is None and len(self._calls) >= MAX_CALLS:
-            raise Refused("call-limit", retry_after=RETRY_AFTER)
-        call = known or self._new_call(passage, key)
+        call = known or self._new_call(passage)
         if message.cseq > call.cseq:
             call.cseq, call.caller_tag, call.offer = message.cseq, message.from_tag, None
+            call.branches.clear()
             call.dialogs.clear()
-            self._schedule(call, now + self.timers.provisional_invite)
+            self.table.schedule(call, now + self._policy.timers_of(passage.peering).timer_c)
+        fresh = message.cseq == call.cseq and message.branch not in call.branches
+        if fresh and call.answered is None and len(call.branches) < MAX_BRANCHES:
+            call.branches.append(message.branch)
         return call
 
-    def _new_call(self, passage: Passage, key: CallKey) -> Call:
-        message = passage.message
+    def _new_call(self, passage: Passage) -> Call:
+        message, host = passage.message, passage.mapping.internal.host
         self._serial += 1
         call = Call(
             id=f"c{self._run:x}-{self._serial}",
-            call_id=message.call_id,
-            direction="outbound" if passage.side is Side.INTERNAL else "inbound",
+            call_id=passage.call_id,
+            initiator=passage.side,
             from_uri=_uri(message, b"from"),
             to_uri=_uri(message, b"to"),
             internal=passage.mapping.internal,
@@ -170,22 +233,30 @@ class Dialogs:
             peering=passage.peering,
             caller_tag=message.from_tag,
             since=passage.now,
+            spiral=bool(self.table.with_id(passage.call_id, host)),
         )
-        self._calls[key] = self._by_id[call.id] = call
+        self.admission.new_call(host, _attempt(call), passage, self.table)
+        if call.spiral:
+            self._counts["spiral"] += 1
+        self.table.add(call)
         return call
 
     def _confirm(self, passage: Passage, call: Call, dialog: Dialog) -> None:
         """The callee of this dialog answered: the early dialogs of the others are over."""
         dialog.confirmed = True
+        dialog.answers += 1
         for other in call.dialogs.values():
             if not other.confirmed:
                 self.negotiation.shut_all(passage, other)
         self.negotiation.close_gates(passage, call)
-        longest = self.timers.maximum_call
-        self._schedule(call, passage.now + longest if longest else float("inf"))
+        self.table.schedule(call, self._longest(call))
 
-    @staticmethod
-    def _changed(passage: Passage, call: Call) -> None:
+    def _longest(self, call: Call) -> float:
+        longest = self._policy.timers_of(call.peering).maximum_call
+        return call.answered + longest if longest and call.answered is not None else float("inf")
+
+    def _changed(self, passage: Passage, call: Call) -> None:
+        self.table.settle(call)
         passage.after.append(Changed("calls", call.id))
 
     # --- time and trouble ---
@@ -193,12 +264,8 @@ class Dialogs:
     def tick(self, now: float) -> list[Effect]:
         """Take the steps that are due."""
         effects: list[Effect] = []
-        while self._agenda and self._agenda[0][0] <= now:
-            deadline, ident = heapq.heappop(self._agenda)
-            call = self._by_id.get(ident)
-            if call is None or call.deadline != deadline:
-                continue
-            effects.append(Changed("calls", ident))
+        for call in self.table.due(now):
+            effects.append(Changed("calls", call.id))
             if call.alive:
                 reason = "no answer" if call.state == "setup" else "longest duration reached"
                 call.apply(Happening.TIMED_OUT, now, reason)
@@ -206,41 +273,38 @@ class Dialogs:
             elif call.holes() or call.pairs:  # drained
                 effects += self._end(call, now)
             else:
-                self._forget(call)
+                self.table.forget(call)
         return effects
 
-    def end_all(self, now: float, reason: str) -> list[Effect]:
-        """Our address changed: what the other side was told is no longer true."""
+    def end_all(self, now: float, reason: str, *, six: bool) -> list[Effect]:
+        """Our address of this family changed: what the other side was told is no longer true."""
         effects: list[Effect] = []
-        for call in self.calls():
-            if call.alive:
+        for call in self.table:
+            if call.alive and (":" in call.internal.host) is six:
                 call.apply(Happening.TIMED_OUT, now, reason)
                 effects += [*self._end(call, now), Changed("calls", call.id)]
         return effects
 
-    def fail(self, hole: Hole, now: float) -> list[Effect]:
-        """The broker refused this pinhole: nothing of the call may stay half open."""
-        call = hole.call
-        call.ended, call.state, call.reason = now, "rejected", "the firewall refused the opening"
+    def fail(self, call: Call, now: float, reason: str) -> list[Effect]:
+        """We could not do what it needs: nothing of the call may stay half open."""
+        call.ended, call.state, call.reason = now, "rejected", reason
         return [*self._end(call, now), Changed("calls", call.id)]
 
     def _end(self, call: Call, now: float) -> list[ClosePinhole | Changed]:
         """Give back all that an ended call holds; its row stays a while."""
         effects = self.negotiation.close(call)
         self.negotiation.give_back(call, now)
-        self._schedule(call, now + KEPT_AFTER_END)
+        call.branches.clear()
+        call.offer = None  # its ports are not ours to open any more
+        for dialog in call.dialogs.values():
+            dialog.offers.clear()
+        self.table.settle(call)
+        self.table.schedule(call, now + KEPT_AFTER_END)
         return effects
 
-    def _schedule(self, call: Call, deadline: float) -> None:
-        call.deadline = deadline
-        if deadline != float("inf"):
-            heapq.heappush(self._agenda, (deadline, call.id))
 
-    def _forget(self, call: Call) -> None:
-        self._by_id.pop(call.id, None)
-        key = (call.call_id, call.internal.host)
-        if self._calls.get(key) is call:
-            del self._calls[key]
+def _attempt(call: Call) -> Attempt:
+    return call.internal.host, call.from_uri, call.to_uri
 
 
 def _by(side: Side, done: str) -> str:

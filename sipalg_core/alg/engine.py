@@ -10,18 +10,21 @@ from collections import Counter as Counts
 from random import Random
 from typing import Final
 
-from sipalg_core.alg import rewrite, rows
+from sipalg_core.alg import rewrite
+from sipalg_core.alg.call_ids import CallIds
 from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.effects import Changed, Effect, Forward
 from sipalg_core.alg.mappings import Mapping, Mappings, NoPort
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.registrations import Registrations
+from sipalg_core.alg.rows import Rows
 from sipalg_core.alg.screening import Screening
-from sipalg_core.alg.transactions import Transactions
+from sipalg_core.alg.trace import Traces
+from sipalg_core.alg.transactions import Refusal, Transactions
 from sipalg_core.contract.control import Counter, Pinhole, Status
-from sipalg_core.contract.events import HealthRow, Row, Topic
+from sipalg_core.contract.events import HealthRow, Row, Topic, TraceRow
 from sipalg_core.contract.policy import AlgPolicy, Peering
-from sipalg_core.net import Datagram, Flow, Side
+from sipalg_core.net import Datagram, Endpoint, Flow, Side
 from sipalg_core.sip import edit
 from sipalg_core.sip.answer import answer
 from sipalg_core.sip.errors import ParseError
@@ -46,101 +49,92 @@ class Engine:
         self._last: Passage | None = None
         self._policy = policy
         self._screening = Screening(policy)
-        self._mappings = Mappings(policy.external_address() or "", policy.signalling_ports, random)
-        self._transactions = Transactions(policy.timers)
+        self._mappings = Mappings(policy, random)
+        self._call_ids = CallIds(random)
+        self._transactions = Transactions()
         self._registrations = Registrations()
-        self._dialogs = Dialogs(policy, self._screening, random, self.counts)
+        self._dialogs = Dialogs(policy, self._screening, self._mappings, random, self.counts)
+        self._traces = Traces()
+        self._rows = Rows(self._dialogs, self._registrations, self._health, wall)
 
     # --- input ---
 
     def receive(self, datagram: Datagram, now: float) -> list[Effect]:
         """What one datagram causes. Never raises for what a peer sends."""
         self.counts["received"] += 1
-        flow = datagram.flow
+        flow, data = datagram.flow, datagram.data
         try:
             peering, mapping = self._party(flow, now)
-            if len(datagram.data) <= LONGEST_KEEP_ALIVE:
-                return [self._onward(datagram.data, flow, mapping)]
-            passage = Passage(parse(datagram.data), flow, mapping, peering, now)
+        except Refused as refused:
+            return self._refuse(_request(data), flow, refused)
+        if len(data) <= LONGEST_KEEP_ALIVE:
+            return [self._onward(data, flow, mapping.internal, mapping)]
+        try:
+            passage = self._passage(parse(data), flow, mapping, peering, now)
+        except ParseError as error:
+            return self._malformed(error, datagram, mapping, peering)
+        try:
             return self._pass(passage)
         except ParseError as error:
-            return self._refuse(error.partial, flow, error.reason, error.status, now)
-        except (Refused, NoPort) as error:
-            refused = error if isinstance(error, Refused) else Refused(str(error), retry_after=RETRY_AFTER)
-            message = _request(datagram.data)
-            return self._refuse(message, flow, refused.reason, refused.status, now, refused.retry_after)
+            return self._malformed(error, datagram, mapping, peering)
+        except NoPort as error:
+            return self._stop(passage, Refused(str(error), retry_after=RETRY_AFTER))
+        except Refused as refused:
+            return self._stop(passage, refused)
 
     def tick(self, now: float) -> list[Effect]:
         effects = self._dialogs.tick(now)
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING
             self._transactions.expire(now)
+            effects += self._dialogs.negotiation.ledger.age(now)
             effects += [Changed("registrations", ident) for ident in self._registrations.expire(now)]
             effects.append(Changed("health", "engine"))
         return effects
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do; monotonic seconds."""
-        due = self._dialogs.next_deadline()
+        due = self._dialogs.table.next_deadline()
         return self._next_housekeeping if due is None else min(due, self._next_housekeeping)
 
     def set_policy(self, policy: AlgPolicy, now: float) -> list[Effect]:
         """Decide by this policy from now on. Running calls keep what they have, unless our address is another."""
         effects: list[Effect] = [Changed("health", "engine")]
-        if policy.external_address() != self._policy.external_address():
-            self._mappings = Mappings(policy.external_address() or "", policy.signalling_ports, self._random)
-            effects += self._dialogs.end_all(now, "our address changed")
+        for address in self._mappings.set_policy(policy):
+            effects += self._dialogs.end_all(now, "our address changed", six=":" in address)
         self._policy = policy
         self._screening = Screening(policy)
-        self._transactions.timers = policy.timers
-        self._dialogs.set_policy(policy, self._screening)
-        return effects
+        return [*effects, *self._dialogs.set_policy(policy, self._screening, now)]
 
     def pinhole_failed(self, pinhole: Pinhole, status: Status, detail: int, now: float) -> list[Effect]:
         """The broker did not open it: the message does not go on, and its call must not stay half open."""
         reason = f"pinhole-{status.name.lower()}" + (f"-p{detail}" if status is Status.REFUSED else "")
-        hole = self._dialogs.negotiation.ledger.get(pinhole.id)
-        effects = self._dialogs.fail(hole, now) if hole is not None else []
+        entry = self._dialogs.negotiation.ledger.get(pinhole.id)
+        effects = self._dialogs.fail(entry.call, now, "the firewall refused the opening") if entry else []
         passage = self._last
         if passage is None or not any(effect.pinhole.id == pinhole.id for effect in passage.opens):
             return effects
-        request = passage.message if passage.message.is_request else None
-        return [*effects, *self._refuse(request, passage.flow, reason, 503, now, RETRY_AFTER)]
+        return [*effects, *self._stop(passage, Refused(reason, retry_after=RETRY_AFTER))]
 
     def count(self, counters: list[Counter], now: float) -> list[Effect]:
         """Take the kernel's packet counts of the pinholes."""
         changed = self._dialogs.negotiation.ledger.count(counters, now)
-        calls = dict.fromkeys(hole.call.id for hole in changed)
-        holes = [Changed("pinholes", str(hole.pinhole.id)) for hole in changed]
+        calls = dict.fromkeys(entry.call.id for entry in changed)
+        holes = [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
         return [*holes, *(Changed("calls", ident) for ident in calls)]
 
     # --- questions ---
 
     def rows(self, topic: Topic, now: float) -> list[Row]:
-        match topic:
-            case "calls":
-                return [rows.call_row(call, self._wall) for call in self._dialogs.calls()]
-            case "pinholes":
-                return [rows.pinhole_row(hole, self._wall) for hole in self._dialogs.negotiation.ledger]
-            case "registrations":
-                return [rows.registration_row(known, self._wall) for known in self._registrations.values()]
-            case "health":
-                return [self._health(now)]
+        return self._rows.all(topic, now)
 
     def row(self, topic: Topic, ident: str, now: float) -> Row | None:
         """One row as it is now, or None where it is gone."""
-        match topic:
-            case "calls":
-                call = self._dialogs.get(ident)
-                return rows.call_row(call, self._wall) if call else None
-            case "pinholes":
-                hole = self._dialogs.negotiation.ledger.get(int(ident))
-                return rows.pinhole_row(hole, self._wall) if hole else None
-            case "registrations":
-                known = self._registrations.get(ident)
-                return rows.registration_row(known, self._wall) if known else None
-            case "health":
-                return self._health(now)
+        return self._rows.one(topic, ident, now)
+
+    def trace(self, call_id: str) -> list[TraceRow]:
+        """The messages of a call, by the id of its row, oldest first; [] where none are kept."""
+        return self._traces.of(call_id, self._wall)
 
     def _health(self, now: float) -> HealthRow:
         if self._started < 0:
@@ -150,7 +144,7 @@ class Engine:
             "since": self._started + self._wall,
             "revision": self._policy.revision,
             "enabled": self._policy.enabled,
-            "calls": sum(call.alive for call in self._dialogs.calls()),
+            "calls": sum(call.alive for call in self._dialogs.table),
             "registrations": sum(known.state == "registered" for known in self._registrations.values()),
             "pinholes": len(self._dialogs.negotiation.ledger),
             "counters": dict(self.counts),
@@ -159,48 +153,73 @@ class Engine:
     # --- one message ---
 
     def _party(self, flow: Flow, now: float) -> tuple[Peering, Mapping]:
-        """The rule that allows this flow and the internal party's mapping. Raises Refused, NoPort."""
+        """The rule that allows this flow and the internal party's mapping. Raises Refused."""
         if flow.side is Side.INTERNAL:
             peering = self._screening.peering(flow.source.host, flow.destination.host)
-            if peering is None or not self._mappings.address:
+            if peering is None:
                 raise Refused("no-rule", 0)
-            return peering, self._mappings.claim(flow.source, now)
-        mapping = self._mappings.of_port(flow.destination.port)
+            try:
+                return peering, self._mappings.claim(flow.source, now)
+            except NoPort as error:
+                raise Refused(str(error), retry_after=RETRY_AFTER) from error
+        mapping = self._mappings.of_external(flow.destination)
         if mapping is None:
-            raise Refused("no-mapping", 480)
+            raise Refused("no-mapping", 480 if self._screening.is_provider(flow.source.host) else 0)
         peering = self._screening.peering(mapping.internal.host, flow.source.host)
         if peering is None:
             raise Refused("no-rule", 0)
+        mapping.touched = now
         return peering, mapping
 
+    def _passage(self, message: Message, flow: Flow, mapping: Mapping, peering: Peering, now: float) -> Passage:
+        call_id = message.call_id
+        if flow.side is Side.EXTERNAL:
+            call_id = self._call_ids.to_internal(call_id)
+        elif (
+            self._policy.handling_of(peering).hide_call_ids
+            and message.is_request
+            and not message.to_tag
+            and not self._dialogs.table.with_id(call_id, mapping.internal.host)
+        ):
+            self._call_ids.hide(call_id)
+        return Passage(message, flow, mapping, peering, now, call_id)
+
     def _pass(self, passage: Passage) -> list[Effect]:
-        message, side, now = passage.message, passage.side, passage.now
+        message, mapping = passage.message, passage.mapping
         self._last = passage
-        if side is Side.INTERNAL:
-            passage.edits = rewrite.outward(message, passage.mapping, self._mappings, now)
+        self._dialogs.admission.message(passage)
+        if passage.side is Side.INTERNAL:
+            passage.edits = rewrite.outward(message, mapping, self._mappings, passage.now)
+            passage.edits += self._call_ids.outward(message)
         else:
-            passage.edits = rewrite.inward(message, passage.mapping, self._mappings)
+            passage.edits = rewrite.inward(message, mapping, self._mappings)
+            passage.edits += self._call_ids.inward(message)
         if not message.is_request:
             self._response(passage)
         elif not self._request(passage):
             return []
-        onward = self._onward(edit.apply(message, passage.edits), passage.flow, passage.mapping)
-        return passage.effects(onward)
+        target = mapping.internal
+        if passage.side is Side.EXTERNAL and not message.is_request:
+            target = rewrite.response_target(message, mapping, self._mappings)
+        self._traces.add(passage, "forwarded")
+        return passage.effects(self._onward(edit.apply(message, passage.edits), passage.flow, target, mapping))
 
     def _request(self, passage: Passage) -> bool:
         """Follow a request; False where it ends here."""
         message, side = passage.message, passage.side
         if message.method == b"ACK":
             begun = self._transactions.of_ack(message, side)
-            if begun is not None and begun.answered_here:
+            if begun is not None and begun.refusal is not None:
                 return False
         else:
-            self._transactions.begin(message, side, passage.peer, passage.now)
+            timers = self._policy.timers_of(passage.peering)
+            begun = self._transactions.begin(message, side, passage.peer, timers, passage.now)
+            if begun is not None and begun.refusal is not None:
+                raise Refused(*begun.refusal)  # repeated: the answer was lost
         if message.method == b"REGISTER":
             if side is Side.EXTERNAL:
                 raise Refused("register-from-outside", 0)  # P11, A13
-            registrar = passage.flow.destination
-            self._registrations.asked(message, passage.edits, passage.mapping, registrar, passage.peering)
+            self._registrations.asked(passage)
         else:
             self._dialogs.request(passage)
         return True
@@ -212,34 +231,56 @@ class Engine:
             self.counts["ignored:no-transaction"] += 1
             return
         if message.status_code < 200:
-            self._transactions.provisional(transaction, passage.now)
+            self._transactions.provisional(transaction, self._policy.timers_of(passage.peering), passage.now)
         if message.method == b"REGISTER":
-            changed = self._registrations.answered(message, passage.now)
+            changed = self._registrations.answered(passage)
             passage.after += [Changed("registrations", ident) for ident in changed]
         else:
             self._dialogs.response(passage)
 
-    def _onward(self, data: bytes, flow: Flow, mapping: Mapping) -> Forward:
+    def _onward(self, data: bytes, flow: Flow, target: Endpoint, mapping: Mapping) -> Forward:
         self.counts["forwarded"] += 1
         if flow.side is Side.INTERNAL:
             return Forward(data, flow.transport, Side.EXTERNAL, mapping.external, flow.destination)
-        return Forward(data, flow.transport, Side.INTERNAL, flow.source, mapping.internal)
+        return Forward(data, flow.transport, Side.INTERNAL, flow.source, target)
 
-    def _refuse(
-        self, request: Message | None, flow: Flow, reason: str, status: int, now: float, retry_after: int | None = None
-    ) -> list[Effect]:
+    # --- what does not go on ---
+
+    def _malformed(self, error: ParseError, datagram: Datagram, mapping: Mapping, peering: Peering) -> list[Effect]:
+        """What the policy says for this check: answer it, drop it, or let it pass as it came."""
+        checks = self._policy.handling_of(peering).syntax
+        action = next((check.action for check in checks if check.check == error.reason), "respond")
+        if action == "pass":
+            self.counts[f"passed:{error.reason}"] += 1
+            return [self._onward(datagram.data, datagram.flow, mapping.internal, mapping)]
+        status = error.status if action == "respond" else 0
+        return self._refuse(error.partial, datagram.flow, Refused(error.reason, status))
+
+    def _stop(self, passage: Passage, refused: Refused) -> list[Effect]:
+        """The message ends here: a call that it was to begin ends with it, and the answer stays the same."""
+        effects: list[Effect] = []
+        message, call = passage.message, passage.call
+        if call is not None and call.state == "setup" and message.method == b"INVITE" and not message.to_tag:
+            effects = self._dialogs.fail(call, passage.now, f"refused here: {refused.reason}")
+        if message.is_request and refused.status:
+            timers = self._policy.timers_of(passage.peering)
+            begun = self._transactions.begin(message, passage.side, passage.peer, timers, passage.now)
+            if begun is not None:
+                begun.refusal = Refusal(refused.reason, refused.status, refused.retry_after)
+        self._traces.add(passage, f"refused: {refused.reason}")
+        request = message if message.is_request else None
+        return [*effects, *self._refuse(request, passage.flow, refused)]
+
+    def _refuse(self, request: Message | None, flow: Flow, refused: Refused) -> list[Effect]:
         """Answer a request in our own name where that is possible, else drop; always with the reason counted."""
         reply = None
-        if request is not None and request.is_request and status:
+        if request is not None and request.is_request and refused.status:
             tag = b"%x" % self._random.getrandbits(64)
-            reply = answer(request, status, tag=tag, warning=reason, retry_after=retry_after)
-        if reply is None or request is None:
-            self.counts[f"dropped:{reason}"] += 1
+            reply = answer(request, refused.status, tag=tag, warning=refused.reason, retry_after=refused.retry_after)
+        if reply is None:
+            self.counts[f"dropped:{refused.reason}"] += 1
             return []
-        self.counts[f"answered:{reason}"] += 1
-        if request.call_id and request.method == b"INVITE":
-            peer = (flow.destination if flow.side is Side.INTERNAL else flow.source).host
-            self._transactions.refuse(request, flow.side, peer, now)
+        self.counts[f"answered:{refused.reason}"] += 1
         return [Forward(reply, flow.transport, flow.side, flow.destination, flow.source)]
 
 

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Signalling mappings: which external port stands for which internal endpoint (RFC 4787 §4.1, endpoint-independent).
 
-A mapping is one-to-one, so what comes back to its port can only be meant for that endpoint.
+A mapping is one-to-one, so what comes back to its port can only be meant for that endpoint. An internal endpoint is
+mapped to the external address of its own family.
 """
 
 from __future__ import annotations
 
+from collections import Counter as Counts
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from sipalg_core.contract.policy import PortRange
+from sipalg_core.alg.moment import Moment
+from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint
 from sipalg_core.sip.grammar import DEFAULT_PORT
 
@@ -19,19 +23,21 @@ from sipalg_core.sip.grammar import DEFAULT_PORT
 MAX_PER_HOST: Final = 64
 """A telephone system with many lines uses a handful of ports; more is somebody trying."""
 MAX_REMEMBERED: Final = 32
+IDLE: Final = 7200.0
+"""Seconds without a message after which a mapping may be given to another endpoint: two usual registrations."""
 
 
 @dataclass(slots=True)
 class Mapping:
     internal: Endpoint
     external: Endpoint
-    touched: float
+    touched: Moment
     remembered: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     """(header, external text) → internal text, so that what went out as "a" comes back as "a"."""
 
     def to_external(self, header: bytes, text: bytes, port_written: bool) -> bytes:
         """How host[:port] of the internal endpoint is written outside; remembers how it stood inside."""
-        replaced = self.external.host.encode()
+        replaced = written(self.external.host)
         if port_written or self.external.port != DEFAULT_PORT:
             replaced += b":%d" % self.external.port
         if len(self.remembered) >= MAX_REMEMBERED:
@@ -44,8 +50,13 @@ class Mapping:
         known = self.remembered.get((header, text)) or self.remembered.get((b"contact", text))
         if known is not None:
             return known
-        host = self.internal.host.encode()
+        host = written(self.internal.host)
         return b"%s:%d" % (host, self.internal.port) if port_written or self.internal.port != DEFAULT_PORT else host
+
+
+def written(host: str) -> bytes:
+    """An address as it stands in a URI or a Via (RFC 3261 §25.1: IPv6reference)."""
+    return b"[%s]" % host.encode() if ":" in host else host.encode()
 
 
 class NoPort(Exception):
@@ -53,43 +64,87 @@ class NoPort(Exception):
 
 
 class Mappings:
-    """All signalling mappings behind one external address."""
+    """All signalling mappings behind our external addresses, one of each family."""
 
-    def __init__(self, address: str, ports: PortRange, random: Random) -> None:
-        self.address = address
-        self._ports = ports
+    def __init__(self, policy: AlgPolicy, random: Random) -> None:
         self._random = random
+        self._addresses: dict[bool, str | None] = {}
         self._by_internal: dict[Endpoint, Mapping] = {}
-        self._by_port: dict[int, Mapping] = {}
+        self._by_external: dict[Endpoint, Mapping] = {}
+        self._per_host: Counts[str] = Counts()
+        self.set_policy(policy)
+
+    def set_policy(self, policy: AlgPolicy) -> list[str]:
+        """Map by this policy from now on; returns the addresses that were ours, with whose mappings it is over."""
+        before = dict(self._addresses)
+        self._addresses = {False: policy.external_address(4), True: policy.external_address(6)}
+        self._ports = policy.signalling_ports
+        gone = [address for six, address in before.items() if address and address != self._addresses[six]]
+        for mapping in [known for known in self if known.external.host in gone]:
+            self._drop(mapping)
+        return gone
+
+    def __iter__(self) -> Iterator[Mapping]:
+        return iter(list(self._by_internal.values()))
 
     def __len__(self) -> int:
-        return len(self._by_port)
+        return len(self._by_external)
+
+    def address_for(self, internal: str) -> str | None:
+        """Our external address of this host's family."""
+        return self._addresses[":" in internal]
+
+    def is_ours(self, host: str) -> bool:
+        return host in self._addresses.values()
 
     def of_internal(self, endpoint: Endpoint) -> Mapping | None:
         return self._by_internal.get(endpoint)
 
-    def of_port(self, port: int) -> Mapping | None:
-        return self._by_port.get(port)
+    def of_external(self, endpoint: Endpoint) -> Mapping | None:
+        return self._by_external.get(endpoint)
 
     def claim(self, internal: Endpoint, now: float) -> Mapping:
         """The mapping of this endpoint, made where there is none. Raises NoPort."""
         mapping = self._by_internal.get(internal)
         if mapping is None:
-            port = self._free_port(internal)
-            mapping = Mapping(internal, Endpoint(self.address, port), now)
-            self._by_internal[internal] = self._by_port[port] = mapping
+            mapping = Mapping(internal, self._free(internal, now), now)
+            self.add(mapping)
         mapping.touched = now
         return mapping
 
-    def _free_port(self, internal: Endpoint) -> int:
-        if sum(1 for known in self._by_internal if known.host == internal.host) >= MAX_PER_HOST:
+    def add(self, mapping: Mapping) -> None:
+        self._by_internal[mapping.internal] = self._by_external[mapping.external] = mapping
+        self._per_host[mapping.internal.host] += 1
+
+    def _drop(self, mapping: Mapping) -> None:
+        del self._by_internal[mapping.internal], self._by_external[mapping.external]
+        self._per_host[mapping.internal.host] -= 1
+
+    def _free(self, internal: Endpoint, now: float) -> Endpoint:
+        address = self.address_for(internal.host)
+        if address is None:
+            raise NoPort("no-address-of-family")
+        if self._per_host[internal.host] >= MAX_PER_HOST and not self._evict(now, internal.host):
             raise NoPort("signalling-ports-of-host")
-        if internal.port == DEFAULT_PORT and internal.port not in self._by_port:
-            return internal.port  # port preservation (RFC 4787 §4.2.1): 5060 stays 5060 where it is free
+        preserved = Endpoint(address, DEFAULT_PORT)
+        if internal.port == DEFAULT_PORT and preserved not in self._by_external:
+            return preserved  # port preservation (RFC 4787 §4.2.1): 5060 stays 5060 where it is free
         size = self._ports.last - self._ports.first + 1
         start = self._random.randrange(size)
-        for step in range(size):
-            port = self._ports.first + (start + step) % size
-            if port not in self._by_port:
-                return port
+        for _ in range(2):
+            for step in range(size):
+                found = Endpoint(address, self._ports.first + (start + step) % size)
+                if found not in self._by_external:
+                    return found
+            if not self._evict(now):
+                break
         raise NoPort("signalling-ports")
+
+    def _evict(self, now: float, host: str | None = None) -> bool:
+        """Drop the mapping that has been silent for the longest time, if for long enough."""
+        candidates = (known for known in self if host in (None, known.internal.host))
+        oldest = min(candidates, key=lambda known: known.touched, default=None)
+        if oldest is None or now - oldest.touched < IDLE:
+            return False
+        self._drop(oldest)
+        return True

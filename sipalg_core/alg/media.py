@@ -75,21 +75,27 @@ def _rtcp(media: Media, host: str) -> Endpoint | None:
     return Endpoint(host, port) if LOWEST_PORT <= port <= 65535 and port not in NEVER else None
 
 
-def wanted(offer: Offer, answer: tuple[Line, ...], *, symmetric: bool) -> list[Want]:
+def wanted(offer: Offer, answer: tuple[Line, ...], *, symmetric: bool) -> dict[Want, bool]:
     """The pinholes for an agreed pair of descriptions, RTP before RTCP, in the order of the m= lines.
 
+    The value tells whether the stream is on hold, so that its silence means nothing (RFC 3264 §8.4).
     `symmetric`: the peer sends from the port it announces (RFC 4961), so the pinhole may insist on it.
     """
-    wants: list[Want] = []
+    wants: dict[Want, bool] = {}
     for offered, answered in zip(offer.lines, answer, strict=False):
         inner, outer = (offered, answered) if offer.side is Side.INTERNAL else (answered, offered)
-        if inner.rtp is None or inner.mapped is None or outer.rtp is None:
+        if inner.rtp is None or inner.mapped is None or outer.rtp is None or not _same_family(inner.rtp, outer.rtp):
             continue
-        wants.append(Want(inner.kind, "rtp", inner.rtp, inner.mapped, _as_source(outer.rtp, symmetric)))
+        held = not offered.direction == answered.direction == "sendrecv"
+        wants[Want(inner.kind, "rtp", inner.rtp, inner.mapped, _as_source(outer.rtp, symmetric))] = held
         muxed = offered.rtcp_mux and answered.rtcp_mux  # RFC 5761 §5.1.1
         if not muxed and inner.rtcp and inner.mapped_rtcp and outer.rtcp:
-            wants.append(Want(inner.kind, "rtcp", inner.rtcp, inner.mapped_rtcp, _as_source(outer.rtcp, symmetric)))
+            wants[Want(inner.kind, "rtcp", inner.rtcp, inner.mapped_rtcp, _as_source(outer.rtcp, symmetric))] = held
     return wants
+
+
+def _same_family(one: Endpoint, other: Endpoint) -> bool:
+    return (":" in one.host) == (":" in other.host)
 
 
 def _as_source(endpoint: Endpoint, symmetric: bool) -> Endpoint:
@@ -103,6 +109,7 @@ def gates(offer: Offer, sources: tuple[str, ...]) -> list[Want]:
         for line in offer.lines
         if line.rtp and line.mapped and offer.side is Side.INTERNAL
         for host in sources
+        if _same_family(line.rtp, Endpoint(host, 0))
     ]
 
 

@@ -4,16 +4,19 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
+from ipaddress import ip_address
+from itertools import islice
 from random import Random
 from typing import Final
 
 from sipalg_core.alg import media, rewrite_sdp
 from sipalg_core.alg.calls import MAX_PINHOLES, Call, Dialog, Hole
-from sipalg_core.alg.effects import Changed, ClosePinhole
+from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
+from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.media import Line, Offer, Want
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.pinholes import Ledger
-from sipalg_core.alg.ports import QUARANTINE, PortPool
+from sipalg_core.alg.ports import QUARANTINE, NoPair, PortPool
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint, Side
@@ -27,33 +30,43 @@ WITH_DESCRIPTION: Final = (b"INVITE", b"ACK", b"PRACK", b"UPDATE")
 class Negotiation:
     """RFC 3264 for all calls of one engine, with the ports and the ledger that it needs."""
 
-    def __init__(self, policy: AlgPolicy, screening: Screening, random: Random, counts: Counts[str]) -> None:
-        self.policy = policy
-        self.screening = screening
+    def __init__(
+        self, policy: AlgPolicy, screening: Screening, mappings: Mappings, random: Random, counts: Counts[str]
+    ) -> None:
         self.pool = PortPool(policy.media_ports, random)
         self.ledger = Ledger(random)
+        self._mappings = mappings
         self._counts = counts
+        self._policy, self._screening = policy, screening
+
+    def set_policy(self, policy: AlgPolicy, screening: Screening, now: float) -> list[Effect]:
+        """Decide by this policy from now on; open pinholes take the lifetime that it says."""
+        self._policy, self._screening = policy, screening
+        self.pool.set_range(policy.media_ports)
+        effects: list[Effect] = []
+        for hole, call in self.ledger:
+            lifetime = policy.timers_of(call.peering).inactive_media
+            if not hole.gate and hole.pinhole.lifetime != lifetime:
+                hole.pinhole = hole.pinhole._replace(lifetime=lifetime)
+                hole.last_packet = hole.renewed = now
+                effects.append(OpenPinhole(hole.pinhole))
+        return effects
 
     def describe(self, passage: Passage, call: Call, dialog: Dialog | None) -> None:
         """Take the session description that a message carries: rewrite it, and see whether it offers or answers."""
         lines = self._lines(passage, call)
         if lines is None:
             return
-        message = passage.message
-        pending = call.offer if dialog is None else dialog.offer
-        if (
-            pending is not None
-            and dialog is not None
-            and pending.side is not passage.side
-            and _answers(message, pending)
-        ):
-            self._agree(passage, call, dialog, pending, lines)
-            return
-        offer = Offer(passage.side, lines, message.method, message.cseq)
-        if dialog is None:
-            call.offer = offer
+        message, side = passage.message, passage.side
+        offer = dialog.offers.get(side.other) if dialog is not None else None
+        if dialog is not None and offer is not None and _answers(message, offer):
+            self._agree(passage, call, dialog, offer, lines)
+        elif dialog is not None:
+            dialog.offers[side] = Offer(side, lines, message.method, message.cseq)
         else:
-            dialog.offer = offer
+            call.offer = Offer(side, lines, message.method, message.cseq)
+
+    # --- reading and rewriting ---
 
     def _lines(self, passage: Passage, call: Call) -> tuple[Line, ...] | None:
         message = passage.message
@@ -67,73 +80,132 @@ class Negotiation:
         if any(described.has_candidates for described in session.media):
             self._counts["sdp:ice-untouched"] += 1  # ICE finds its own way; half a rewrite would break it
             return None
+        if len(session.media) > self._policy.limits_of(passage.peering).media_lines:
+            raise Refused("media-lines", 488)
         if passage.side is Side.EXTERNAL:
-            return tuple(self._screened(line) for line in media.lines_of(session))
+            return self._from_outside(passage, session)
+        return self._from_inside(passage, session, call)
 
-        def allocate(internal: Endpoint) -> int:
-            port = call.pairs.get(internal)
+    def _from_inside(self, passage: Passage, session: sdp.Session, call: Call) -> tuple[Line, ...]:
+        share = self._policy.limits_of(passage.peering).ports_per_host
+
+        def allocate(rtp: Endpoint, rtcp: Endpoint | None) -> int:
+            port = call.pairs.get(rtp)
             if port is None:
-                port = self.pool.take(passage.now)
-                if port is None:
-                    raise Refused("media-ports", retry_after=int(QUARANTINE))
-                call.pairs[internal] = port
+                try:
+                    port = call.pairs[rtp] = self.pool.take(rtp, share, passage.now)
+                except NoPair as error:
+                    raise Refused(str(error), retry_after=int(QUARANTINE)) from error
+            if rtcp is not None:
+                self.pool.name_second(port, rtcp)
             return port
 
-        own, ours = passage.mapping.internal.host, passage.mapping.external.host
-        edits, lines = rewrite_sdp.outward(session, own, ours, allocate, self._counts)
+        def external(host: str) -> str | None:
+            return self._mappings.address_for(host) if self._owns(passage, host) else None
+
+        edits, lines = rewrite_sdp.outward(session, external, allocate, self._refusal, self._counts)
         passage.edits += edits
         return lines
 
+    def _owns(self, passage: Passage, host: str) -> bool:
+        """P2: the party's own address, or one of the hosts that send media on its behalf."""
+        if host == passage.mapping.internal.host:
+            return True
+        return bool(passage.peering.media_hosts) and any(
+            ip_address(host) in network for network in passage.peering.media_hosts
+        )
+
+    def _refusal(self, host: str) -> str:
+        if not host:
+            return "refused:sdp-host-name"  # the engine never resolves a name from a packet
+        if self._mappings.is_ours(host):
+            return "sdp:already-translated"  # the phone asked a STUN server
+        return "refused:sdp-third-host" if self._screening.is_internal(host) else "sdp:media-elsewhere"
+
+    def _from_outside(self, passage: Passage, session: sdp.Session) -> tuple[Line, ...]:
+        def owner(endpoint: Endpoint) -> Endpoint | None:
+            return self.pool.owner(endpoint.port) if self._mappings.is_ours(endpoint.host) else None
+
+        edits = rewrite_sdp.inward(session, owner)
+        if edits:
+            self._counts["sdp:hairpin"] += 1
+            passage.edits += edits
+        return tuple(self._screened(line) for line in media.lines_of(session))
+
     def _screened(self, line: Line) -> Line:
         """P3: an external endpoint that must not get a pinhole counts as off."""
-        refusal = self.screening.media_peer_refusal(line.rtp.host) if line.rtp else None
-        if refusal is None:
+        refusal = self._screening.media_peer_refusal(line.rtp.host) if line.rtp else None
+        if line.rtp is None or refusal is None:
             return line
-        self._counts[f"refused:{refusal}"] += 1
+        if line.rtp.host not in rewrite_sdp.UNSPECIFIED:
+            self._counts[f"refused:{refusal}"] += 1
         return line._replace(rtp=None, rtcp=None)
+
+    # --- agreeing ---
 
     def _agree(self, passage: Passage, call: Call, dialog: Dialog, offer: Offer, answer: tuple[Line, ...]) -> None:
         """Make the dialog's pinholes those that offer and answer ask for; what stays is not touched."""
-        wants = media.wanted(offer, answer, symmetric=call.peering.symmetric_media)[:MAX_PINHOLES]
+        wants = media.wanted(offer, answer, symmetric=passage.peering.symmetric_media)
+        wants = dict(islice(wants.items(), MAX_PINHOLES))
+        if not self._policy.handling_of(passage.peering).hold_keeps_ports:
+            self._release_held(call, wants, passage.now)
         call.codec = media.codec(offer, answer) or call.codec
-        for want in wants:
-            if want not in dialog.holes:
-                dialog.holes[want] = self._open(passage, call, want, gate=False)
-        for want in [held for held in dialog.holes if held not in wants]:
-            self._shut(passage, dialog.holes.pop(want))
+        before = {want.mapped: want.external.host for want in dialog.holes}
+        for want, held in wants.items():
+            hole = dialog.holes.get(want)
+            if hole is None:
+                hole = dialog.holes[want] = self._open(passage, call, want, gate=False)
+            if before.get(want.mapped, want.external.host) != want.external.host:
+                self._counts["media-moved"] += 1
+            if hole.held and not held:
+                hole.last_packet = passage.now  # the wait for media begins anew
+            hole.held = held
+        for want in [known for known in dialog.holes if known not in wants]:
+            passage.after += self.ledger.close(dialog.holes.pop(want))
         self.close_gates(passage, call)
+
+    def _release_held(self, call: Call, wants: dict[Want, bool], now: float) -> None:
+        for want in [want for want, held in wants.items() if held]:
+            del wants[want]
+            port = call.pairs.pop(want.internal, None)
+            if port is not None:
+                self.pool.give_back(port, now)
+
+    def forget_offer(self, message: Message, requester: Side, dialog: Dialog) -> None:
+        """The request was refused: the session stays as it was (RFC 3261 §14.1)."""
+        offer = dialog.offers.get(requester)
+        if offer is not None and (offer.method, offer.cseq) == (message.method, message.cseq):
+            del dialog.offers[requester]
+
+    # --- opening and shutting ---
 
     def open_gates(self, passage: Passage, call: Call) -> None:
         if call.offer is not None:
-            for want in media.gates(call.offer, self.screening.gate_sources(call.peering, passage.peer)):
+            for want in media.gates(call.offer, self._screening.gate_sources(passage.peering, passage.peer)):
                 call.gates[want] = self._open(passage, call, want, gate=True)
 
     def _open(self, passage: Passage, call: Call, want: Want, *, gate: bool) -> Hole:
-        timers = self.policy.timers
+        timers = self._policy.timers_of(passage.peering)
         lifetime = timers.gate if gate else timers.inactive_media
         hole, effect = self.ledger.open(want, call, gate=gate, lifetime=lifetime, now=passage.now)
         passage.opens.append(effect)
         passage.after.append(Changed("pinholes", str(effect.pinhole.id)))
+        call.warning = ""
         return hole
 
     def close_gates(self, passage: Passage, call: Call) -> None:
         for hole in call.gates.values():
-            self._shut(passage, hole)
+            passage.after += self.ledger.close(hole)
         call.gates.clear()
 
     def shut_all(self, passage: Passage, dialog: Dialog) -> None:
         for hole in dialog.holes.values():
-            self._shut(passage, hole)
+            passage.after += self.ledger.close(hole)
         dialog.holes.clear()
-
-    def _shut(self, passage: Passage, hole: Hole) -> None:
-        passage.after += (self.ledger.close(hole), Changed("pinholes", str(hole.pinhole.id)))
 
     def close(self, call: Call) -> list[ClosePinhole | Changed]:
         """Shut all that the call holds; its ports stay its own."""
-        effects: list[ClosePinhole | Changed] = []
-        for hole in call.holes():
-            effects += (self.ledger.close(hole), Changed("pinholes", str(hole.pinhole.id)))
+        effects = [effect for hole in call.holes() for effect in self.ledger.close(hole)]
         call.gates.clear()
         for dialog in call.dialogs.values():
             dialog.holes.clear()

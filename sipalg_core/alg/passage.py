@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from sipalg_core.alg.calls import Call
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.mappings import Mapping
 from sipalg_core.contract.policy import Peering
@@ -30,6 +31,8 @@ class Passage:
     mapping: Mapping  # of the internal party
     peering: Peering
     now: float
+    call_id: bytes  # as the internal side knows it
+    call: Call | None = None
     edits: list[Edit] = field(default_factory=list)
     opens: list[OpenPinhole] = field(default_factory=list)  # confirmed before the message goes on
     after: list[ClosePinhole | Changed] = field(default_factory=list)
@@ -38,6 +41,11 @@ class Passage:
     def side(self) -> Side:
         """Where the message comes from."""
         return self.flow.side
+
+    @property
+    def requester(self) -> Side:
+        """Where the request comes from that this is, or answers."""
+        return self.side if self.message.is_request else self.side.other
 
     @property
     def peer(self) -> str:

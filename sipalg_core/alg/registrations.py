@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sipalg_core.alg.mappings import Mapping
+from sipalg_core.alg.moment import Moment
+from sipalg_core.alg.passage import Passage
 from sipalg_core.contract.policy import Peering
 from sipalg_core.net import Endpoint
-from sipalg_core.sip.edit import Edit, text
+from sipalg_core.sip.edit import text
 from sipalg_core.sip.grammar import decimal
 from sipalg_core.sip.message import Message
-from sipalg_core.sip.uri import NameAddr, name_addrs, parameter
+from sipalg_core.sip.uri import NameAddr, name_addrs, parameter, uri_hostport
 
 # --- Specification constants ---
 DEFAULT_EXPIRES: Final = 3600
@@ -23,8 +24,10 @@ MAX_REGISTRATIONS: Final = 20_000
 MAX_CONTACTS: Final = 16
 KEPT_AFTER_END: Final = 600.0
 """Seconds that a failed or expired registration stays visible."""
+GRACE: Final = 60.0
+"""Seconds for a late refresh, after the time granted or the one that the phone believes in, whichever is longer."""
 
-State = Literal["registered", "failed", "expired"]
+State = Literal["registered", "overdue", "failed", "expired"]
 Key = tuple[bytes, Endpoint, bytes]  # address of record, internal endpoint, contact as the phone wrote it
 
 
@@ -39,17 +42,18 @@ class Registration:
     peering: Peering
     asked: int
     state: State = "failed"
-    registered: float = 0.0  # monotonic, when the last 2xx came
+    registered: Moment = 0.0  # when the last 2xx came
     granted: int = 0
-    deadline: float = 0.0
+    deadline: Moment = 0.0
     status: str = ""
+    warning: str = ""
 
 
 @dataclass(slots=True)
 class _Asked:
     """A REGISTER under way."""
 
-    mapping: Mapping
+    internal: Endpoint
     registrar: Endpoint
     peering: Peering
     contacts: list[tuple[bytes, bytes, int]]  # as the phone wrote it, as the registrar sees it, seconds asked
@@ -59,7 +63,7 @@ class _Asked:
 class Registrations:
     def __init__(self) -> None:
         self._known: dict[Key, Registration] = {}
-        self._asked: dict[tuple[bytes, int], _Asked] = {}  # by Call-ID and CSeq
+        self._asked: dict[tuple[str, bytes, int], _Asked] = {}  # by internal host, Call-ID and CSeq
         self._serial = 0
 
     def values(self) -> list[Registration]:
@@ -68,26 +72,34 @@ class Registrations:
     def get(self, ident: str) -> Registration | None:
         return next((known for known in self._known.values() if known.id == ident), None)
 
-    def asked(
-        self, request: Message, edits: list[Edit], mapping: Mapping, registrar: Endpoint, peering: Peering
-    ) -> None:
-        """Remember what a REGISTER on its way out asks for; `edits` are those it leaves with."""
+    def asked(self, passage: Passage) -> None:
+        """Remember what a REGISTER on its way out asks for; a contact at somebody else's address is not bound (A14)."""
         if len(self._asked) >= MAX_REGISTRATIONS:
             self._asked.clear()
+        request, internal = passage.message, passage.mapping.internal
         default = _seconds(request.value(b"expires"), DEFAULT_EXPIRES)
         contacts = [
-            (request.data[slice(*value.uri)], text(request, value.uri, edits), _expires(request.data, value, default))
+            (
+                request.data[slice(*value.uri)],
+                text(request, value.uri, passage.edits),
+                _expires(request.data, value, default),
+            )
             for value in _contacts(request)
+            if _may_bind(request.data, value, {internal.host, passage.mapping.external.host})
         ]
         everything = request.value(b"contact") == b"*"
-        self._asked[request.call_id, request.cseq] = _Asked(mapping, registrar, peering, contacts, everything)
+        self._asked[internal.host, passage.call_id, request.cseq] = _Asked(
+            internal, passage.flow.destination, passage.peering, contacts, everything
+        )
 
-    def answered(self, response: Message, now: float) -> list[str]:
+    def answered(self, passage: Passage) -> list[str]:
         """Take the registrar's final answer; returns the ids of the rows that changed."""
-        asked = self._asked.get((response.call_id, response.cseq))
+        response, now = passage.message, passage.now
+        key = (passage.mapping.internal.host, passage.call_id, response.cseq)
+        asked = self._asked.get(key)
         if asked is None or response.status_code < 200 or response.status_code in (401, 407):
             return []  # a challenge is answered by the next REGISTER
-        del self._asked[response.call_id, response.cseq]
+        del self._asked[key]
         accepted = response.status_code < 300
         granted = _granted(response) if accepted else {}
         default = _seconds(response.value(b"expires"), -1)
@@ -105,7 +117,7 @@ class Registrations:
                 known.state, known.deadline = "failed", now + KEPT_AFTER_END
             changed.append(known.id)
         if accepted and asked.everything:
-            changed += self._end_all(aor, asked.mapping.internal, now)
+            changed += self._end_all(aor, asked.internal, now)
         return changed
 
     def _end_all(self, aor: bytes, internal: Endpoint, now: float) -> list[str]:
@@ -115,20 +127,27 @@ class Registrations:
         return [known.id for known in ended]
 
     def expire(self, now: float) -> list[str]:
-        """Registrations whose time is over become `expired`, later they vanish; returns the ids that changed."""
+        """What was not refreshed becomes `overdue`, then `expired`, then vanishes; returns the ids that changed.
+
+        Overdue: the registrar has forgotten it, the phone may not know (it kept to the time that it had asked for).
+        """
         changed = []
         for key, known in list(self._known.items()):
             if known.deadline > now:
                 continue
             changed.append(known.id)
             if known.state == "registered":
+                known.state = "overdue"
+                known.deadline = known.registered + max(known.asked, known.granted) + GRACE
+                known.warning = _advice(known)
+            elif known.state == "overdue":
                 known.state, known.deadline = "expired", now + KEPT_AFTER_END
             else:
                 del self._known[key]
         return changed
 
     def _registration(self, aor: bytes, contact: bytes, asked_seconds: int, asked: _Asked) -> Registration | None:
-        key = (aor, asked.mapping.internal, contact)
+        key = (aor, asked.internal, contact)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= MAX_REGISTRATIONS:
@@ -138,7 +157,7 @@ class Registrations:
                 id=f"r{self._serial}",
                 aor=aor.decode("utf-8", "replace"),
                 contact=contact.decode("utf-8", "replace"),
-                internal=asked.mapping.internal,
+                internal=asked.internal,
                 mapped="",
                 registrar=asked.registrar,
                 peering=asked.peering,
@@ -155,6 +174,18 @@ def _grant(known: Registration, granted: int, now: float) -> None:
         known.state, known.deadline = "registered", now + granted
     else:  # the phone took it back (RFC 3261 §10.2.2)
         known.state, known.deadline = "expired", now + KEPT_AFTER_END
+
+
+def _advice(known: Registration) -> str:
+    if known.asked <= known.granted:
+        return f"not refreshed within {known.granted} s"
+    return f"asked for {known.asked} s, granted {known.granted} s: set the phone to {known.granted} s"
+
+
+def _may_bind(data: bytes, contact: NameAddr, own: set[str]) -> bool:
+    """A name may stand for the phone; an address must be its own, or ours where it asked a STUN server."""
+    found = uri_hostport(data, *contact.uri)
+    return found is None or found.host is None or found.host in own
 
 
 def _granted(response: Message) -> dict[bytes, int]:

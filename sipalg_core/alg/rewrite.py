@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from sipalg_core.alg.mappings import Mapping, Mappings
+from sipalg_core.alg.mappings import Mapping, Mappings, written
 from sipalg_core.net import Endpoint
 from sipalg_core.sip.edit import Edit
-from sipalg_core.sip.grammar import Span
+from sipalg_core.sip.grammar import Span, host_address
 from sipalg_core.sip.headers import REWRITTEN, Form
 from sipalg_core.sip.message import HeaderField, Message
 from sipalg_core.sip.uri import HostPort, name_addrs, parameter, uri_hostport
@@ -53,7 +53,7 @@ def inward(message: Message, mapping: Mapping, mappings: Mappings) -> list[Edit]
         if found.host != host:
             return None
         text = message.data[found.span.start : found.span.end]
-        own = mappings.of_port(found.effective_port)
+        own = mappings.of_external(Endpoint(host, found.effective_port))
         owned = own is not None and own.internal.host == mapping.internal.host
         if form is Form.IDENTITY:
             if found.port is None:
@@ -72,7 +72,7 @@ def inward(message: Message, mapping: Mapping, mappings: Mappings) -> list[Edit]
 
 
 def _host_text(host: str, port: int | None) -> bytes:
-    return host.encode() if port is None else b"%s:%d" % (host.encode(), port)
+    return written(host) if port is None else b"%s:%d" % (written(host), port)
 
 
 def _external_port(mappings: Mappings, host: str, port: int | None) -> int | None:
@@ -108,12 +108,27 @@ def _hostports(data: bytes, field: HeaderField, form: Form) -> Iterator[HostPort
 
 def _received(message: Message, mapping: Mapping) -> Iterator[Edit]:
     """`received` and `rport` of the topmost Via tell the phone its source as the peer saw it: that is our mapping."""
+    if mapping.internal == mapping.external:
+        return
     field, data = message.index[b"via"], message.data
     parameters = next(vias(data, field.value, field.end)).parameters
-    for name, ours, own in (
-        (b"received", mapping.external.host, mapping.internal.host),
-        (b"rport", str(mapping.external.port), str(mapping.internal.port)),
-    ):
-        span = parameter(data, parameters, name)
-        if span is not None and ours != own and data[span.start : span.end] == ours.encode():
-            yield Edit(Span(*span), own.encode(), VIA_RECEIVED)
+    received = parameter(data, parameters, b"received")
+    if received is not None:
+        bare = data[received.start : received.end].strip(b"[]")  # both spellings are met (RFC 5118 §4.5)
+        start = data.find(bare, received.start)
+        if bare and host_address(b"[%s]" % bare if b":" in bare else bare) == mapping.external.host:
+            yield Edit(Span(start, start + len(bare)), mapping.internal.host.encode(), VIA_RECEIVED)
+    rport = parameter(data, parameters, b"rport")
+    if rport is not None and data[rport.start : rport.end] == b"%d" % mapping.external.port:
+        yield Edit(Span(*rport), b"%d" % mapping.internal.port, VIA_RECEIVED)
+
+
+def response_target(message: Message, mapping: Mapping, mappings: Mappings) -> Endpoint:
+    """Where the internal party wants a response: its source where it asked for that by `rport` (RFC 3581 §4), else
+    the port that its Via names (RFC 3261 §18.2.2)."""
+    field, data = message.index[b"via"], message.data
+    via = next(vias(data, field.value, field.end))
+    if via.sent_by is None or parameter(data, via.parameters, b"rport") is not None:
+        return mapping.internal
+    named = mappings.of_external(Endpoint(via.sent_by.host or "", via.sent_by.effective_port))
+    return named.internal if named is not None and named.internal.host == mapping.internal.host else mapping.internal

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which addresses and ports of an internal party's session description are replaced by our mapping."""
+"""Which addresses and ports of a session description are replaced: by ownership, as in the head of the message.
+
+Going out, what the sending party owns becomes our mapping. Coming in, a mapping of ours becomes the internal endpoint
+that it stands for: the media of two parties behind us need not leave.
+"""
 
 from __future__ import annotations
 
@@ -15,34 +19,45 @@ from sipalg_core.sip.edit import Edit
 MEDIA_ADDRESS: Final = "the party's media address and ours"
 MEDIA_PORT: Final = "the party's media port and the port we opened for it"
 ORIGIN_ADDRESS: Final = "the party's own address in o= and ours"
+HAIRPIN: Final = "our mapping and the internal endpoint that it stands for"
 
-Allocate = Callable[[Endpoint], int]
-"""The even external port for an internal RTP endpoint; raises NoPort."""
+UNSPECIFIED: Final = ("0.0.0.0", "::")  # noqa: S104 - RFC 2543 hold (RFC 3264 §8.4), nothing is bound to it
+
+External = Callable[[str], str | None]
+"""Our address in place of an internal one; None where it is not the sending party's (P2)."""
+Allocate = Callable[[Endpoint, Endpoint | None], int]
+"""The even external port for an internal RTP endpoint and its RTCP endpoint."""
+Owner = Callable[[Endpoint], Endpoint | None]
+"""The internal endpoint that a media endpoint of ours stands for."""
+Refusal = Callable[[str], str]
+"""The counter for a media address that is not the sending party's."""
 
 
 def outward(
-    session: Session, own: str, external: str, allocate: Allocate, counts: Counter[str]
+    session: Session, external: External, allocate: Allocate, refusal: Refusal, counts: Counter[str]
 ) -> tuple[list[Edit], tuple[Line, ...]]:
-    """Edits for a description that leaves, and its lines with the mapped endpoints filled in.
-
-    `own` is the sending party's address: what is somewhere else is not its to open (P2), and stays as it is.
-    """
+    """Edits for a description that leaves, and its lines with the mapped endpoints filled in."""
     edits: list[Edit] = []
     lines: list[Line] = []
     for line, media in zip(lines_of(session), session.media, strict=True):
-        if line.rtp is not None and line.rtp.host != own:
-            counts["refused:sdp-third-host"] += 1
-            line = line._replace(rtp=None, rtcp=None)
         if line.rtp is not None:
-            port = allocate(line.rtp)
-            line = line._replace(
-                mapped=Endpoint(external, port),
-                mapped_rtcp=Endpoint(external, port + 1) if line.rtcp and line.rtcp.host == own else None,
-            )
+            line = _mapped(line, line.rtp, external, allocate)
+            if line.rtp is None and media.connection and media.connection.host not in UNSPECIFIED:
+                counts[refusal(media.connection.host or "")] += 1
             edits.extend(_port_edits(media, line))
         lines.append(line)
-    edits.extend(_address_edits(session, own, external))
+    edits.extend(_address_edits(session, external))
     return edits, tuple(lines)
+
+
+def _mapped(line: Line, rtp: Endpoint, external: External, allocate: Allocate) -> Line:
+    """The line with our endpoints beside its own, or switched off where the address is not the sending party's."""
+    host = external(rtp.host)
+    if host is None:
+        return line._replace(rtp=None, rtcp=None)
+    rtcp = line.rtcp if line.rtcp and line.rtcp.host == rtp.host else None
+    port = allocate(rtp, rtcp)
+    return line._replace(mapped=Endpoint(host, port), mapped_rtcp=Endpoint(host, port + 1) if rtcp else None)
 
 
 def _port_edits(media: Media, line: Line) -> Iterator[Edit]:
@@ -52,14 +67,42 @@ def _port_edits(media: Media, line: Line) -> Iterator[Edit]:
         yield Edit(media.rtcp.port_span, b"%d" % line.mapped_rtcp.port, MEDIA_PORT)
 
 
-def _address_edits(session: Session, own: str, external: str) -> Iterator[Edit]:
-    """Each c=, o= and a=rtcp that names the party itself, once."""
-    seen: set[Address] = set()
+def _addresses(session: Session) -> Iterator[Address]:
+    """Each c= and a=rtcp address, once."""
     named = [session.connection, *(media.connection for media in session.media)]
     named += [media.rtcp.address for media in session.media if media.rtcp]
-    for address in named:
-        if address is not None and address.host == own and address not in seen:
-            seen.add(address)
-            yield Edit(address.span, external.encode(), MEDIA_ADDRESS)
-    if session.origin is not None and session.origin.host == own:
-        yield Edit(session.origin.span, external.encode(), ORIGIN_ADDRESS)
+    yield from dict.fromkeys(address for address in named if address is not None)
+
+
+def _address_edits(session: Session, external: External) -> Iterator[Edit]:
+    for address in _addresses(session):
+        host = external(address.host) if address.host else None
+        if host is not None:
+            yield Edit(address.span, host.encode(), MEDIA_ADDRESS)
+    if session.origin is not None and session.origin.host:
+        host = external(session.origin.host)
+        if host is not None:
+            yield Edit(session.origin.span, host.encode(), ORIGIN_ADDRESS)
+
+
+def inward(session: Session, owner: Owner) -> list[Edit]:
+    """Edits that put the internal endpoint where a media mapping of ours stands. All of it or nothing."""
+    edits: list[Edit] = []
+    hosts: dict[Address, str] = {}
+    for media in session.media:
+        address = media.connection
+        if address is None or address.host is None or not media.port:
+            continue
+        found = owner(Endpoint(address.host, media.port))
+        if found is None or hosts.setdefault(address, found.host) != found.host:
+            return []  # one address for two hosts cannot be written in one place
+        edits.append(Edit(media.port_span, b"%d" % found.port, HAIRPIN))
+        if media.rtcp is not None:
+            rtcp = owner(Endpoint(address.host, media.rtcp.port))
+            if rtcp is None:
+                return []
+            edits.append(Edit(media.rtcp.port_span, b"%d" % rtcp.port, HAIRPIN))
+            if media.rtcp.address is not None and media.rtcp.address.host == address.host:
+                edits.append(Edit(media.rtcp.address.span, rtcp.host.encode(), HAIRPIN))
+    edits += [Edit(address.span, host.encode(), HAIRPIN) for address, host in hosts.items()]
+    return edits

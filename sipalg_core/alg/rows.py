@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
-from sipalg_core.alg.calls import Call, Hole
-from sipalg_core.alg.registrations import Registration
-from sipalg_core.contract.events import Audio, CallRow, PinholeRow, RegistrationRow
+from collections.abc import Callable
+
+from sipalg_core.alg.calls import Call
+from sipalg_core.alg.dialogs import Dialogs
+from sipalg_core.alg.pinholes import Entry
+from sipalg_core.alg.registrations import Registration, Registrations
+from sipalg_core.contract.events import Audio, CallRow, HealthRow, PinholeRow, RegistrationRow, Row, Topic
 
 
 def call_row(call: Call, wall: float) -> CallRow:
@@ -26,6 +30,8 @@ def call_row(call: Call, wall: float) -> CallRow:
         "answered": None if call.answered is None else call.answered + wall,
         "ended": None if call.ended is None else call.ended + wall,
         "reason": call.reason,
+        "warning": call.warning,
+        "spiral": call.spiral,
         "codec": call.codec,
         "audio_in": _audio(call.packets_in, [(hole.packets_in, hole.active_in) for hole in audio]),
         "audio_out": _audio(call.packets_out, [(hole.packets_out, hole.active_out) for hole in audio]),
@@ -37,21 +43,22 @@ def _audio(before: int, streams: list[tuple[int, bool]]) -> Audio:
     return {"packets": before + sum(packets for packets, _ in streams), "active": any(active for _, active in streams)}
 
 
-def pinhole_row(hole: Hole, wall: float) -> PinholeRow:
+def pinhole_row(entry: Entry, wall: float) -> PinholeRow:
+    hole, call = entry
     pinhole = hole.pinhole
-    draining = not hole.call.alive
+    draining = not call.alive
     any_port = pinhole.external.port == 0
     return {
         "id": str(pinhole.id),
-        "call": hole.call.id,
-        "kind": "draining" if draining else "gate" if hole.gate else "exact",
+        "call": call.id,
+        "kind": "draining" if draining else "gate" if hole.gate else "held" if hole.held else "exact",
         "component": hole.component,
         "media": hole.kind,
         "internal": str(pinhole.internal),
         "mapped": str(pinhole.mapped),
         "external": f"{pinhole.external.host}:*" if any_port else str(pinhole.external),
         "opened": hole.opened + wall,
-        "expires": (hole.call.deadline if draining else hole.last_packet + pinhole.lifetime) + wall,
+        "expires": (call.deadline if draining else hole.last_packet + pinhole.lifetime) + wall,
         "packets_in": hole.packets_in,
         "packets_out": hole.packets_out,
     }
@@ -72,4 +79,43 @@ def registration_row(registration: Registration, wall: float) -> RegistrationRow
         "granted": registration.granted,
         "expires": registration.registered + registration.granted + wall,
         "status": registration.status,
+        "warning": registration.warning,
     }
+
+
+class Rows:
+    """The live topics of one engine: all rows, or one."""
+
+    def __init__(
+        self, dialogs: Dialogs, registrations: Registrations, health: Callable[[float], HealthRow], wall: float
+    ) -> None:
+        self._dialogs = dialogs
+        self._registrations = registrations
+        self._health = health
+        self._wall = wall
+
+    def all(self, topic: Topic, now: float) -> list[Row]:
+        match topic:
+            case "calls":
+                return [call_row(call, self._wall) for call in self._dialogs.table]
+            case "pinholes":
+                return [pinhole_row(entry, self._wall) for entry in self._dialogs.negotiation.ledger]
+            case "registrations":
+                return [registration_row(known, self._wall) for known in self._registrations.values()]
+            case "health":
+                return [self._health(now)]
+
+    def one(self, topic: Topic, ident: str, now: float) -> Row | None:
+        """The row as it is now, or None where it is gone."""
+        match topic:
+            case "calls":
+                call = self._dialogs.table.get(ident)
+                return call_row(call, self._wall) if call else None
+            case "pinholes":
+                entry = self._dialogs.negotiation.ledger.get(int(ident))
+                return pinhole_row(entry, self._wall) if entry else None
+            case "registrations":
+                known = self._registrations.get(ident)
+                return registration_row(known, self._wall) if known else None
+            case "health":
+                return self._health(now)

@@ -30,6 +30,11 @@ class Screening:
         self._policy = policy
         self._own = {ip_address(text) for interface in policy.interfaces for text in interface.addresses}
         self._internal = [net for i in policy.interfaces if i.side is Side.INTERNAL for net in i.networks]
+        self._internal += [
+            net for peer in policy.peerings for net in peer.internal if net.prefixlen
+        ]  # "any" is not ours
+        self.is_internal = lru_cache(REMEMBERED)(self._is_internal)
+        self.is_provider = lru_cache(REMEMBERED)(self._is_provider)
         self.peering = lru_cache(REMEMBERED)(self._peering)
         self.media_peer_refusal = lru_cache(REMEMBERED)(self._media_peer_refusal)
 
@@ -43,14 +48,23 @@ class Screening:
                 return peering
         return None
 
+    def _is_provider(self, host: str) -> bool:
+        """Whether any SIP rule names this external host."""
+        address = ip_address(host)
+        return self._policy.enabled and any(address in net for peer in self._policy.peerings for net in peer.external)
+
+    def _is_internal(self, host: str) -> bool:
+        address = ip_address(host)
+        return any(address in net for net in self._internal)
+
     def _media_peer_refusal(self, host: str) -> str | None:
         """P3: why this external address gets no pinhole, or None where it may."""
         address: IPv4Address | IPv6Address = ip_address(host)
         if address in self._own:
             return "media-peer-is-us"
-        if any(address in net for net in SPECIAL if net.version == address.version):
+        if any(address in net for net in SPECIAL):
             return "media-peer-special"
-        if any(address in net for net in self._internal if net.version == address.version):
+        if self.is_internal(host):
             return "media-peer-internal"
         return None
 

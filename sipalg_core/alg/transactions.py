@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+from sipalg_core.alg.moment import Moment
 from sipalg_core.contract.policy import Timers
 from sipalg_core.net import Side
 from sipalg_core.sip.message import Message
@@ -17,20 +18,27 @@ MAX_TRANSACTIONS: Final = 200_000
 Key = tuple[Side, bytes, bytes]
 
 
+class Refusal(NamedTuple):
+    """How we answered a request in our own name."""
+
+    reason: str
+    status: int
+    retry_after: int | None
+
+
 @dataclass(slots=True)
 class Transaction:
     key: Key
     peer: str  # the external host: a response counts only from (or to) there
     cseq: int
-    deadline: float
-    answered_here: bool = False  # we refused it ourselves, so its ACK ends here
+    deadline: Moment
+    refusal: Refusal | None = None  # we refused it ourselves: so again if it is repeated, and its ACK ends here
 
 
 class Transactions:
-    def __init__(self, timers: Timers) -> None:
-        self.timers = timers
+    def __init__(self) -> None:
         self._known: dict[Key, Transaction] = {}
-        # One queue for each lifetime, so that each is in the order of its ends.
+        # One queue for the long lifetimes and one for the short, so that each is about in the order of its ends.
         self._invites: deque[tuple[float, Transaction]] = deque()
         self._others: deque[tuple[float, Transaction]] = deque()
 
@@ -45,34 +53,37 @@ class Transactions:
             return side, message.branch, method
         return side, b"%s %d %s" % (message.call_id, message.cseq, message.from_tag), method  # RFC 2543
 
-    def begin(self, message: Message, side: Side, peer: str, now: float) -> Transaction | None:
-        """Note a request; None where it is a retransmission or there are too many."""
+    def begin(self, message: Message, side: Side, peer: str, timers: Timers, now: float) -> Transaction | None:
+        """The transaction of a request, new or known; None where there are too many."""
         key = self._key(message, side)
-        if key in self._known or len(self._known) >= MAX_TRANSACTIONS:
-            return None
-        lifetime = self.timers.provisional_invite if message.method == b"INVITE" else 64 * self.timers.t1
+        known = self._known.get(key)
+        if known is not None or len(self._known) >= MAX_TRANSACTIONS:
+            return known
+        lifetime = timers.timer_c if message.method == b"INVITE" else 64 * timers.t1
         transaction = Transaction(key, peer, message.cseq, now + lifetime)
-        self._known[key] = transaction
-        (self._invites if message.method == b"INVITE" else self._others).append((transaction.deadline, transaction))
+        self.add(transaction)
         return transaction
+
+    def add(self, transaction: Transaction) -> None:
+        self._known[transaction.key] = transaction
+        queue = self._invites if transaction.key[2] == b"INVITE" else self._others
+        queue.append((transaction.deadline, transaction))
+
+    def values(self) -> list[Transaction]:
+        return list(self._known.values())
 
     def of_response(self, message: Message, side: Side, peer: str) -> Transaction | None:
         """The transaction that a response belongs to; `side` is where the response came from."""
         found = self._known.get(self._key(message, side.other))
         return found if found is not None and found.peer == peer and found.cseq == message.cseq else None
 
-    def refuse(self, message: Message, side: Side, peer: str, now: float) -> None:
-        """Note that we answered this INVITE ourselves: its ACK is for us (RFC 3261 §17.1.1.3)."""
-        transaction = self._known.get(self._key(message, side)) or self.begin(message, side, peer, now)
-        if transaction is not None:
-            transaction.answered_here = True
-
     def of_ack(self, message: Message, side: Side) -> Transaction | None:
         return self._known.get(self._key(message, side))
 
-    def provisional(self, transaction: Transaction, now: float) -> None:
+    @staticmethod
+    def provisional(transaction: Transaction, timers: Timers, now: float) -> None:
         """The callee still rings: the wait begins anew (RFC 3261 §16.7, Timer C)."""
-        transaction.deadline = now + self.timers.provisional_invite
+        transaction.deadline = max(transaction.deadline, now + timers.provisional_invite)
 
     def expire(self, now: float) -> None:
         for queue in (self._invites, self._others):

@@ -38,6 +38,8 @@ class CallRow(TypedDict):
     answered: float | None
     ended: float | None
     reason: str  # why it ended, in words; "" while it lasts
+    warning: str  # what is wrong while it lasts, in words: "the ACK is missing"; "" where nothing is
+    spiral: bool  # it came back to the host that it began at (RFC 3261 §6)
     codec: str  # of the agreed audio, "" before the answer
     audio_in: Audio  # external → internal ("down")
     audio_out: Audio  # internal → external ("up")
@@ -47,7 +49,7 @@ class CallRow(TypedDict):
 class PinholeRow(TypedDict):
     id: str
     call: str  # CallRow.id
-    kind: Literal["gate", "exact", "draining"]
+    kind: Literal["gate", "exact", "held", "draining"]
     component: Literal["rtp", "rtcp"]
     media: str  # "audio"
     internal: str
@@ -67,12 +69,13 @@ class RegistrationRow(TypedDict):
     internal: str
     registrar: str
     provider: str
-    state: Literal["registered", "failed", "expired"]
+    state: Literal["registered", "overdue", "failed", "expired"]  # overdue: not refreshed in the time granted
     registered: float
     asked: int  # seconds the phone asked for
     granted: int  # seconds the 2xx granted
     expires: float
     status: str  # last answer, "200 OK"
+    warning: str  # in words, where the phone keeps to a longer time than granted; else ""
 
 
 class HealthRow(TypedDict):
@@ -84,6 +87,28 @@ class HealthRow(TypedDict):
     registrations: int
     pinholes: int
     counters: dict[str, int]  # "received", "forwarded", "dropped:<reason>", "answered:<reason>", "error:<reason>"
+
+
+class TraceEdit(TypedDict):
+    """One change that we made. `start` and `end` count characters of `TraceRow.before`."""
+
+    start: int
+    end: int
+    before: str
+    after: str
+    reason: str
+
+
+class TraceRow(TypedDict):
+    """One message of a call, as it came and as it went on. Secrets are masked, undecodable octets replaced."""
+
+    t: float
+    side: Literal["internal", "external"]  # where it came from
+    start_line: str
+    before: str
+    after: str
+    edits: list[TraceEdit]
+    verdict: str  # "forwarded", or why it did not go on
 
 
 Row = CallRow | PinholeRow | RegistrationRow | HealthRow

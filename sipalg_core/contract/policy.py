@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -32,19 +32,6 @@ class Interface:
 
 
 @dataclass(frozen=True, config=_FROZEN)
-class Peering:
-    """One SIP rule of the operator: these internal hosts may speak SIP with this provider."""
-
-    rule: str  # "rule:12", shown as the reason of what follows from it
-    name: str
-    internal: tuple[Network, ...]
-    external: tuple[Network, ...]  # the provider's signalling addresses
-    media: tuple[Network, ...] = ()  # where its media comes from before the answer names the endpoint (gate)
-    ports: tuple[Port, ...] = (5060,)
-    symmetric_media: bool = False  # RFC 4961: it sends RTP from the port it announces
-
-
-@dataclass(frozen=True, config=_FROZEN)
 class PortRange:
     """Inclusive."""
 
@@ -60,10 +47,77 @@ class Timers:
     maximum_call: Annotated[float, Field(ge=0, le=432_000)] = 43_200  # 0: off
     t1: Annotated[float, Field(ge=0.5, le=5)] = 0.5
     t4: Annotated[float, Field(ge=5, le=10)] = 5
-    timer_c: Annotated[float, Field(ge=180, le=600)] = 180
-    provisional_invite: Annotated[float, Field(ge=10, le=3600)] = 210
+    timer_c: Annotated[float, Field(ge=180, le=600)] = 180  # until the first provisional response
+    provisional_invite: Annotated[float, Field(ge=10, le=3600)] = 210  # from each provisional response on
     teardown: Annotated[float, Field(ge=0, le=30)] = 5
     gate: Annotated[float, Field(ge=5, le=300)] = 60
+    retry_denial: Annotated[float, Field(ge=0, le=3600)] = 5  # after a refusal from inside; 0: off
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class MethodRate:
+    """Requests of one method that one host may send in a second."""
+
+    method: str
+    per_second: Annotated[float, Field(gt=0, le=100_000)]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class SyntaxCheck:
+    """What becomes of a message that fails the check of this name (`ParseError.reason`).
+
+    `pass` sends it on as it came, untranslated and without effect; `respond` answers a request, else discards.
+    """
+
+    check: str
+    action: Literal["pass", "respond", "discard"]
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Limits:
+    """How much one internal host, one call or one message may take. 0: no limit of its own."""
+
+    calls_per_host: Annotated[int, Field(ge=0, le=20_000)] = 0
+    half_open_per_host: Annotated[int, Field(ge=0, le=20_000)] = 1000
+    media_lines: Annotated[int, Field(ge=1, le=64)] = 8
+    ports_per_host: Annotated[int, Field(ge=1, le=100)] = 100  # percent of the media ports
+    message: Annotated[int, Field(ge=1000, le=65_535)] = 65_535  # octets
+    line: Annotated[int, Field(ge=78, le=8192)] = 8192  # octets
+    rates: tuple[MethodRate, ...] = ()
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Handling:
+    """What is done with messages and media beyond their translation."""
+
+    blocked_methods: tuple[str, ...] = ()
+    unknown_methods: Literal["pass", "drop"] = "pass"  # pass: with translation
+    syntax: tuple[SyntaxCheck, ...] = ()  # a check that is not named responds
+    hide_call_ids: bool = False
+    hold_keeps_ports: bool = True
+    dscp_media: Annotated[int, Field(ge=0, le=63)] | None = 46  # EF (RFC 3246); None: as it comes
+    dscp_signalling: Annotated[int, Field(ge=0, le=63)] | None = None
+    engine_down: Literal["drop", "forward"] = "drop"  # what the kernel does with SIP while no engine listens
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Peering:
+    """One SIP rule of the operator: these internal hosts may speak SIP with this provider.
+
+    `timers`, `limits` and `handling` replace the policy's own for this peering, each as a whole.
+    """
+
+    rule: str  # "rule:12", shown as the reason of what follows from it
+    name: str
+    internal: tuple[Network, ...]
+    external: tuple[Network, ...]  # the provider's signalling addresses
+    media: tuple[Network, ...] = ()  # where its media comes from before the answer names the endpoint (gate)
+    ports: tuple[Port, ...] = (5060,)
+    symmetric_media: bool = False  # RFC 4961: it sends RTP from the port it announces
+    media_hosts: tuple[Network, ...] = ()  # internal hosts, other than the sender, that its descriptions may name
+    timers: Timers | None = None
+    limits: Limits | None = None
+    handling: Handling | None = None
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -75,6 +129,8 @@ class AlgPolicy:
     media_ports: PortRange = PortRange(20000, 29999)
     signalling_ports: PortRange = PortRange(30000, 30999)  # where an internal port is taken on our address
     timers: Timers = Timers()
+    limits: Limits = Limits()
+    handling: Handling = Handling()
 
     def external_address(self, version: int = 4) -> str | None:
         """The address we announce to the outside, or None where no external interface has one."""
@@ -84,6 +140,15 @@ class AlgPolicy:
                     if (":" in address) == (version == 6):
                         return address
         return None
+
+    def timers_of(self, peering: Peering) -> Timers:
+        return peering.timers or self.timers
+
+    def limits_of(self, peering: Peering) -> Limits:
+        return peering.limits or self.limits
+
+    def handling_of(self, peering: Peering) -> Handling:
+        return peering.handling or self.handling
 
 
 EMPTY = AlgPolicy(revision=0, enabled=False)

@@ -9,8 +9,10 @@ from sipalg_core.sip.message import Message
 
 REASON_PHRASE: Final = {
     400: b"Bad Request",
+    405: b"Method Not Allowed",
     413: b"Request Entity Too Large",
     480: b"Temporarily Unavailable",
+    488: b"Not Acceptable Here",
     503: b"Service Unavailable",
     505: b"Version Not Supported",
     513: b"Message Too Large",

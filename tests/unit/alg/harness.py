@@ -67,12 +67,14 @@ class World:
         self.engine = Engine(engine_policy or policy(), random=Random(7), wall=1_700_000_000.0)
         self.refuse = False
         self.open: dict[int, Pinhole] = {}
-        self.effects: list[Effect] = []
+        self.effects: list[Effect] = []  # of the last input
+        self.done: list[Effect] = []  # of all
 
     # --- the shell ---
 
     def _do(self, effects: Iterable[Effect]) -> list[Forward]:
         self.effects = list(effects)
+        self.done += self.effects
         sent = []
         for effect in self.effects:
             match effect:

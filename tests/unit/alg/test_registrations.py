@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from tests.unit.alg.harness import OTHER_PHONE, OURS, PHONE, World, header, message, respond
+from sipalg_core.alg.effects import Changed
+from tests.unit.alg.harness import OTHER_PHONE, OURS, PHONE, World, header, incoming, message, respond
 
 
 def test_registrar_sees_only_our_address():
@@ -20,7 +21,7 @@ def test_phone_gets_its_contact_back():
     assert header(back.data, "Via").startswith("SIP/2.0/UDP 192.168.0.10:5060;")
 
 
-def test_binding_lives_as_long_as_granted():
+def test_c05_phone_that_keeps_to_a_longer_time_is_overdue_then_expired():
     world = World()
     sent = world.register(expires=1200)
     contact = header(sent.data, "Contact").replace("expires=1200", "expires=660")
@@ -29,6 +30,14 @@ def test_binding_lives_as_long_as_granted():
     assert (row["state"], row["asked"], row["granted"]) == ("registered", 1200, 660)
     assert row["mapped"] == f"sip:101@{OURS}:5060"
     world.wait(662)
+    assert Changed("registrations", row["id"]) in world.done
+    (row,) = world.engine.rows("registrations", world.now)
+    assert (row["state"], row["warning"]) == (
+        "overdue",
+        "asked for 1200 s, granted 660 s: set the phone to 660 s",
+    )
+    assert world.into(incoming())[0].destination == PHONE  # the way in stays
+    world.wait(620)
     assert world.engine.rows("registrations", world.now)[0]["state"] == "expired"
 
 
