@@ -105,4 +105,7 @@ def inward(session: Session, owner: Owner) -> list[Edit]:
             if media.rtcp.address is not None and media.rtcp.address.host == address.host:
                 edits.append(Edit(media.rtcp.address.span, rtcp.host.encode(), HAIRPIN))
     edits += [Edit(address.span, host.encode(), HAIRPIN) for address, host in hosts.items()]
+    origin = session.origin
+    if origin is not None and origin.host in {address.host for address in hosts}:
+        edits.append(Edit(origin.span, next(iter(hosts.values())).encode(), HAIRPIN))
     return edits

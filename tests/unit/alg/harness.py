@@ -100,6 +100,9 @@ class World:
         flow = Flow(Transport.UDP, Side.EXTERNAL, source, to or Endpoint(OURS, 5060))
         return self._do(self.engine.receive(Datagram(data, flow), self.now))
 
+    def policy(self, changed: AlgPolicy) -> None:
+        self._do(self.engine.set_policy(changed, self.now))
+
     def count(self, *counters: Counter) -> None:
         self._do(self.engine.count(list(counters), self.now))
 
@@ -223,3 +226,31 @@ def incoming(
         f"Contact: <sip:200@{PROVIDER}>",
         body=body,
     )
+
+
+def announced(data: bytes, kind: str = "audio") -> int:
+    """The port of the first m= line of that kind."""
+    return int(body_of(data).partition(b"m=%s " % kind.encode())[2].split(b" ")[0])
+
+
+def established(world: World, call_id: str = "call-1", body: bytes = b"", answer: bytes = b"") -> tuple[bytes, bytes]:
+    """A call that is up: the INVITE as the provider saw it and the 200 as the phone saw it."""
+    (sent,) = world.out(invite(call_id, body=body or sdp(PHONE.host, 14000)))
+    reply = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=answer or sdp(*MEDIA_PROXY))
+    (back,) = world.into(reply)
+    world.out(invite(call_id, method="ACK", to_tag="b", branch=f"{call_id}-ack"))
+    return sent.data, back.data
+
+
+def ringing(world: World, body: bytes = b"") -> bytes:
+    """The INVITE that reaches a registered phone."""
+    world.registered()
+    (sent,) = world.into(incoming(body=body or sdp(*MEDIA_PROXY)))
+    return sent.data
+
+
+def changed_lines(before: bytes, after: bytes) -> list[tuple[bytes, bytes]]:
+    """The lines that differ; as many lines on both sides, in the same order."""
+    old, new = before.split(b"\r\n"), after.split(b"\r\n")
+    assert len(old) == len(new)
+    return [(one, other) for one, other in zip(old, new, strict=True) if one != other]

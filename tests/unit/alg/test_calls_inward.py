@@ -16,14 +16,9 @@ from tests.unit.alg.harness import (
     header,
     incoming,
     respond,
+    ringing,
     sdp,
 )
-
-
-def ringing(world: World) -> bytes:
-    world.registered()
-    (sent,) = world.into(incoming(body=sdp(*MEDIA_PROXY)))
-    return sent.data
 
 
 def test_invite_reaches_the_phone_with_its_own_address_in_the_request_uri():

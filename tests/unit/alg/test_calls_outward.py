@@ -13,7 +13,9 @@ from tests.unit.alg.harness import (
     PHONE,
     PROVIDER,
     World,
+    announced,
     body_of,
+    established,
     header,
     incoming,
     invite,
@@ -21,19 +23,6 @@ from tests.unit.alg.harness import (
     respond,
     sdp,
 )
-
-
-def announced(data: bytes) -> int:
-    return int(body_of(data).partition(b"m=audio ")[2].split(b" ")[0])
-
-
-def established(world: World) -> tuple[bytes, bytes]:
-    """A call that is up: the INVITE as the provider saw it and the 200 as the phone saw it."""
-    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
-    answer = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
-    (back,) = world.into(answer)
-    world.out(invite(method="ACK", to_tag="b", branch="ack"))
-    return sent.data, back.data
 
 
 def test_invite_leaves_with_our_addresses_and_nothing_else_changed():
