@@ -13,7 +13,7 @@ from typing import Final
 from sipalg_core.alg.admission import Admission, Attempt
 from sipalg_core.alg.call_table import CallTable
 from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_BRANCHES, RETRY_WAIT, Call, Dialog, Happening
-from sipalg_core.alg.effects import Changed, ClosePinhole, Effect
+from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
 from sipalg_core.alg.passage import Passage
@@ -260,6 +260,15 @@ class Dialogs:
         passage.after.append(Changed("calls", call.id))
 
     # --- time and trouble ---
+
+    def restore(self, call: Call, now: float) -> list[Effect]:
+        """Take over a call of another engine; its pinholes are renewed, whoever counted their silence."""
+        self.table.add(call)
+        self.table.schedule(call, call.deadline)
+        for hole in call.holes():
+            hole.last_packet = hole.renewed = now
+            self.negotiation.ledger.adopt(hole, call)
+        return [OpenPinhole(hole.pinhole) for hole in call.holes()]
 
     def tick(self, now: float) -> list[Effect]:
         """Take the steps that are due."""

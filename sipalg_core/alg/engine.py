@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
+from collections.abc import Mapping as Mapped
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from sipalg_core.alg import rewrite
 from sipalg_core.alg.call_ids import CallIds
@@ -16,9 +17,11 @@ from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.effects import Changed, Effect, Forward
 from sipalg_core.alg.mappings import Mapping, Mappings, NoPort
 from sipalg_core.alg.passage import Passage, Refused
+from sipalg_core.alg.plain import Codec, Plain
 from sipalg_core.alg.registrations import Registrations
 from sipalg_core.alg.rows import Rows
 from sipalg_core.alg.screening import Screening
+from sipalg_core.alg.state import State
 from sipalg_core.alg.trace import Traces
 from sipalg_core.alg.transactions import Refusal, Transactions
 from sipalg_core.contract.control import Counter, Pinhole, Status
@@ -55,6 +58,10 @@ class Engine:
         self._registrations = Registrations()
         self._dialogs = Dialogs(policy, self._screening, self._mappings, random, self.counts)
         self._traces = Traces()
+        codec = Codec(wall, lambda rule: self._screening.rule(rule))
+        self._state = State(
+            self._mappings, self._call_ids, self._registrations, self._transactions, self._dialogs, codec
+        )
         self._rows = Rows(self._dialogs, self._registrations, self._health, wall)
 
     # --- input ---
@@ -135,6 +142,19 @@ class Engine:
     def trace(self, call_id: str) -> list[TraceRow]:
         """The messages of a call, by the id of its row, oldest first; [] where none are kept."""
         return self._traces.of(call_id, self._wall)
+
+    # --- surviving a restart ---
+
+    def export(self) -> dict[str, Plain]:
+        """Dialogs, mappings, registrations, transactions and ports as plain JSON values."""
+        return self._state.export()
+
+    def restore(self, exported: Mapped[str, Any], now: float) -> list[Effect]:
+        """Go on where the engine stopped that exported this; only for an engine that has received nothing.
+
+        Returns the renewal of every pinhole. Raises StateError.
+        """
+        return self._state.restore(exported, now)
 
     def _health(self, now: float) -> HealthRow:
         if self._started < 0:

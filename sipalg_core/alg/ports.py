@@ -68,6 +68,23 @@ class PortPool:
         """The second port of the pair at `port` stands for this endpoint (RTCP)."""
         self._owners[port + 1] = owner
 
+    def owners(self) -> list[tuple[int, Endpoint]]:
+        return list(self._owners.items())
+
+    def quarantine(self) -> list[tuple[float, int]]:
+        """When each port that rests is free again."""
+        return list(self._quarantine)
+
+    def restore(self, owners: list[tuple[int, Endpoint]], quarantine: list[tuple[float, int]]) -> None:
+        """Take over what another pool had given out."""
+        for port, owner in owners:
+            if port % 2:
+                self._owners[port] = owner
+            else:
+                self.hold(port, owner)
+        self._quarantine = deque(quarantine)
+        self._taken.update(port for _, port in quarantine)
+
     def give_back(self, port: int, now: float) -> None:
         owner = self._owners.pop(port)
         self._owners.pop(port + 1, None)

@@ -49,8 +49,12 @@ class Registration:
     warning: str = ""
 
 
+AskedKey = tuple[str, bytes, int]
+"""Internal host, Call-ID, CSeq."""
+
+
 @dataclass(slots=True)
-class _Asked:
+class Asked:
     """A REGISTER under way."""
 
     internal: Endpoint
@@ -63,11 +67,20 @@ class _Asked:
 class Registrations:
     def __init__(self) -> None:
         self._known: dict[Key, Registration] = {}
-        self._asked: dict[tuple[str, bytes, int], _Asked] = {}  # by internal host, Call-ID and CSeq
+        self._asked: dict[AskedKey, Asked] = {}
         self._serial = 0
 
     def values(self) -> list[Registration]:
         return list(self._known.values())
+
+    def under_way(self) -> list[tuple[AskedKey, Asked]]:
+        return list(self._asked.items())
+
+    def restore(self, known: list[Registration], asked: list[tuple[AskedKey, Asked]]) -> None:
+        """Take over what another engine knew."""
+        self._known = {(each.aor.encode(), each.internal, each.contact.encode()): each for each in known}
+        self._asked = dict(asked)
+        self._serial = max((int(each.id[1:]) for each in known), default=0)
 
     def get(self, ident: str) -> Registration | None:
         return next((known for known in self._known.values() if known.id == ident), None)
@@ -88,7 +101,7 @@ class Registrations:
             if _may_bind(request.data, value, {internal.host, passage.mapping.external.host})
         ]
         everything = request.value(b"contact") == b"*"
-        self._asked[internal.host, passage.call_id, request.cseq] = _Asked(
+        self._asked[internal.host, passage.call_id, request.cseq] = Asked(
             internal, passage.flow.destination, passage.peering, contacts, everything
         )
 
@@ -146,7 +159,7 @@ class Registrations:
                 del self._known[key]
         return changed
 
-    def _registration(self, aor: bytes, contact: bytes, asked_seconds: int, asked: _Asked) -> Registration | None:
+    def _registration(self, aor: bytes, contact: bytes, asked_seconds: int, asked: Asked) -> Registration | None:
         key = (aor, asked.internal, contact)
         known = self._known.get(key)
         if known is None:

@@ -38,6 +38,10 @@ class Screening:
         self.peering = lru_cache(REMEMBERED)(self._peering)
         self.media_peer_refusal = lru_cache(REMEMBERED)(self._media_peer_refusal)
 
+    def rule(self, name: str) -> Peering | None:
+        """The SIP rule of this name."""
+        return next((peering for peering in self._policy.peerings if peering.rule == name), None)
+
     def _peering(self, internal: str, external: str) -> Peering | None:
         """The SIP rule that allows this pair of hosts, or None."""
         if not self._policy.enabled:
