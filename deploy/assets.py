@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import subprocess
 import sys
 import tarfile
@@ -66,9 +67,13 @@ def without_source_map(content: bytes) -> bytes:
 def fetch(asset: Asset) -> bytes:
     """The asset's bytes out of its package."""
     with tempfile.TemporaryDirectory() as folder:
+        # pip builds the metadata of what it downloads, and these packages do it with what setuptools 82 dropped.
+        constraint = Path(folder, "build.txt")
+        constraint.write_text("setuptools<81\n")
+        environment = os.environ | {"PIP_CONSTRAINT": str(constraint), "PIP_BUILD_CONSTRAINT": str(constraint)}
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
         command += ["--no-binary", ":all:", "--dest", folder, asset.requirement]
-        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
         archives = list(Path(folder).glob("*.tar.gz"))
         if finished.returncode or len(archives) != 1:
             raise AssetError(

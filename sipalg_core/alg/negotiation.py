@@ -97,7 +97,7 @@ class Negotiation:
                 except NoPair as error:
                     raise Refused(str(error), retry_after=int(QUARANTINE)) from error
             if rtcp is not None:
-                self.pool.name_second(port, rtcp)
+                self.pool.name_second(rtp, rtcp)
             return port
 
         def external(host: str) -> str | None:
@@ -167,9 +167,8 @@ class Negotiation:
     def _release_held(self, call: Call, wants: dict[Want, bool], now: float) -> None:
         for want in [want for want, held in wants.items() if held]:
             del wants[want]
-            port = call.pairs.pop(want.internal, None)
-            if port is not None:
-                self.pool.give_back(port, now)
+            if call.pairs.pop(want.internal, None) is not None:
+                self.pool.give_back(want.internal, now)
 
     def forget_offer(self, message: Message, requester: Side, dialog: Dialog) -> None:
         """The request was refused: the session stays as it was (RFC 3261 §14.1)."""
@@ -212,8 +211,8 @@ class Negotiation:
         return effects
 
     def give_back(self, call: Call, now: float) -> None:
-        for port in call.pairs.values():
-            self.pool.give_back(port, now)
+        for rtp in call.pairs:
+            self.pool.give_back(rtp, now)
         call.pairs.clear()
 
 

@@ -6,6 +6,7 @@ Traces, counters and what only guards against haste (rates, denials) are not par
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -17,9 +18,9 @@ from sipalg_core.alg.effects import Effect
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.moment import Moment
 from sipalg_core.alg.plain import Codec, Plain, Unknown
+from sipalg_core.alg.ports import Pair
 from sipalg_core.alg.registrations import Asked, AskedKey, Registration, Registrations
 from sipalg_core.alg.transactions import Transaction, Transactions
-from sipalg_core.net import Endpoint
 
 VERSION: Final = 1
 
@@ -30,7 +31,7 @@ PARTS: Final[dict[str, Any]] = {
     "asked": tuple[AskedKey, Asked],
     "transactions": Transaction,
     "calls": Call,
-    "ports": tuple[int, Endpoint],  # external media port, whom it stands for
+    "pairs": Pair,
     "quarantine": tuple[Moment, int],
 }
 """What each part is a list of."""
@@ -68,8 +69,8 @@ class State:
             "asked": self._registrations.under_way(),
             "transactions": self._transactions.values(),
             "calls": self._dialogs.table,
-            "ports": pool.owners(),
-            "quarantine": pool.quarantine(),
+            "pairs": pool.pairs(),
+            "quarantine": pool.quarantine,
         }
         exported: dict[str, Plain] = {"version": VERSION}
         for name, kind in PARTS.items():
@@ -87,9 +88,14 @@ class State:
         for transaction in parts["transactions"]:
             self._transactions.add(transaction)
         calls: list[Call] = parts["calls"]
-        held = {port for call in calls for pair in call.pairs.values() for port in (pair, pair + 1)}
-        owners = [(port, owner) for port, owner in parts["ports"] if port in held]
-        self._dialogs.negotiation.pool.restore(owners, parts["quarantine"])
+        holders = Counts(rtp for call in calls for rtp in call.pairs)
+        pool = self._dialogs.negotiation.pool
+        for pair in parts["pairs"]:
+            pair.calls = holders[pair.rtp]
+            if pair.calls:
+                pool.add(pair)
+        for until, port in parts["quarantine"]:
+            pool.rest(until, port)
         return [effect for call in calls for effect in self._dialogs.restore(call, now)]
 
     def _read(self, exported: Mapping[str, Any]) -> dict[str, list[Any]]:

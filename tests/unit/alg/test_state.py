@@ -136,7 +136,7 @@ def test_call_of_a_rule_that_is_gone_is_not_taken_over_and_its_ports_are_free():
     heir = Engine(policy(peerings=()), random=Random(0), wall=0.0)
     assert heir.restore(exported, 0.0) == []
     assert heir.rows("calls", 0.0) == []
-    assert heir._dialogs.negotiation.pool.in_use == 0
+    assert len(heir._dialogs.negotiation.pool) == 0
 
 
 @pytest.mark.parametrize(
