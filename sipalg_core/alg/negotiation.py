@@ -9,7 +9,7 @@ from itertools import islice
 from random import Random
 from typing import Final
 
-from sipalg_core.alg import media, rewrite_sdp
+from sipalg_core.alg import media, rewrite_ice, rewrite_sdp
 from sipalg_core.alg.calls import MAX_PINHOLES, Call, Dialog, Hole
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.mappings import Mappings
@@ -77,16 +77,13 @@ class Negotiation:
         except sdp.SdpError as error:
             self._counts[f"sdp:{error.reason}"] += 1
             return None
-        if any(described.has_candidates for described in session.media):
-            self._counts["sdp:ice-untouched"] += 1  # ICE finds its own way; half a rewrite would break it
-            return None
         if len(session.media) > self._policy.limits_of(passage.peering).media_lines:
             raise Refused("media-lines", 488)
         if passage.side is Side.EXTERNAL:
             return self._from_outside(passage, session)
         return self._from_inside(passage, session, call)
 
-    def _from_inside(self, passage: Passage, session: sdp.Session, call: Call) -> tuple[Line, ...]:
+    def _from_inside(self, passage: Passage, session: sdp.Session, call: Call) -> tuple[Line, ...] | None:
         share = self._policy.limits_of(passage.peering).ports_per_host
 
         def allocate(rtp: Endpoint, rtcp: Endpoint | None) -> int:
@@ -104,6 +101,12 @@ class Negotiation:
             return self._mappings.address_for(host) if self._owns(passage, host) else None
 
         edits, lines = rewrite_sdp.outward(session, external, allocate, self._refusal, self._counts)
+        if any(described.has_candidates for described in session.media):
+            candidates = rewrite_ice.outward(passage.message.data, passage.message.body, lines, external)
+            if candidates is None:
+                self._counts["sdp:ice-untouched"] += 1  # ICE finds its own way
+                return None
+            edits += candidates
         passage.edits += edits
         return lines
 

@@ -78,7 +78,7 @@ class Limits:
     """How much one internal host, one call or one message may take. 0: no limit of its own."""
 
     calls_per_host: Annotated[int, Field(ge=0, le=20_000)] = 0
-    half_open_per_host: Annotated[int, Field(ge=0, le=20_000)] = 1000
+    half_open_per_host: Annotated[int, Field(ge=0, le=20_000)] = 10_000
     media_lines: Annotated[int, Field(ge=1, le=64)] = 8
     ports_per_host: Annotated[int, Field(ge=1, le=100)] = 100  # percent of the media ports
     message: Annotated[int, Field(ge=1000, le=65_535)] = 65_535  # octets

@@ -168,10 +168,10 @@ def test_a37_pinhole_is_never_for_any_source():
 
 def test_a38_candidates_of_other_hosts_open_nothing():
     world = World()
-    body = sdp(PHONE.host, 14000, "a=candidate:1 1 UDP 2130706431 192.168.0.99 3389 typ host")
-    (sent,) = world.out(invite(body=body))
-    world.into(respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)))
-    assert world.open == {}
+    candidate = "a=candidate:1 1 UDP 2130706431 192.168.0.99 3389 typ host"
+    sent, _ = established(world, body=sdp(PHONE.host, 14000, candidate))
+    assert candidate.encode() in sent
+    assert {hole.internal for hole in world.open.values()} == {(PHONE.host, 14000), (PHONE.host, 14001)}
 
 
 def test_a44_loop_between_two_inside_parties_opens_nothing():

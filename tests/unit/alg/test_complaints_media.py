@@ -238,16 +238,39 @@ def test_c21_rtcp_mux_agreed_is_one_pinhole_and_offered_only_is_two():
     assert len(world.open) == 2
 
 
-def test_c22_ice_is_consistent_or_untouched():
+def test_c22_ice_candidates_follow_the_default_destination():
     world = World()
     candidates = (
-        f"a=candidate:1 1 UDP 2130706431 {PHONE.host} 14000 typ host",
-        f"a=candidate:2 1 UDP 1694498815 {OURS} 41000 typ srflx raddr {PHONE.host} rport 14000",
+        "a=candidate:1 1 UDP 2130706431 {host} {rtp} typ host",
+        "a=candidate:1 2 UDP 2130706430 {host} {rtcp} typ host",
+        f"a=candidate:2 1 UDP 1694498815 {OURS} 41000 typ srflx raddr {{host}} rport {{rtp}}",
+        "a=candidate:3 1 UDP 2130706431 2001:db8:c::7 14000 typ host",
+        f"a=candidate:4 1 TCP 2105458943 {PHONE.host} 9 typ host tcptype active",
     )
-    body = sdp(PHONE.host, 14000, *candidates)
+    inside = [line.format(host=PHONE.host, rtp=14000, rtcp=14001) for line in candidates]
+    sent, _ = established(world, body=sdp(PHONE.host, 14000, *inside))
+    port = announced(sent)
+    outside = [line.format(host=OURS, rtp=port, rtcp=port + 1) for line in candidates]
+    assert body_of(sent) == sdp(OURS, port, *outside)
+    assert len(world.open) == 2
+
+
+def test_c22_ice_is_left_alone_where_a_candidate_cannot_follow():
+    world = World()
+    body = sdp(PHONE.host, 14000, f"a=candidate:1 1 UDP 2130706431 {PHONE.host} 15000 typ host")
     (sent,) = world.out(invite(body=body))
     assert body_of(sent.data) == body
     assert world.engine.counts["sdp:ice-untouched"] == 1
+    world.into(respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)))
+    assert world.open == {}
+
+
+def test_c22_candidates_of_the_far_end_change_nothing():
+    world = World()
+    answer = sdp(*MEDIA_PROXY, "a=candidate:1 1 UDP 2130706431 203.0.113.99 7000 typ host")
+    _, back = established(world, answer=answer)
+    assert body_of(back) == answer
+    assert len(world.open) == 2
 
 
 def test_c23_phone_that_asked_a_stun_server_is_left_alone():
