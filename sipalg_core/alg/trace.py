@@ -6,7 +6,6 @@ Kept are the bytes and the edits; what people read is made when they ask, with i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from sipalg_core.alg.passage import Passage
@@ -14,6 +13,7 @@ from sipalg_core.contract.events import TraceEdit, TraceRow
 from sipalg_core.net import Side
 from sipalg_core.sdp.session import CONTENT_TYPE
 from sipalg_core.sip.edit import Edit, apply
+from sipalg_core.sip.grammar import Span
 from sipalg_core.sip.message import Message, parse
 
 # --- Implementation constants ---
@@ -30,13 +30,11 @@ SECRET_LINES: Final = ((b"a=crypto:", b"inline:"), (b"a=ice-pwd:", b":"), (b"k="
 _MASK: Final = b"*"
 
 
-@dataclass(slots=True)
-class _Entry:
-    t: float
-    side: Side
-    data: bytes
-    edits: tuple[Edit, ...]
-    verdict: str
+_Entry = tuple[float, bool, bytes, tuple[tuple[int, int, bytes, str], ...], str]
+"""When, whether from inside, as it came, what was replaced and why, verdict.
+
+Plain tuples of plain values: the collector soon stops looking at them, and there are as many as messages.
+"""
 
 
 class Traces:
@@ -52,10 +50,11 @@ class Traces:
         ident, data = passage.call.id, passage.message.original()
         entries = self._calls.pop(ident, [])
         self._calls[ident] = entries  # it is the youngest now
-        entries.append(_Entry(passage.now, passage.side, data, tuple(passage.edits), verdict))
+        edits = tuple([(start, end, text, reason) for (start, end), text, reason in passage.edits])
+        entries.append((passage.now, passage.side is Side.INTERNAL, data, edits, verdict))
         self._grow(ident, len(data))
         while len(entries) > 1 and (len(entries) > MAX_MESSAGES or self._octets[ident] > MAX_OCTETS_OF_CALL):
-            self._grow(ident, -len(entries.pop(min(KEPT_FIRST, len(entries) - 2)).data))
+            self._grow(ident, -len(entries.pop(min(KEPT_FIRST, len(entries) - 2))[2]))
         while self._total > MAX_OCTETS and len(self._calls) > 1:
             oldest = next(iter(self._calls))
             del self._calls[oldest]
@@ -70,17 +69,18 @@ class Traces:
 
 
 def _row(entry: _Entry, wall: float) -> TraceRow:
-    message = parse(entry.data)
-    before = _masked(message)
-    after = _masked(parse(apply(message, list(entry.edits))))
+    t, internal, data, changes, verdict = entry
+    edits = sorted(Edit(Span(start, end), text, reason) for start, end, text, reason in changes)
+    before = _masked(parse(data))
+    after = apply(parse(before), edits)  # masking moves nothing, so the edits still fit
     return {
-        "t": entry.t + wall,
-        "side": "internal" if entry.side is Side.INTERNAL else "external",
+        "t": t + wall,
+        "side": "internal" if internal else "external",
         "start_line": _text(before.partition(b"\r\n")[0]),
         "before": _text(before),
         "after": _text(after),
-        "edits": [_edit(before, edit) for edit in sorted(entry.edits)],
-        "verdict": entry.verdict,
+        "edits": [_edit(before, edit) for edit in edits],
+        "verdict": verdict,
     }
 
 

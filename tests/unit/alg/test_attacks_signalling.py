@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from ipaddress import ip_network
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from sipalg_core.alg import engine
 from sipalg_core.contract.policy import Handling, Limits, Peering, Timers
 from sipalg_core.net import Endpoint
 from tests.unit.alg.harness import (
@@ -327,3 +330,71 @@ def test_a45_secrets_are_masked_in_traces():
         assert secret not in str(row)
     assert "Authorization: Digest ***" in row["before"]
     assert f"c=IN IP4 {OURS}" in row["after"]
+
+
+@pytest.mark.parametrize("offset", range(8, 1464, 56))
+def test_a02_register_inside_of_another_datagram_is_not_seen(offset):
+    world = World()
+    hidden = registration(f"<sip:x@{PHONE.host}:8080>", PHONE)
+    turn = b"\x00\x03" + b"\x00" * (offset - 2) + hidden
+    assert world.out(turn) == []
+    assert world.engine.counts["dropped:not-sip"] + world.engine.counts["dropped:no-blank-line"] == 1
+    assert world.engine.rows("registrations", world.now) == []
+
+
+def test_c51_browser_that_posts_sip_opens_nothing():
+    world = World()
+    hidden = registration(f"<sip:x@{PHONE.host}:8080>", PHONE)
+    assert world.out(b"POST / HTTP/1.1\r\nHost: 203.0.113.1:5060\r\n\r\n" + hidden) == []
+    assert world.engine.rows("registrations", world.now) == []
+    (sent,) = world.out(registration("<sip:x@192.168.0.99:8080>", PHONE))  # whole, but of another host
+    world.into(respond(sent.data, 200, "OK", contact="<sip:x@192.168.0.99:8080>"))
+    assert world.engine.rows("registrations", world.now) == []
+    assert world.open == {}
+
+
+def test_a21_scanner_gets_no_answer_and_reaches_nobody():
+    world = World()
+    world.registered()
+    probe = incoming(method="OPTIONS").replace(b"sip:101@203.0.113.2:5060 SIP", b"sip:nm SIP")
+    assert world.into(probe, source=STRANGER) == []
+    assert world.into(probe, to=Endpoint(OURS, 5070), source=STRANGER) == []
+    assert world.engine.counts["dropped:no-rule"] == 1
+    assert world.engine.counts["dropped:no-mapping"] == 1
+
+
+def test_a27_core_uses_no_regular_expression():
+    core = Path(engine.__file__).parents[1]
+    modules = [*core.glob("alg/*.py"), *core.glob("sip/*.py"), *core.glob("sdp/*.py")]
+    assert len(modules) > 30
+    for module in modules:
+        imported = {
+            name.name
+            for node in ast.walk(ast.parse(module.read_text()))
+            if isinstance(node, ast.Import)
+            for name in node.names
+        }
+        assert "re" not in imported, module
+
+
+SPELLINGS = (
+    "Contact: {}", "contact: {}", "CONTACT: {}", "Contact : {}", "Contact\t: {}", "Contact:{}", "m: {}", "M: {}",
+    "m : {}", "Contact:\r\n {}", "Contact: \r\n\t{}", "cOnTaCt:   {}  ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a30_every_spelling_of_a_header_is_the_same_header(spelling):
+    world = World()
+    data = invite().replace(b"Contact: <sip:101@192.168.0.10:5060>", spelling.format(f"<sip:101@{PHONE}>").encode())
+    (sent,) = world.out(data)
+    assert spelling.format(f"<sip:101@{OURS}:5060>").rstrip().encode() in sent.data
+    assert PHONE.host.encode() not in sent.data
+
+
+def test_a30_repeated_single_header_is_refused():
+    for name in ("From", "To", "Call-ID", "CSeq", "Max-Forwards"):
+        world = World()
+        value = header(invite(), name)
+        (back,) = world.out(invite().replace(b"Contact", f"{name}: {value}\r\nContact".encode()))
+        assert back.data.startswith(b"SIP/2.0 400 ")
