@@ -27,6 +27,7 @@ from sipalg_core.sip.answer import answer
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.message import Message, parse
 
+BROADCAST: Final = "255.255.255.255"
 HOUSEKEEPING: Final = 1.0
 """Seconds between looks at what ends on its own and need not end to the instant."""
 RETRY_AFTER: Final = 10
@@ -56,18 +57,18 @@ class Engine:
     def receive(self, datagram: Datagram, now: float) -> list[Effect]:
         """What one datagram causes. Never raises for what a peer sends."""
         self.counts["received"] += 1
-        flow = datagram.flow
+        flow, message = datagram.flow, None
         try:
             peering, mapping = self._party(flow, now)
             if len(datagram.data) <= LONGEST_KEEP_ALIVE:
                 return [self._onward(datagram.data, flow, mapping)]
-            passage = Passage(parse(datagram.data), flow, mapping, peering, now)
-            return self._pass(passage)
+            message = parse(datagram.data)
+            return self._pass(Passage(message, flow, mapping, peering, now))
         except ParseError as error:
-            return self._refuse(error.partial, flow, error.reason, error.status, now)
+            return self._refuse(error.partial or message, flow, error.reason, error.status, now)
         except (Refused, NoPort) as error:
             refused = error if isinstance(error, Refused) else Refused(str(error), retry_after=RETRY_AFTER)
-            message = _request(datagram.data)
+            message = message or _request(datagram.data)
             return self._refuse(message, flow, refused.reason, refused.status, now, refused.retry_after)
 
     def tick(self, now: float) -> list[Effect]:
@@ -207,6 +208,8 @@ class Engine:
 
     def _response(self, passage: Passage) -> None:
         message = passage.message
+        if any(via.sent_by and via.sent_by.host == BROADCAST for via in message.all_vias()):
+            raise Refused("via-broadcast", 0)  # RFC 4475 §3.3.10: the next hop must not be made to shout it out
         transaction = self._transactions.of_response(message, passage.side, passage.peer)
         if transaction is None:
             self.counts["ignored:no-transaction"] += 1

@@ -88,15 +88,17 @@ def _head_edits(message: Message, needle: bytes, translate: Translate) -> Iterat
         # An IPv4 literal has one spelling, so a field without those bytes cannot hold it.
         if form is None or (b":" not in needle and data.find(needle, field.value, field.end) < 0):
             continue
-        for found in _hostports(data, field, form):
+        for found in _hostports(message, field, form):
             replaced = translate(field.name, form, found)
             if replaced is not None and replaced != data[found.span.start : found.span.end]:
                 yield Edit(found.span, replaced, OWN_HOST if form is Form.IDENTITY else SIGNALLING_MAPPING)
 
 
-def _hostports(data: bytes, field: HeaderField, form: Form) -> Iterator[HostPort]:
+def _hostports(message: Message, field: HeaderField, form: Form) -> Iterator[HostPort]:
+    data = message.data
     if form is Form.VIA:
-        for via in vias(data, field.value, field.end):
+        top = field is message.index[b"via"]
+        for via in message.vias if top else vias(data, field.value, field.end):
             if via.sent_by is not None:
                 yield via.sent_by
     else:
@@ -108,8 +110,7 @@ def _hostports(data: bytes, field: HeaderField, form: Form) -> Iterator[HostPort
 
 def _received(message: Message, mapping: Mapping) -> Iterator[Edit]:
     """`received` and `rport` of the topmost Via tell the phone its source as the peer saw it: that is our mapping."""
-    field, data = message.index[b"via"], message.data
-    parameters = next(vias(data, field.value, field.end)).parameters
+    data, parameters = message.data, message.vias[0].parameters
     for name, ours, own in (
         (b"received", mapping.external.host, mapping.internal.host),
         (b"rport", str(mapping.external.port), str(mapping.internal.port)),

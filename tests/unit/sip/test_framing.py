@@ -16,7 +16,7 @@ from sipalg_core.sip.message import MAX_LINE, MAX_MESSAGE, parse
 from tests.unit.sip.test_message import INVITE
 
 EMPTY = INVITE.replace(b"Content-Length: 4", b"l: 0").removesuffix(b"body")
-FOLDED = INVITE.replace(b"Content-Length: 4", b"CONTENT-LENGTH\r\n\t:\r\n 4")
+FOLDED = INVITE.replace(b"Content-Length: 4", b"CONTENT-LENGTH \t:\r\n 4")
 RINGING = INVITE.replace(b"INVITE sip:bob@203.0.113.1 SIP/2.0", b"SIP/2.0 180 Ringing")
 LF_ONLY = INVITE.replace(b"\r\n", b"\n")
 NESTED = EMPTY.replace(b"l: 0", b"l: %d" % len(INVITE)) + INVITE
