@@ -18,6 +18,8 @@ from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint, Side
 from sipalg_core.sdp import session as sdp
+from sipalg_core.sip import multipart
+from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.message import Message
 
 WITH_DESCRIPTION: Final = (b"INVITE", b"ACK", b"PRACK", b"UPDATE")
@@ -57,11 +59,12 @@ class Negotiation:
 
     def _lines(self, passage: Passage, call: Call) -> tuple[Line, ...] | None:
         message = passage.message
-        if message.body.start == message.body.end or not _is_sdp(message):
-            return None
         try:
-            session = sdp.parse(message.data, *message.body)
-        except sdp.SdpError as error:
+            part = multipart.part_of(message, sdp.CONTENT_TYPE)
+            if part is None:
+                return None
+            session = sdp.parse(message.data, *part.body)
+        except (ParseError, sdp.SdpError) as error:
             self._counts[f"sdp:{error.reason}"] += 1
             return None
         if any(described.has_candidates for described in session.media):
@@ -81,7 +84,7 @@ class Negotiation:
 
         own, ours = passage.mapping.internal.host, passage.mapping.external.host
         edits, lines = rewrite_sdp.outward(session, own, ours, allocate, self._counts)
-        passage.edits += edits
+        passage.edits += [*edits, *multipart.length_edits(message, part, edits)]
         return lines
 
     def _screened(self, line: Line) -> Line:
@@ -152,8 +155,3 @@ def _answers(message: Message, offer: Offer) -> bool:
     if message.method == b"ACK":
         return offer.method == b"INVITE" and message.cseq == offer.cseq
     return message.method == b"PRACK" and offer.method == b"INVITE"
-
-
-def _is_sdp(message: Message) -> bool:
-    kind = message.value(b"content-type").partition(b";")[0].strip().lower()
-    return kind == sdp.CONTENT_TYPE and message.first(b"content-encoding") is None

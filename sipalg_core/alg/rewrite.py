@@ -13,9 +13,10 @@ from typing import Final
 from sipalg_core.alg.mappings import Mapping, Mappings
 from sipalg_core.net import Endpoint
 from sipalg_core.sip.edit import Edit
+from sipalg_core.sip.fields import HeaderField
 from sipalg_core.sip.grammar import Span
 from sipalg_core.sip.headers import REWRITTEN, Form
-from sipalg_core.sip.message import HeaderField, Message
+from sipalg_core.sip.message import Message
 from sipalg_core.sip.uri import HostPort, name_addrs, parameter, uri_hostport
 from sipalg_core.sip.via import vias
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from sipalg_core.sip.errors import ParseError
+from sipalg_core.sip.fields import MAX_LINE
 from sipalg_core.sip.grammar import SIP_VERSION, is_token
-from sipalg_core.sip.message import MAX_LINE, MAX_MESSAGE, stream_length
+from sipalg_core.sip.message import MAX_MESSAGE, stream_length
 
 # --- Specification constants: who else may knock ---
 _HTTP_METHODS: Final = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"TRACE", b"PATCH", b"PRI"))

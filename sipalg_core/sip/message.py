@@ -8,33 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
 
 from sipalg_core.sip.errors import ParseError
-from sipalg_core.sip.grammar import LWS, SIP_VERSION, Span, decimal, is_token, trim
-from sipalg_core.sip.headers import NAMES, SINGLE, long_name
+from sipalg_core.sip.fields import HeaderField, first_of_each, read_fields
+from sipalg_core.sip.grammar import LWS, SIP_VERSION, Span, decimal, is_token
+from sipalg_core.sip.headers import SINGLE
 from sipalg_core.sip.uri import is_request_uri, tag_of
 from sipalg_core.sip.via import Via, branch_of, vias
 
 # --- Implementation constants ---
 
 MAX_MESSAGE: Final = 65_535
-MAX_HEADERS: Final = 256  # hardening: header bombs
-MAX_LINE: Final = 8_192
 
-_CR: Final = 0x0D
-_FOLD: Final = b" \t"
 _DIGITS: Final = b"0123456789"
 _LARGEST: Final = {b"max-forwards": 255, b"expires": 2**32 - 1}  # RFC 3261 §20.22, §20.19
-
-
-@dataclass(slots=True)
-class HeaderField:
-    name: bytes  # lower case, long form
-    start: int  # of the line
-    value: int  # first byte of the value
-    end: int  # behind the last byte of the value
 
 
 class Message:
@@ -139,44 +127,10 @@ def _start_line(message: Message, line: bytes) -> None:
 
 
 def _header_fields(message: Message, at: int) -> int:
-    """Collect the header fields from `at`; return where the body begins."""
-    data, fields, index = message.data, message.fields, message.index
-    while (end := data.find(b"\n", at)) >= 0:
-        stop = end - 1 if data[end - 1] == _CR else end
-        if stop <= at:
-            return end + 1
-        if data[at] in _FOLD and fields:  # the field goes on (RFC 3261 §7.3.1)
-            field = fields[-1]
-            first, last = trim(data, at, stop)
-            if first < last:
-                field.value, field.end = first if field.value == field.end else field.value, last
-        else:
-            if len(fields) >= MAX_HEADERS:
-                raise ParseError("too-many-headers", 413)
-            colon = data.find(b":", at, stop)
-            if colon < 0:
-                raise ParseError("header-without-colon")
-            raw = data[at:colon]
-            name = NAMES.get(raw) or _named(raw)
-            value = colon + 1
-            while value < stop and data[value] in LWS:
-                value += 1
-            while stop > value and data[stop - 1] in LWS:
-                stop -= 1
-            field = HeaderField(name, at, value, stop)
-            fields.append(field)
-            index.setdefault(name, field)
-        if end - field.start > MAX_LINE:
-            raise ParseError("line-too-long", 413)
-        at = end + 1
-    raise ParseError("no-blank-line")
-
-
-def _named(raw: bytes) -> bytes:
-    name = raw.rstrip(_FOLD)  # white space before the colon is legal (RFC 3261 §7.3.1)
-    if not is_token(name):
-        raise ParseError("header-name")
-    return long_name(name)
+    """Take the header fields from `at`; return where the body begins."""
+    message.fields, body = read_fields(message.data, at, len(message.data))
+    message.index = first_of_each(message.fields)
+    return body
 
 
 def _interpret(message: Message) -> None:
@@ -244,11 +198,10 @@ def _content_length(data: bytes, field: HeaderField) -> int:
 
 def stream_length(head: bytes) -> int:
     """The size of the body that follows this head on a stream, where it must be said. Raise ParseError."""
-    message = Message(head)
-    _header_fields(message, head.find(b"\n") + 1)
-    fields = message.all(b"content-length")
-    if not fields:
+    fields, _ = read_fields(head, head.find(b"\n") + 1, len(head))
+    lengths = [field for field in fields if field.name == b"content-length"]
+    if not lengths:
         raise ParseError("no-content-length", 0)
-    if len(fields) > 1:
+    if len(lengths) > 1:
         raise ParseError("repeated-header")
-    return _content_length(head, fields[0])
+    return _content_length(head, lengths[0])

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipalg_core.sip.errors import ParseError
+from sipalg_core.sip.fields import MAX_LINE
 from sipalg_core.sip.framing import Framer, FramingError
-from sipalg_core.sip.message import MAX_LINE, MAX_MESSAGE, parse
+from sipalg_core.sip.message import MAX_MESSAGE, parse
 from tests.unit.sip.test_message import INVITE
 
 EMPTY = INVITE.replace(b"Content-Length: 4", b"l: 0").removesuffix(b"body")

@@ -10,7 +10,8 @@ import pytest
 
 from sipalg_core.sip import edit
 from sipalg_core.sip.errors import ParseError
-from sipalg_core.sip.message import MAX_HEADERS, Message, parse
+from sipalg_core.sip.fields import MAX_HEADERS
+from sipalg_core.sip.message import Message, parse
 
 INVITE = (
     b"INVITE sip:bob@203.0.113.1 SIP/2.0\r\n"
