@@ -13,7 +13,7 @@ from sipalg_core.sip.grammar import Span, decimal, host_address
 
 CONTENT_TYPE: Final = b"application/sdp"
 MAX_MEDIA: Final = 64
-DIRECTIONS: Final = (b"sendrecv", b"sendonly", b"recvonly", b"inactive")
+DIRECTIONS: Final = frozenset((b"sendrecv", b"sendonly", b"recvonly", b"inactive"))
 
 # RFC 3551 table 4: payload types that need no rtpmap.
 STATIC_PAYLOADS: Final = {b"0": "PCMU", b"3": "GSM", b"4": "G723", b"8": "PCMA", b"9": "G722", b"18": "G729"}
@@ -57,7 +57,7 @@ class Media:
     rtcp_mux: bool = False
     direction: bytes = b"sendrecv"
     has_candidates: bool = False
-    names: dict[bytes, str] = field(default_factory=dict)  # payload type → encoding name
+    rtpmaps: list[bytes] = field(default_factory=list)  # "8 PCMA/8000"
 
     @property
     def is_rtp(self) -> bool:
@@ -66,7 +66,11 @@ class Media:
     def codec(self) -> str:
         """The name of the first format, "" where it has none."""
         first = self.formats[0] if self.formats else b""
-        return self.names.get(first) or STATIC_PAYLOADS.get(first, "")
+        for rtpmap in self.rtpmaps:
+            payload, _, encoding = rtpmap.partition(b" ")
+            if payload == first:
+                return encoding.partition(b"/")[0].decode("ascii", "replace")
+        return STATIC_PAYLOADS.get(first, "")
 
 
 @dataclass(slots=True)
@@ -90,31 +94,27 @@ def parse(data: bytes, start: int, end: int) -> Session:
         if last > at + 1:
             if data[at + 1] != 0x3D:
                 raise SdpError("no-equals-sign")
-            _line(session, data, at, last)
+            read = _LINES.get(data[at])
+            if read is not None:
+                read(session, data, at + 2, last)
         at = line_end + 1
     for media in session.media:
         media.connection = media.connection or session.connection
     return session
 
 
-def _line(session: Session, data: bytes, start: int, end: int) -> None:
-    kind = data[start]
-    if kind == 0x61:  # a=
-        _attribute(session, data, start + 2, end)
-    elif kind == 0x63:  # c=
-        address = _address(data, start + 2, end, skip=0)
-        if session.media:
-            if session.media[-1].connection is not None:
-                raise SdpError("several-connections")  # RFC 8866 §5.7 allows it for multicast layers only
-            session.media[-1].connection = address
-        else:
-            session.connection = address
-    elif kind == 0x6D:  # m=
-        session.media.append(_media(session, data, start + 2, end))
-        if len(session.media) > MAX_MEDIA:
-            raise SdpError("too-many-media")
-    elif kind == 0x6F and session.origin is None:  # o=
-        session.origin = _address(data, start + 2, end, skip=3)
+def _connection(session: Session, data: bytes, start: int, end: int) -> None:
+    address = _address(data, start, end, skip=0)
+    if not session.media:
+        session.connection = address
+    elif session.media[-1].connection is not None:
+        raise SdpError("several-connections")  # RFC 8866 §5.7 allows it for multicast layers only
+    else:
+        session.media[-1].connection = address
+
+
+def _origin(session: Session, data: bytes, start: int, end: int) -> None:
+    session.origin = session.origin or _address(data, start, end, skip=3)
 
 
 def _address(data: bytes, start: int, end: int, skip: int) -> Address:
@@ -128,10 +128,12 @@ def _address(data: bytes, start: int, end: int, skip: int) -> Address:
     return Address(host_address(literal), Span(at, at + len(text)))
 
 
-def _media(session: Session, data: bytes, start: int, end: int) -> Media:
+def _media(session: Session, data: bytes, start: int, end: int) -> None:
     words = data[start:end].split(b" ")
     if len(words) < 4:
         raise SdpError("media-line")
+    if len(session.media) >= MAX_MEDIA:
+        raise SdpError("too-many-media")
     number, _, count = words[1].partition(b"/")
     port = decimal(number, 5)
     ports = decimal(count, 5) if count else 1
@@ -139,32 +141,28 @@ def _media(session: Session, data: bytes, start: int, end: int) -> Media:
         raise SdpError("media-port")
     at = start + len(words[0]) + 1
     span = Span(at, at + len(number))
-    return Media(
-        words[0], port, span, ports, words[2], [word for word in words[3:] if word], direction=session.direction
-    )
+    formats = [word for word in words[3:] if word]
+    session.media.append(Media(words[0], port, span, ports, words[2], formats, direction=session.direction))
 
 
 def _attribute(session: Session, data: bytes, start: int, end: int) -> None:
-    text = data[start:end]
-    if text in DIRECTIONS:
-        if session.media:
-            session.media[-1].direction = text
-        else:
-            session.direction = text
-        return
-    if not session.media:
-        return
-    media = session.media[-1]
-    name, _, value = text.partition(b":")
-    if name == b"rtpmap":
-        payload, _, encoding = value.partition(b" ")
-        media.names[payload] = encoding.partition(b"/")[0].decode("ascii", "replace")
-    elif name == b"rtcp-mux":
-        media.rtcp_mux = True
-    elif name == b"candidate":
-        media.has_candidates = True
-    elif name == b"rtcp":
-        media.rtcp = _rtcp(data, start + 5, end)
+    name, _, value = data[start:end].partition(b":")
+    if name in DIRECTIONS:
+        (session.media[-1] if session.media else session).direction = name
+    elif session.media:
+        media = session.media[-1]
+        if name == b"rtpmap":
+            media.rtpmaps.append(value)
+        elif name == b"rtcp-mux":
+            media.rtcp_mux = True
+        elif name == b"candidate":
+            media.has_candidates = True
+        elif name == b"rtcp":
+            media.rtcp = _rtcp(data, start + 5, end)
+
+
+_LINES: Final = {ord("a"): _attribute, ord("c"): _connection, ord("m"): _media, ord("o"): _origin}
+"""The lines that are read."""
 
 
 def _rtcp(data: bytes, start: int, end: int) -> Rtcp:
