@@ -63,6 +63,8 @@ class Engine:
             if len(datagram.data) <= LONGEST_KEEP_ALIVE:
                 return [self._onward(datagram.data, flow, mapping)]
             message = parse(datagram.data)
+            if message.body.end < len(datagram.data):
+                self.counts["cut:behind-body"] += 1
             return self._pass(Passage(message, flow, mapping, peering, now))
         except ParseError as error:
             return self._refuse(error.partial or message, flow, error.reason, error.status, now)

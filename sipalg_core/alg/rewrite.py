@@ -84,10 +84,10 @@ def _external_port(mappings: Mappings, host: str, port: int | None) -> int | Non
 
 def _head_edits(message: Message, needle: bytes, translate: Translate) -> Iterator[Edit]:
     data = message.data
+    one_spelling = b":" not in needle  # an IPv4 literal has one, so a field without those bytes cannot hold it
     for field in message.fields:
         form = REWRITTEN.get(field.name)
-        # An IPv4 literal has one spelling, so a field without those bytes cannot hold it.
-        if form is None or (b":" not in needle and data.find(needle, field.value, field.end) < 0):
+        if form is None or (one_spelling and data.find(needle, field.value, field.end) < 0):
             continue
         for found in _hostports(message, field, form):
             replaced = translate(field.name, form, found)

@@ -87,24 +87,22 @@ def parse(data: bytes, start: int, end: int) -> Session:
         raise SdpError("no-version")
     session = Session()
     at = start
-    while at < end:
-        stop = data.find(b"\n", at, end)
-        line_end = end if stop < 0 else stop
-        last = line_end - 1 if line_end > at and data[line_end - 1] == 0x0D else line_end
-        if last > at + 1:
-            if data[at + 1] != 0x3D:
-                raise SdpError("no-equals-sign")
-            read = _LINES.get(data[at])
+    for line in data[start:end].split(b"\n"):
+        if line not in _BLANK:
+            # Deviation: RFC 8866 §5 ignores a description with an unknown letter; GB/T 28181 has y= and f=.
+            if line[1:2] != b"=" or not b"a" <= line[:1] <= b"z":
+                raise SdpError("no-line")
+            read = _LINES.get(line[:1])
             if read is not None:
-                read(session, data, at + 2, last)
-        at = line_end + 1
+                read(session, line[2:].removesuffix(b"\r"), at + 2)
+        at += len(line) + 1
     for media in session.media:
         media.connection = media.connection or session.connection
     return session
 
 
-def _connection(session: Session, data: bytes, start: int, end: int) -> None:
-    address = _address(data, start, end, skip=0)
+def _connection(session: Session, text: bytes, at: int) -> None:
+    address = _address(text.split(b" "), at + len(text))
     if not session.media:
         session.connection = address
     elif session.media[-1].connection is not None:
@@ -113,23 +111,22 @@ def _connection(session: Session, data: bytes, start: int, end: int) -> None:
         session.media[-1].connection = address
 
 
-def _origin(session: Session, data: bytes, start: int, end: int) -> None:
-    session.origin = session.origin or _address(data, start, end, skip=3)
+def _origin(session: Session, text: bytes, at: int) -> None:
+    session.origin = session.origin or _address(text.split(b" ")[3:], at + len(text))
 
 
-def _address(data: bytes, start: int, end: int, skip: int) -> Address:
-    """`nettype addrtype address` behind `skip` words."""
-    words = data[start:end].split(b" ")
-    if len(words) != skip + 3 or words[skip] != b"IN" or words[skip + 1] not in (b"IP4", b"IP6"):
+def _address(words: list[bytes], end: int) -> Address:
+    """`nettype addrtype address`, the last of which ends at `end`."""
+    if len(words) != 3 or words[0] != b"IN" or words[1] not in (b"IP4", b"IP6"):
         raise SdpError("address")
-    text = words[-1].partition(b"/")[0]  # a TTL or a count may follow (RFC 8866 §5.7)
-    at = end - len(words[-1])
-    literal = b"[%s]" % text if words[skip + 1] == b"IP6" else text
+    text = words[2].partition(b"/")[0]  # a TTL or a count may follow (RFC 8866 §5.7)
+    at = end - len(words[2])
+    literal = b"[%s]" % text if words[1] == b"IP6" else text
     return Address(host_address(literal), Span(at, at + len(text)))
 
 
-def _media(session: Session, data: bytes, start: int, end: int) -> None:
-    words = data[start:end].split(b" ")
+def _media(session: Session, text: bytes, at: int) -> None:
+    words = text.split(b" ")
     if len(words) < 4:
         raise SdpError("media-line")
     if len(session.media) >= MAX_MEDIA:
@@ -139,14 +136,14 @@ def _media(session: Session, data: bytes, start: int, end: int) -> None:
     ports = decimal(count, 5) if count else 1
     if port is None or port > 65535 or not ports:
         raise SdpError("media-port")
-    at = start + len(words[0]) + 1
-    span = Span(at, at + len(number))
+    start = at + len(words[0]) + 1
     formats = [word for word in words[3:] if word]
+    span = Span(start, start + len(number))
     session.media.append(Media(words[0], port, span, ports, words[2], formats, direction=session.direction))
 
 
-def _attribute(session: Session, data: bytes, start: int, end: int) -> None:
-    name, _, value = data[start:end].partition(b":")
+def _attribute(session: Session, text: bytes, at: int) -> None:
+    name, _, value = text.partition(b":")
     if name in DIRECTIONS:
         (session.media[-1] if session.media else session).direction = name
     elif session.media:
@@ -158,17 +155,18 @@ def _attribute(session: Session, data: bytes, start: int, end: int) -> None:
         elif name == b"candidate":
             media.has_candidates = True
         elif name == b"rtcp":
-            media.rtcp = _rtcp(data, start + 5, end)
+            media.rtcp = _rtcp(value, at + 5)
 
 
-_LINES: Final = {ord("a"): _attribute, ord("c"): _connection, ord("m"): _media, ord("o"): _origin}
-"""The lines that are read."""
+_LINES: Final = {b"a": _attribute, b"c": _connection, b"m": _media, b"o": _origin}
+"""The lines that are read: each takes the text behind the equals sign, and where that begins."""
+_BLANK: Final = (b"", b"\r")
 
 
-def _rtcp(data: bytes, start: int, end: int) -> Rtcp:
-    number, _, rest = data[start:end].partition(b" ")
+def _rtcp(text: bytes, at: int) -> Rtcp:
+    number, _, rest = text.partition(b" ")
     port = decimal(number, 5)
     if port is None or port > 65535:
         raise SdpError("rtcp-port")
-    address = _address(data, start + len(number) + 1, end, skip=0) if rest else None
-    return Rtcp(port, Span(start, start + len(number)), address)
+    address = _address(rest.split(b" "), at + len(text)) if rest else None
+    return Rtcp(port, Span(at, at + len(number)), address)

@@ -18,7 +18,7 @@ class Edit(NamedTuple):
 
 def growth(edits: Iterable[Edit]) -> int:
     """By how many octets they make a text longer."""
-    return sum(len(edit.replacement) - (edit.span.end - edit.span.start) for edit in edits)
+    return sum(len(replacement) - (end - start) for (start, end), replacement, _ in edits)
 
 
 def apply(message: Message, edits: list[Edit]) -> bytes:
@@ -36,12 +36,11 @@ def apply(message: Message, edits: list[Edit]) -> bytes:
         edits = [*edits, Edit(Span(length.value, length.end), number, "content-length: the body's length changed")]
     pieces: list[bytes] = []
     at = 0
-    for edit in sorted(edits):
-        if edit.span.start < at:
+    for (start, end), replacement, _ in sorted(edits):
+        if start < at:
             raise ValueError("edits overlap")
-        pieces.append(data[at : edit.span.start])
-        pieces.append(edit.replacement)
-        at = edit.span.end
+        pieces += (data[at:start], replacement)
+        at = end
     pieces.append(data[at : body.end])
     return b"".join(pieces)
 

@@ -18,8 +18,7 @@ from sipalg_core.sip.headers import NAMES, long_name
 MAX_HEADERS: Final = 256  # hardening: header bombs
 MAX_LINE: Final = 8_192  # folds included
 
-_CR: Final = 0x0D
-_FOLD: Final = b" \t"
+_FOLDS: Final = (b" ", b"\t")
 
 
 @dataclass(slots=True)
@@ -30,40 +29,48 @@ class HeaderField:
     end: int  # behind the last byte of the value
 
 
-def read_fields(data: bytes, at: int, limit: int) -> tuple[list[HeaderField], int]:
-    """The header fields from `at`, and where the blank line behind them ends. Raise ParseError."""
-    fields: list[HeaderField] = []
-    while (end := data.find(b"\n", at, limit)) >= 0:
-        stop = end - 1 if data[end - 1] == _CR else end
-        if stop <= at:
-            return fields, end + 1
-        if data[at] in _FOLD and fields:  # the field goes on (RFC 3261 §7.3.1)
+def read_fields(data: bytes, at: int, limit: int, fields: list[HeaderField]) -> int:
+    """Append the header fields from `at`, a line's beginning; return where the blank line behind them ends.
+
+    Raise ParseError; what was read before the fault stands in `fields`.
+    """
+    stop, behind = _blank_line(data, at - 1, limit)
+    for line in data[at:stop].split(b"\n") if at < stop else ():
+        end = at + len(line)
+        raw, colon, value = line.partition(b":")
+        if line[:1] in _FOLDS and fields:  # the field goes on (RFC 3261 §7.3.1)
             field = fields[-1]
-            first, last = trim(data, at, stop)
+            first, last = trim(data, at, end)
             if first < last:
                 field.value, field.end = first if field.value == field.end else field.value, last
+        elif not colon:
+            raise ParseError("header-without-colon")
+        elif len(fields) == MAX_HEADERS:
+            raise ParseError("too-many-headers", 413)
         else:
-            if len(fields) >= MAX_HEADERS:
-                raise ParseError("too-many-headers", 413)
-            colon = data.find(b":", at, stop)
-            if colon < 0:
-                raise ParseError("header-without-colon")
-            raw = data[at:colon]
-            value = colon + 1
-            while value < stop and data[value] in LWS:
-                value += 1
-            while stop > value and data[stop - 1] in LWS:
-                stop -= 1
-            field = HeaderField(NAMES.get(raw) or _name(raw), at, value, stop)
+            bare = value.lstrip(LWS)
+            start = end - len(bare)
+            field = HeaderField(NAMES.get(raw) or _name(raw), at, start, start + len(bare.rstrip(LWS)))
             fields.append(field)
         if end - field.start > MAX_LINE:
             raise ParseError("line-too-long", 413)
         at = end + 1
-    raise ParseError("no-blank-line")
+    return behind
+
+
+def _blank_line(data: bytes, at: int, limit: int) -> tuple[int, int]:
+    """Where the last line in front of the first blank one ends (its line feed), and where the blank one ends."""
+    crlf = data.find(b"\n\r\n", at, limit)
+    lf = data.find(b"\n\n", at, limit if crlf < 0 else crlf + 1)
+    if lf >= 0:
+        return lf, lf + 2
+    if crlf < 0:
+        raise ParseError("no-blank-line")
+    return crlf, crlf + 3
 
 
 def _name(raw: bytes) -> bytes:
-    name = raw.rstrip(_FOLD)  # white space before the colon is legal (RFC 3261 §7.3.1)
+    name = raw.rstrip(b" \t")  # white space before the colon is legal (RFC 3261 §7.3.1)
     if not is_token(name):
         raise ParseError("header-name")
     return long_name(name)

@@ -128,9 +128,10 @@ def _start_line(message: Message, line: bytes) -> None:
 
 def _header_fields(message: Message, at: int) -> int:
     """Take the header fields from `at`; return where the body begins."""
-    message.fields, body = read_fields(message.data, at, len(message.data))
-    message.index = first_of_each(message.fields)
-    return body
+    try:
+        return read_fields(message.data, at, len(message.data), message.fields)
+    finally:
+        message.index = first_of_each(message.fields)
 
 
 def _interpret(message: Message) -> None:
@@ -198,7 +199,8 @@ def _content_length(data: bytes, field: HeaderField) -> int:
 
 def stream_length(head: bytes) -> int:
     """The size of the body that follows this head on a stream, where it must be said. Raise ParseError."""
-    fields, _ = read_fields(head, head.find(b"\n") + 1, len(head))
+    fields: list[HeaderField] = []
+    read_fields(head, head.find(b"\n") + 1, len(head), fields)
     lengths = [field for field in fields if field.name == b"content-length"]
     if not lengths:
         raise ParseError("no-content-length", 0)

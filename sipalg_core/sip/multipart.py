@@ -61,7 +61,8 @@ def _parts(data: bytes, index: _Index, body: Span, lengths: tuple[Span, ...], de
         raise ParseError("multipart-depth")
     found: list[Part] = []
     for start, end in _split(data, body, _boundary(data, field)):
-        fields, at = read_fields(data, start, end)
+        fields: list[HeaderField] = []
+        at = read_fields(data, start, end, fields)
         inner = first_of_each(fields)
         own = inner.get(b"content-length")
         around = (Span(own.value, own.end), *lengths) if own else lengths

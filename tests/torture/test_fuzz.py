@@ -35,9 +35,10 @@ MULTIPART = invite().replace(b"Content-Length: 0", b"c: multipart/mixed;boundary
 SEEDS += [invite(body=OFFER), incoming(body=sdp(*MEDIA_PROXY)), MULTIPART]
 SEEDS += [respond(invite(), 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)), b"\r\n\r\n"]
 SCRAPS = [
-    b'"', b"\\", b"<", b">", b",", b";", b":", b"@", b"?", b"%00", b"\x00", b"\xff", b" ", b"\r", b"\n", b"\r\n", b"\r\n ",
-    b"\r\n\r\n", b"=", b"[", b"]", b"/", b"--x", b"--x--\r\n", b"99999999999", b"-1", b"l: 3\r\n", b"Via: SIP/2.0/UDP x\r\n",
-    b"c=IN IP4 ", b"m=audio 9 RTP/AVP 0\r\n", b"tag=", b"branch=z9hG4bK", b"SIP/2.0", b"REGISTER ", PHONE.host.encode(),
+    b'"', b"\\", b"<", b">", b",", b";", b":", b"@", b"?", b"%00", b"\x00", b"\xff", b" ", b"\r", b"\n", b"\r\n",
+    b"\r\n ", b"\r\n\r\n", b"=", b"[", b"]", b"/", b"--x", b"--x--\r\n", b"99999999999", b"-1", b"l: 3\r\n",
+    b"Via: SIP/2.0/UDP x\r\n", b"c=IN IP4 ", b"m=audio 9 RTP/AVP 0\r\n", b"tag=", b"branch=z9hG4bK", b"SIP/2.0",
+    b"REGISTER ", PHONE.host.encode(),
     OURS.encode(), b"<sip:a@192.168.0.10:5060>", b"sips:", b"::1",
 ]  # fmt: skip
 
@@ -146,7 +147,9 @@ def test_stream(stream: bytes, data: st.DataObject):
     """However it is cut, the same comes out; and framer and parser agree on where a message ends."""
     assert prompt(lambda: framed(stream, len(stream)))
     pieces, reason = framed(stream, len(stream))
-    assert b"".join(pieces) == stream[: len(b"".join(pieces))]
+    at = 0
+    for piece in pieces:
+        at = stream.index(piece, at) + len(piece)
     assert framed(stream, data.draw(st.integers(1, 50))) == (pieces, reason)
     for piece in pieces:
         message = parsed(piece)

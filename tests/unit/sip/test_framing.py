@@ -49,8 +49,8 @@ def refused_by(framer: Framer, data: bytes) -> FramingError:
 
 
 @pytest.mark.parametrize("message", [INVITE, EMPTY, FOLDED, RINGING, LF_ONLY, NESTED], ids=len)
-def test_message_whole_byte_by_byte_and_with_bytes_behind(message: bytes):
-    """C33; what lies inside a body is never taken for a message."""
+def test_c33_message_whole_byte_by_byte_and_with_bytes_behind(message: bytes):
+    """What lies inside a body is never taken for a message."""
     assert Framer().feed(message) == [message]
     assert drip(message) == [message]
     framer = Framer()
@@ -64,8 +64,8 @@ def test_many_messages_in_one_segment():
     assert Framer().feed(INVITE + EMPTY + LF_ONLY + RINGING) == [INVITE, EMPTY, LF_ONLY, RINGING]
 
 
-def test_keep_alives_come_as_they_are():
-    """C34: before, between and behind messages."""
+def test_c34_keep_alives_come_as_they_are():
+    """Before, between and behind messages."""
     assert Framer().feed(PING + INVITE + PING + b"\r\n" + EMPTY + b"\r\n") == [
         PING, INVITE, PING + b"\r\n", EMPTY, b"\r\n",
     ]  # fmt: skip

@@ -175,7 +175,21 @@ def cost(data: bytes) -> float:
     return min(spent)
 
 
-def test_slow_spellings_stay_linear():
+def test_a27_slow_spellings_stay_linear():
     """A display name that takes a backtracking pattern seconds."""
     bomb = INVITE.replace(b'"Al, ice" <', b"a " * 3000 + b"<")
     assert parse(bomb).from_tag == b"from-1"
+
+
+@pytest.mark.parametrize("fault", [b"Max-Forwards", b"Max Forwards: 70", b"X: y\r\n" * MAX_HEADERS + b"X: y"])
+def test_what_stood_before_a_broken_header_is_there_for_the_answer(fault: bytes):
+    with pytest.raises(ParseError) as refused:
+        parse(INVITE.replace(b"Contact:", fault + b"\r\nContact:"))
+    assert refused.value.partial is not None
+    assert refused.value.partial.value(b"cseq") == b"7 INVITE"
+
+
+def test_first_blank_line_ends_the_head_however_it_is_written():
+    for blank in (b"\n\n", b"\n\r\n", b"\r\n\n"):
+        message = parse(INVITE.replace(b"Content-Length: 4\r\n\r\n", b"X: y" + blank + b"\n\r\n\r\n"))
+        assert message.data[message.body.start - len(blank) - 1 : message.body.start] == b"y" + blank
