@@ -97,7 +97,7 @@ class Call:
     caller_tag: bytes
     since: float
     state: CallState = "setup"
-    cseq: int = 0  # of the INVITE that set it up
+    cseq: int = -1  # of the INVITE that set it up; 0 is one (RFC 3261 §8.1.1.5)
     answered: float | None = None
     ended: float | None = None
     reason: str = ""

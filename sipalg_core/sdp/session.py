@@ -88,13 +88,11 @@ def parse(data: bytes, start: int, end: int) -> Session:
     session = Session()
     at = start
     for line in data[start:end].split(b"\n"):
-        if line not in _BLANK:
-            # Deviation: RFC 8866 §5 ignores a description with an unknown letter; GB/T 28181 has y= and f=.
-            if line[1:2] != b"=" or not b"a" <= line[:1] <= b"z":
-                raise SdpError("no-line")
-            read = _LINES.get(line[:1])
-            if read is not None:
-                read(session, line[2:].removesuffix(b"\r"), at + 2)
+        read = _LINES.get(line[:2])
+        if read is not None:
+            read(session, line[2:].removesuffix(b"\r"), at + 2)
+        elif not _may_be_ignored(line):
+            raise SdpError("no-line")
         at += len(line) + 1
     for media in session.media:
         media.connection = media.connection or session.connection
@@ -158,9 +156,13 @@ def _attribute(session: Session, text: bytes, at: int) -> None:
             media.rtcp = _rtcp(value, at + 5)
 
 
-_LINES: Final = {b"a": _attribute, b"c": _connection, b"m": _media, b"o": _origin}
+_LINES: Final = {b"a=": _attribute, b"c=": _connection, b"m=": _media, b"o=": _origin}
 """The lines that are read: each takes the text behind the equals sign, and where that begins."""
-_BLANK: Final = (b"", b"\r")
+
+
+def _may_be_ignored(line: bytes) -> bool:
+    """Deviation: RFC 8866 §5 would refuse a description with an unknown letter; GB/T 28181 has y= and f=."""
+    return line in (b"", b"\r") or (line[1:2] == b"=" and line[:1].islower())
 
 
 def _rtcp(text: bytes, at: int) -> Rtcp:

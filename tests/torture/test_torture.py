@@ -99,7 +99,10 @@ RFC_5118 = {
     "ipv6-bug-abnf-3-colons": Case("4.10", "F"),
     "ipv6-correct-abnf-2-colons": Case("4.10", "F"),
 }
-CASES = RFC_4475 | RFC_5118
+FOUND = {
+    "cseq-zero": Case("by fuzzing: its call never ended", "F"),
+}
+CASES = RFC_4475 | RFC_5118 | FOUND
 REFUSED_FROM_OUTSIDE = "register-from-outside"
 
 
@@ -185,6 +188,20 @@ def test_stream(name: str, side: Side, size: int):
             break
     verdict = case.verdict if case.stream is None else case.stream
     assert letters == expected(verdict, data, side)
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize("name", CASES)
+def test_nothing_is_left_in_the_end(name: str, side: Side):
+    """A11, A12: whatever it began is over after the longest duration of a call."""
+    around = world()
+    around.engine.receive(Datagram(text(name), flow(side, Transport.UDP)), around.now)
+    for _ in range(3):
+        around.now += 50_000
+        around.wait(0)
+    assert around.engine.rows("calls", around.now) == []
+    assert around.engine.rows("registrations", around.now) == []
+    assert around.engine.rows("pinholes", around.now) == []
 
 
 def with_own_media(data: bytes) -> bytes:
