@@ -13,7 +13,7 @@ from sipalg_core.alg.call_table import CallTable
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.contract.policy import AlgPolicy, Handling, Limits
 from sipalg_core.net import Side
-from sipalg_core.sip.message import MAX_LINE
+from sipalg_core.sip.fields import MAX_LINE
 
 # --- Specification constants ---
 METHODS: Final = frozenset(

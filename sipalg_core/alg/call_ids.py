@@ -12,8 +12,9 @@ from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
 from sipalg_core.sip.edit import Edit
+from sipalg_core.sip.fields import HeaderField
 from sipalg_core.sip.grammar import Span
-from sipalg_core.sip.message import HeaderField, Message
+from sipalg_core.sip.message import Message
 
 CALL_ID: Final = "the internal Call-ID and its replacement"
 MAX_HIDDEN: Final = 50_000

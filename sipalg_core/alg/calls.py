@@ -109,7 +109,7 @@ class Call:
     since: Moment
     spiral: bool = False  # the other half of a call that came back to the host it began at
     state: CallState = "setup"
-    cseq: int = 0  # of the INVITE that set it up
+    cseq: int = -1  # of the INVITE that set it up; 0 is one (RFC 3261 §8.1.1.5)
     branches: list[bytes] = field(default_factory=list)  # of the INVITEs that have no final response
     answered: Moment | None = None
     ended: Moment | None = None

@@ -33,6 +33,7 @@ from sipalg_core.sip.answer import answer
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.message import Message, parse
 
+BROADCAST: Final = "255.255.255.255"
 HOUSEKEEPING: Final = 1.0
 """Seconds between looks at what ends on its own and need not end to the instant."""
 RETRY_AFTER: Final = 10
@@ -77,13 +78,16 @@ class Engine:
         if len(data) <= LONGEST_KEEP_ALIVE:
             return [self._onward(data, flow, mapping.internal, mapping)]
         try:
-            passage = self._passage(parse(data), flow, mapping, peering, now)
+            message = parse(data)
         except ParseError as error:
-            return self._malformed(error, datagram, mapping, peering)
+            return self._malformed(error, error.partial, datagram, mapping, peering)
+        if message.body.end < len(data):
+            self.counts["cut:behind-body"] += 1
+        passage = self._passage(message, flow, mapping, peering, now)
         try:
             return self._pass(passage)
         except ParseError as error:
-            return self._malformed(error, datagram, mapping, peering)
+            return self._malformed(error, message, datagram, mapping, peering)
         except NoPort as error:
             return self._stop(passage, Refused(str(error), retry_after=RETRY_AFTER))
         except Refused as refused:
@@ -246,6 +250,8 @@ class Engine:
 
     def _response(self, passage: Passage) -> None:
         message = passage.message
+        if any(via.sent_by and via.sent_by.host == BROADCAST for via in message.all_vias()):
+            raise Refused("via-broadcast", 0)  # RFC 4475 §3.3.10: the next hop must not be made to shout it out
         transaction = self._transactions.of_response(message, passage.side, passage.peer)
         if transaction is None:
             self.counts["ignored:no-transaction"] += 1
@@ -266,7 +272,9 @@ class Engine:
 
     # --- what does not go on ---
 
-    def _malformed(self, error: ParseError, datagram: Datagram, mapping: Mapping, peering: Peering) -> list[Effect]:
+    def _malformed(
+        self, error: ParseError, message: Message | None, datagram: Datagram, mapping: Mapping, peering: Peering
+    ) -> list[Effect]:
         """What the policy says for this check: answer it, drop it, or let it pass as it came."""
         checks = self._policy.handling_of(peering).syntax
         action = next((check.action for check in checks if check.check == error.reason), "respond")
@@ -274,7 +282,7 @@ class Engine:
             self.counts[f"passed:{error.reason}"] += 1
             return [self._onward(datagram.data, datagram.flow, mapping.internal, mapping)]
         status = error.status if action == "respond" else 0
-        return self._refuse(error.partial, datagram.flow, Refused(error.reason, status))
+        return self._refuse(message, datagram.flow, Refused(error.reason, status))
 
     def _stop(self, passage: Passage, refused: Refused) -> list[Effect]:
         """The message ends here: a call that it was to begin ends with it, and the answer stays the same."""

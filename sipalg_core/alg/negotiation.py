@@ -21,7 +21,10 @@ from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint, Side
 from sipalg_core.sdp import session as sdp
+from sipalg_core.sip import multipart
+from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.message import Message
+from sipalg_core.sip.multipart import Part
 
 WITH_DESCRIPTION: Final = (b"INVITE", b"ACK", b"PRACK", b"UPDATE")
 """Requests of which they or their responses carry one (RFC 3261 §13, RFC 3262 §5, RFC 3311)."""
@@ -70,20 +73,21 @@ class Negotiation:
 
     def _lines(self, passage: Passage, call: Call) -> tuple[Line, ...] | None:
         message = passage.message
-        if message.body.start == message.body.end or not _is_sdp(message):
-            return None
         try:
-            session = sdp.parse(message.data, *message.body)
-        except sdp.SdpError as error:
+            part = multipart.part_of(message, sdp.CONTENT_TYPE)
+            if part is None:
+                return None
+            session = sdp.parse(message.data, *part.body)
+        except (ParseError, sdp.SdpError) as error:
             self._counts[f"sdp:{error.reason}"] += 1
             return None
         if len(session.media) > self._policy.limits_of(passage.peering).media_lines:
             raise Refused("media-lines", 488)
         if passage.side is Side.EXTERNAL:
-            return self._from_outside(passage, session)
-        return self._from_inside(passage, session, call)
+            return self._from_outside(passage, part, session)
+        return self._from_inside(passage, part, session, call)
 
-    def _from_inside(self, passage: Passage, session: sdp.Session, call: Call) -> tuple[Line, ...] | None:
+    def _from_inside(self, passage: Passage, part: Part, session: sdp.Session, call: Call) -> tuple[Line, ...] | None:
         share = self._policy.limits_of(passage.peering).ports_per_host
 
         def allocate(rtp: Endpoint, rtcp: Endpoint | None) -> int:
@@ -102,12 +106,12 @@ class Negotiation:
 
         edits, lines = rewrite_sdp.outward(session, external, allocate, self._refusal, self._counts)
         if any(described.has_candidates for described in session.media):
-            candidates = rewrite_ice.outward(passage.message.data, passage.message.body, lines, external)
+            candidates = rewrite_ice.outward(passage.message.data, part.body, lines, external)
             if candidates is None:
                 self._counts["sdp:ice-untouched"] += 1  # ICE finds its own way
                 return None
             edits += candidates
-        passage.edits += edits
+        passage.edits += [*edits, *multipart.length_edits(passage.message, part, edits)]
         return lines
 
     def _owns(self, passage: Passage, host: str) -> bool:
@@ -125,14 +129,14 @@ class Negotiation:
             return "sdp:already-translated"  # the phone asked a STUN server
         return "refused:sdp-third-host" if self._screening.is_internal(host) else "sdp:media-elsewhere"
 
-    def _from_outside(self, passage: Passage, session: sdp.Session) -> tuple[Line, ...]:
+    def _from_outside(self, passage: Passage, part: Part, session: sdp.Session) -> tuple[Line, ...]:
         def owner(endpoint: Endpoint) -> Endpoint | None:
             return self.pool.owner(endpoint.port) if self._mappings.is_ours(endpoint.host) else None
 
         edits = rewrite_sdp.inward(session, owner)
         if edits:
             self._counts["sdp:hairpin"] += 1
-            passage.edits += edits
+            passage.edits += [*edits, *multipart.length_edits(passage.message, part, edits)]
         return tuple(self._screened(line) for line in media.lines_of(session))
 
     def _screened(self, line: Line) -> Line:
@@ -226,8 +230,3 @@ def _answers(message: Message, offer: Offer) -> bool:
     if message.method == b"ACK":
         return offer.method == b"INVITE" and message.cseq == offer.cseq
     return message.method == b"PRACK" and offer.method == b"INVITE"
-
-
-def _is_sdp(message: Message) -> bool:
-    kind = message.value(b"content-type").partition(b";")[0].strip().lower()
-    return kind == sdp.CONTENT_TYPE and message.first(b"content-encoding") is None

@@ -214,7 +214,7 @@ def _contacts(message: Message) -> Iterator[NameAddr]:
     count = 0
     for contact in message.all(b"contact"):
         for value in name_addrs(message.data, contact.value, contact.end):
-            if message.data[slice(*value.uri)] != b"*" and count < MAX_CONTACTS:
+            if message.data[value.uri.start : value.uri.start + 3].lower() == b"sip" and count < MAX_CONTACTS:
                 count += 1
                 yield value
 

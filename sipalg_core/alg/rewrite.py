@@ -13,9 +13,10 @@ from typing import Final
 from sipalg_core.alg.mappings import Mapping, Mappings, written
 from sipalg_core.net import Endpoint
 from sipalg_core.sip.edit import Edit
+from sipalg_core.sip.fields import HeaderField
 from sipalg_core.sip.grammar import Span, host_address
 from sipalg_core.sip.headers import REWRITTEN, Form
-from sipalg_core.sip.message import HeaderField, Message
+from sipalg_core.sip.message import Message
 from sipalg_core.sip.uri import HostPort, name_addrs, parameter, uri_hostport
 from sipalg_core.sip.via import vias
 
@@ -83,20 +84,22 @@ def _external_port(mappings: Mappings, host: str, port: int | None) -> int | Non
 
 def _head_edits(message: Message, needle: bytes, translate: Translate) -> Iterator[Edit]:
     data = message.data
+    one_spelling = b":" not in needle  # an IPv4 literal has one, so a field without those bytes cannot hold it
     for field in message.fields:
         form = REWRITTEN.get(field.name)
-        # An IPv4 literal has one spelling, so a field without those bytes cannot hold it.
-        if form is None or (b":" not in needle and data.find(needle, field.value, field.end) < 0):
+        if form is None or (one_spelling and data.find(needle, field.value, field.end) < 0):
             continue
-        for found in _hostports(data, field, form):
+        for found in _hostports(message, field, form):
             replaced = translate(field.name, form, found)
             if replaced is not None and replaced != data[found.span.start : found.span.end]:
                 yield Edit(found.span, replaced, OWN_HOST if form is Form.IDENTITY else SIGNALLING_MAPPING)
 
 
-def _hostports(data: bytes, field: HeaderField, form: Form) -> Iterator[HostPort]:
+def _hostports(message: Message, field: HeaderField, form: Form) -> Iterator[HostPort]:
+    data = message.data
     if form is Form.VIA:
-        for via in vias(data, field.value, field.end):
+        top = field is message.index[b"via"]
+        for via in message.vias if top else vias(data, field.value, field.end):
             if via.sent_by is not None:
                 yield via.sent_by
     else:
@@ -110,8 +113,7 @@ def _received(message: Message, mapping: Mapping) -> Iterator[Edit]:
     """`received` and `rport` of the topmost Via tell the phone its source as the peer saw it: that is our mapping."""
     if mapping.internal == mapping.external:
         return
-    field, data = message.index[b"via"], message.data
-    parameters = next(vias(data, field.value, field.end)).parameters
+    data, parameters = message.data, message.vias[0].parameters
     received = parameter(data, parameters, b"received")
     if received is not None:
         bare = data[received.start : received.end].strip(b"[]")  # both spellings are met (RFC 5118 §4.5)
@@ -126,9 +128,8 @@ def _received(message: Message, mapping: Mapping) -> Iterator[Edit]:
 def response_target(message: Message, mapping: Mapping, mappings: Mappings) -> Endpoint:
     """Where the internal party wants a response: its source where it asked for that by `rport` (RFC 3581 §4), else
     the port that its Via names (RFC 3261 §18.2.2)."""
-    field, data = message.index[b"via"], message.data
-    via = next(vias(data, field.value, field.end))
-    if via.sent_by is None or parameter(data, via.parameters, b"rport") is not None:
+    via = message.vias[0]
+    if via.sent_by is None or parameter(message.data, via.parameters, b"rport") is not None:
         return mapping.internal
     named = mappings.of_external(Endpoint(via.sent_by.host or "", via.sent_by.effective_port))
     return named.internal if named is not None and named.internal.host == mapping.internal.host else mapping.internal

@@ -13,7 +13,7 @@ from sipalg_core.sip.grammar import Span, decimal, host_address
 
 CONTENT_TYPE: Final = b"application/sdp"
 MAX_MEDIA: Final = 64
-DIRECTIONS: Final = (b"sendrecv", b"sendonly", b"recvonly", b"inactive")
+DIRECTIONS: Final = frozenset((b"sendrecv", b"sendonly", b"recvonly", b"inactive"))
 
 # RFC 3551 table 4: payload types that need no rtpmap.
 STATIC_PAYLOADS: Final = {b"0": "PCMU", b"3": "GSM", b"4": "G723", b"8": "PCMA", b"9": "G722", b"18": "G729"}
@@ -57,7 +57,7 @@ class Media:
     rtcp_mux: bool = False
     direction: bytes = b"sendrecv"
     has_candidates: bool = False
-    names: dict[bytes, str] = field(default_factory=dict)  # payload type → encoding name
+    rtpmaps: list[bytes] = field(default_factory=list)  # "8 PCMA/8000"
 
     @property
     def is_rtp(self) -> bool:
@@ -66,7 +66,11 @@ class Media:
     def codec(self) -> str:
         """The name of the first format, "" where it has none."""
         first = self.formats[0] if self.formats else b""
-        return self.names.get(first) or STATIC_PAYLOADS.get(first, "")
+        for rtpmap in self.rtpmaps:
+            payload, _, encoding = rtpmap.partition(b" ")
+            if payload == first:
+                return encoding.partition(b"/")[0].decode("ascii", "replace")
+        return STATIC_PAYLOADS.get(first, "")
 
 
 @dataclass(slots=True)
@@ -83,94 +87,88 @@ def parse(data: bytes, start: int, end: int) -> Session:
         raise SdpError("no-version")
     session = Session()
     at = start
-    while at < end:
-        stop = data.find(b"\n", at, end)
-        line_end = end if stop < 0 else stop
-        last = line_end - 1 if line_end > at and data[line_end - 1] == 0x0D else line_end
-        if last > at + 1:
-            if data[at + 1] != 0x3D:
-                raise SdpError("no-equals-sign")
-            _line(session, data, at, last)
-        at = line_end + 1
+    for line in data[start:end].split(b"\n"):
+        read = _LINES.get(line[:2])
+        if read is not None:
+            read(session, line[2:].removesuffix(b"\r"), at + 2)
+        elif not _may_be_ignored(line):
+            raise SdpError("no-line")
+        at += len(line) + 1
     for media in session.media:
         media.connection = media.connection or session.connection
     return session
 
 
-def _line(session: Session, data: bytes, start: int, end: int) -> None:
-    kind = data[start]
-    if kind == 0x61:  # a=
-        _attribute(session, data, start + 2, end)
-    elif kind == 0x63:  # c=
-        address = _address(data, start + 2, end, skip=0)
-        if session.media:
-            if session.media[-1].connection is not None:
-                raise SdpError("several-connections")  # RFC 8866 §5.7 allows it for multicast layers only
-            session.media[-1].connection = address
-        else:
-            session.connection = address
-    elif kind == 0x6D:  # m=
-        session.media.append(_media(session, data, start + 2, end))
-        if len(session.media) > MAX_MEDIA:
-            raise SdpError("too-many-media")
-    elif kind == 0x6F and session.origin is None:  # o=
-        session.origin = _address(data, start + 2, end, skip=3)
+def _connection(session: Session, text: bytes, at: int) -> None:
+    address = _address(text.split(b" "), at + len(text))
+    if not session.media:
+        session.connection = address
+    elif session.media[-1].connection is not None:
+        raise SdpError("several-connections")  # RFC 8866 §5.7 allows it for multicast layers only
+    else:
+        session.media[-1].connection = address
 
 
-def _address(data: bytes, start: int, end: int, skip: int) -> Address:
-    """`nettype addrtype address` behind `skip` words."""
-    words = data[start:end].split(b" ")
-    if len(words) != skip + 3 or words[skip] != b"IN" or words[skip + 1] not in (b"IP4", b"IP6"):
+def _origin(session: Session, text: bytes, at: int) -> None:
+    session.origin = session.origin or _address(text.split(b" ")[3:], at + len(text))
+
+
+def _address(words: list[bytes], end: int) -> Address:
+    """`nettype addrtype address`, the last of which ends at `end`."""
+    if len(words) != 3 or words[0] != b"IN" or words[1] not in (b"IP4", b"IP6"):
         raise SdpError("address")
-    text = words[-1].partition(b"/")[0]  # a TTL or a count may follow (RFC 8866 §5.7)
-    at = end - len(words[-1])
-    literal = b"[%s]" % text if words[skip + 1] == b"IP6" else text
+    text = words[2].partition(b"/")[0]  # a TTL or a count may follow (RFC 8866 §5.7)
+    at = end - len(words[2])
+    literal = b"[%s]" % text if words[1] == b"IP6" else text
     return Address(host_address(literal), Span(at, at + len(text)))
 
 
-def _media(session: Session, data: bytes, start: int, end: int) -> Media:
-    words = data[start:end].split(b" ")
+def _media(session: Session, text: bytes, at: int) -> None:
+    words = text.split(b" ")
     if len(words) < 4:
         raise SdpError("media-line")
+    if len(session.media) >= MAX_MEDIA:
+        raise SdpError("too-many-media")
     number, _, count = words[1].partition(b"/")
     port = decimal(number, 5)
     ports = decimal(count, 5) if count else 1
     if port is None or port > 65535 or not ports:
         raise SdpError("media-port")
-    at = start + len(words[0]) + 1
-    span = Span(at, at + len(number))
-    return Media(
-        words[0], port, span, ports, words[2], [word for word in words[3:] if word], direction=session.direction
-    )
+    start = at + len(words[0]) + 1
+    formats = [word for word in words[3:] if word]
+    span = Span(start, start + len(number))
+    session.media.append(Media(words[0], port, span, ports, words[2], formats, direction=session.direction))
 
 
-def _attribute(session: Session, data: bytes, start: int, end: int) -> None:
-    text = data[start:end]
-    if text in DIRECTIONS:
-        if session.media:
-            session.media[-1].direction = text
-        else:
-            session.direction = text
-        return
-    if not session.media:
-        return
-    media = session.media[-1]
+def _attribute(session: Session, text: bytes, at: int) -> None:
     name, _, value = text.partition(b":")
-    if name == b"rtpmap":
-        payload, _, encoding = value.partition(b" ")
-        media.names[payload] = encoding.partition(b"/")[0].decode("ascii", "replace")
-    elif name == b"rtcp-mux":
-        media.rtcp_mux = True
-    elif name == b"candidate":
-        media.has_candidates = True
-    elif name == b"rtcp":
-        media.rtcp = _rtcp(data, start + 5, end)
+    if name in DIRECTIONS:
+        (session.media[-1] if session.media else session).direction = name
+    elif session.media:
+        media = session.media[-1]
+        if name == b"rtpmap":
+            media.rtpmaps.append(value)
+        elif name == b"rtcp-mux":
+            media.rtcp_mux = True
+        elif name == b"candidate":
+            media.has_candidates = True
+        elif name == b"rtcp":
+            media.rtcp = _rtcp(value, at + 5)
 
 
-def _rtcp(data: bytes, start: int, end: int) -> Rtcp:
-    number, _, rest = data[start:end].partition(b" ")
+_LINES: Final = {b"a=": _attribute, b"c=": _connection, b"m=": _media, b"o=": _origin}
+"""The lines that are read: each takes the text behind the equals sign, and where that begins."""
+
+
+def _may_be_ignored(line: bytes) -> bool:
+    """Deviation: RFC 8866 §5 would refuse a description with an unknown letter; GB/T 28181 has y= and f=."""
+    return line in (b"", b"\r") or (line[1:2] == b"=" and line[:1].islower())
+
+
+def _rtcp(text: bytes, at: int) -> Rtcp:
+    number, _, rest = text.partition(b" ")
     port = decimal(number, 5)
     if port is None or port > 65535:
         raise SdpError("rtcp-port")
-    address = _address(data, start + len(number) + 1, end, skip=0) if rest else None
-    return Rtcp(port, Span(start, start + len(number)), address)
+    address = _address(rest.split(b" "), at + len(text)) if rest else None
+    return Rtcp(port, Span(at, at + len(number)), address)

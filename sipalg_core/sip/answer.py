@@ -17,26 +17,25 @@ REASON_PHRASE: Final = {
     505: b"Version Not Supported",
     513: b"Message Too Large",
 }
-_COPIED: Final = (b"Via", b"From", b"To", b"Call-ID", b"CSeq")
+_REPEATED: Final = {b"via": b"Via", b"from": b"From", b"to": b"To", b"call-id": b"Call-ID", b"cseq": b"CSeq"}
+_NEEDED: Final = (b"via", b"cseq")
+"""RFC 3261 §17.1.3: what a client finds its transaction by."""
 
 
 def answer(request: Message, status: int, *, tag: bytes, warning: str, retry_after: int | None = None) -> bytes | None:
-    """A final response, or None where the request lacks what a response must repeat. An ACK is never answered.
+    """A final response, or None where nobody would know it for one. An ACK is never answered.
 
     `warning` says in a few words why; it travels as a Warning header (RFC 3261 §20.43, code 399).
     """
-    if request.method == b"ACK":
+    if request.method == b"ACK" or any(request.first(name) is None for name in _NEEDED):
         return None
     lines = [b"SIP/2.0 %d %s" % (status, REASON_PHRASE[status])]
-    for name in _COPIED:
-        fields = [field for field in request.fields if field.name == name.lower()]
-        if not fields:
-            return None
-        for field in fields:
+    for name, spelling in _REPEATED.items():
+        for field in request.all(name):
             value = request.data[field.value : field.end]
-            if name == b"To" and b"tag=" not in value.lower() and status > 100:
+            if name == b"to" and b"tag=" not in value.lower():
                 value += b";tag=" + tag
-            lines.append(name + b": " + value)
+            lines.append(spelling + b": " + value)
     if retry_after is not None:
         lines.append(b"Retry-After: %d" % retry_after)
     lines.append(b'Warning: 399 pinhole "%s"' % warning.encode("ascii", "replace").replace(b'"', b"'"))

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from sipalg_core.sip.grammar import Span
@@ -15,6 +16,11 @@ class Edit(NamedTuple):
     reason: str  # the rule behind it, for people: "contact: our mapping of 192.168.0.10:5060"
 
 
+def growth(edits: Iterable[Edit]) -> int:
+    """By how many octets they make a text longer."""
+    return sum(len(replacement) - (end - start) for (start, end), replacement, _ in edits)
+
+
 def apply(message: Message, edits: list[Edit]) -> bytes:
     """The message with every edit made and Content-Length corrected; without edits, its very bytes.
 
@@ -23,21 +29,18 @@ def apply(message: Message, edits: list[Edit]) -> bytes:
     if not edits:
         return message.original()
     data, body = message.data, message.body
-    growth = sum(
-        len(edit.replacement) - (edit.span.end - edit.span.start) for edit in edits if edit.span.start >= body.start
-    )
+    grown = growth(edit for edit in edits if edit.span.start >= body.start)
     length = message.first(b"content-length")
-    if growth and length is not None:
-        number = b"%d" % (body.end - body.start + growth)
+    if grown and length is not None:
+        number = b"%d" % (body.end - body.start + grown)
         edits = [*edits, Edit(Span(length.value, length.end), number, "content-length: the body's length changed")]
     pieces: list[bytes] = []
     at = 0
-    for edit in sorted(edits):
-        if edit.span.start < at:
+    for (start, end), replacement, _ in sorted(edits):
+        if start < at:
             raise ValueError("edits overlap")
-        pieces.append(data[at : edit.span.start])
-        pieces.append(edit.replacement)
-        at = edit.span.end
+        pieces += (data[at:start], replacement)
+        at = end
     pieces.append(data[at : body.end])
     return b"".join(pieces)
 

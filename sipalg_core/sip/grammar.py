@@ -7,16 +7,18 @@ from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final, NamedTuple
 
+from sipalg_core.sip.errors import ParseError
+
 # --- Specification constants ---
 
 TOKEN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 """RFC 3261 §25.1 token."""
+HOST: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
+"""Of a host name or an IPv4 literal, with the underscore that the field's names have."""
 LWS: Final = b" \t\r\n"
 SIP_VERSION: Final = b"SIP/2.0"
 DEFAULT_PORT: Final = 5060
 DEFAULT_TLS_PORT: Final = 5061
-
-_QUOTE, _BACKSLASH = 0x22, 0x5C
 
 
 class Span(NamedTuple):
@@ -45,14 +47,26 @@ def trim(data: bytes, start: int, end: int) -> tuple[int, int]:
 
 
 def skip_quoted(data: bytes, start: int, end: int) -> int:
-    """The index behind the quoted string that begins at `start`, or -1 where it never ends (RFC 3261 §25.1)."""
+    """The index behind the quoted string that begins at `start` (RFC 3261 §25.1). Raise ParseError if it never ends."""
     at = start + 1
-    while at < end:
-        byte = data[at]
-        if byte == _QUOTE:
-            return at + 1
-        at += 2 if byte == _BACKSLASH else 1
-    return -1
+    while (quote := data.find(b'"', at, end)) >= 0:
+        backslash = data.find(b"\\", at, quote)
+        if backslash < 0:
+            return quote + 1
+        at = backslash + 2
+    raise ParseError("open-quote")
+
+
+def separator(data: bytes, mark: bytes, start: int, end: int) -> int:
+    """The index of the first `mark` outside quoted strings, `end` where there is none."""
+    at = start
+    while True:
+        found = data.find(mark, at, end)
+        stop = end if found < 0 else found
+        quote = data.find(b'"', at, stop)
+        if quote < 0:
+            return stop
+        at = skip_quoted(data, quote, end)
 
 
 @lru_cache(4096)

@@ -4,12 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from sipalg_core.sip.errors import ParseError
-from sipalg_core.sip.grammar import DEFAULT_PORT, DEFAULT_TLS_PORT, LWS, Span, decimal, host_address, skip_quoted, trim
+from sipalg_core.sip.grammar import (
+    DEFAULT_PORT,
+    DEFAULT_TLS_PORT,
+    HOST,
+    LWS,
+    Span,
+    decimal,
+    host_address,
+    is_token,
+    separator,
+    skip_quoted,
+    trim,
+)
 
-_QUOTE, _LESS, _GREATER, _COMMA, _SEMICOLON = 0x22, 0x3C, 0x3E, 0x2C, 0x3B
+_QUOTE = 0x22
 
 
 class HostPort(NamedTuple):
@@ -32,21 +45,26 @@ class NameAddr(NamedTuple):
     parameters: Span
 
 
-def hostport(data: bytes, start: int, end: int, default_port: int = DEFAULT_PORT) -> HostPort | None:
-    """host[:port] in exactly this range, or None where the port is no port."""
-    if data[start : start + 1] == b"[":
-        close = data.find(b"]", start, end)
-        colon = close + 1 if 0 <= close < end - 1 else -1
-        if close < 0 or (colon >= 0 and data[colon : colon + 1] != b":"):
-            return None
-    else:
-        colon = data.find(b":", start, end)
+@lru_cache(4096)
+def _host_and_port(text: bytes) -> tuple[str | None, int | None] | None:
+    """The same few stand in most messages, so they are remembered."""
+    colon = text.rfind(b":", text.find(b"]") + 1)
     if colon < 0:
-        return HostPort(Span(start, end), host_address(data[start:end]), None, default_port)
-    port = decimal(data[colon + 1 : end], 5)
-    if port is None or port > 65535:
+        host, port = text, None
+    else:
+        host, port = text[:colon], decimal(text[colon + 1 :], 5)
+        if port is None or port > 65535:
+            return None
+    bracketed = host[:1] == b"[" and host[-1:] == b"]"
+    if not host or not (bracketed or HOST.issuperset(host)):
         return None
-    return HostPort(Span(start, end), host_address(data[start:colon]), port, default_port)
+    return host_address(host), port
+
+
+def hostport(data: bytes, start: int, end: int, default_port: int = DEFAULT_PORT) -> HostPort | None:
+    """host[:port] in exactly this range, or None where it is none."""
+    found = _host_and_port(data[start:end])
+    return HostPort(Span(start, end), *found, default_port) if found else None
 
 
 def uri_hostport(data: bytes, start: int, end: int) -> HostPort | None:
@@ -68,77 +86,74 @@ def uri_hostport(data: bytes, start: int, end: int) -> HostPort | None:
     return hostport(data, start, end, default_port)
 
 
+@lru_cache(256)
+def is_request_uri(uri: bytes) -> bool:
+    """Whether it may stand in a request line: sip and sips need a host and have no headers (RFC 3261 §19.1.1)."""
+    scheme, colon, _ = uri.partition(b":")
+    if not colon or not is_token(scheme):
+        return False
+    if scheme.lower() not in (b"sip", b"sips"):
+        return True
+    return uri_hostport(uri, 0, len(uri)) is not None and b"?" not in uri[uri.find(b"@") + 1 :]
+
+
 def name_addrs(data: bytes, start: int, end: int) -> Iterator[NameAddr]:
-    """The comma-separated values in a range. Raises ParseError for an open quote or bracket."""
+    """The comma-separated values in a range. Raise ParseError for what is none: a reader must not have to guess."""
     at = start
     while at < end:
         value, at = _name_addr(data, at, end)
-        if value is not None:
-            yield value
+        yield value
 
 
-def _name_addr(data: bytes, start: int, end: int) -> tuple[NameAddr | None, int]:
+def _name_addr(data: bytes, start: int, end: int) -> tuple[NameAddr, int]:
     """One value from `start`, and the index behind its comma."""
-    at, semicolon = start, -1
-    uri: Span | None = None
-    while at < end:
-        byte = data[at]
-        if byte == _QUOTE:
-            at = skip_quoted(data, at, end)
-            if at < 0:
-                raise ParseError("open-quote")
-            continue
-        if byte == _LESS and uri is None:
-            close = data.find(b">", at, end)
-            if close < 0:
-                raise ParseError("open-bracket")
-            uri, at, semicolon = Span(*trim(data, at + 1, close)), close + 1, -1
-            continue
-        if byte == _COMMA:
-            break
-        if byte == _SEMICOLON and semicolon < 0:
-            semicolon = at
+    at = start
+    while at < end and data[at] in LWS:
         at += 1
-    if uri is None:  # addr-spec: what follows ';' belongs to the header (RFC 3261 §20.10)
-        uri = Span(*trim(data, start, at if semicolon < 0 else semicolon))
-    parameters = Span(at if semicolon < 0 else semicolon, at)
-    return (NameAddr(uri, parameters) if uri.start < uri.end else None), at + 1
+    if at < end and data[at] == _QUOTE:
+        at = skip_quoted(data, at, end)
+    less, comma = data.find(b"<", at, end), data.find(b",", at, end)
+    if less < 0 or 0 <= comma < less:
+        return _addr_spec(data, at, end)
+    close = data.find(b">", less, end)
+    if close < 0:
+        raise ParseError("open-bracket")
+    stop = separator(data, b",", close, end)
+    if close == less + 1 or data[less + 1] in LWS or data[close - 1] in LWS or data.find(b'"', at, less) >= 0:
+        raise ParseError("address")
+    return NameAddr(Span(less + 1, close), Span(close + 1, stop)), stop + 1
+
+
+def _addr_spec(data: bytes, start: int, end: int) -> tuple[NameAddr, int]:
+    """A URI without brackets: what follows ';' belongs to the header; no comma, no '?' in it (RFC 3261 §20)."""
+    stop = separator(data, b",", start, end)
+    semicolon = data.find(b";", start, stop)
+    uri = Span(*trim(data, start, stop if semicolon < 0 else semicolon))
+    text = data[uri.start : uri.end]
+    if text != b"*" and (b":" not in text or b"?" in text or len(text.split()) != 1):
+        raise ParseError("address")
+    return NameAddr(uri, Span(stop if semicolon < 0 else semicolon, stop)), stop + 1
 
 
 def parameter(data: bytes, span: Span, name: bytes) -> Span | None:
     """The value of `;name=value` (empty span where the parameter has none), None where it is absent. Any case."""
-    at = span.start
-    while at < span.end:
-        stop = _parameter_end(data, at + 1, span.end)
-        start, last = trim(data, at + 1, stop)
-        equals = data.find(b"=", start, last)
-        key_end = trim(data, start, last if equals < 0 else equals)[1]
-        if key_end - start == len(name) and data[start:key_end].lower() == name:
-            return Span(last, last) if equals < 0 else Span(*trim(data, equals + 1, last))
+    at, end = span
+    while at < end:
+        stop = separator(data, b";", at + 1, end)
+        key, equals, value = data[at + 1 : stop].partition(b"=")
+        if key.strip(LWS).lower() == name:
+            return Span(*trim(data, stop - len(value), stop)) if equals else Span(stop, stop)
         at = stop
     return None
 
 
-def _parameter_end(data: bytes, at: int, end: int) -> int:
-    while at < end and data[at] != _SEMICOLON:
-        if data[at] == _QUOTE:
-            at = skip_quoted(data, at, end)
-            if at < 0:
-                raise ParseError("open-quote")
-        else:
-            at += 1
-    return at
-
-
 def tag_of(data: bytes, start: int, end: int) -> bytes:
-    """The tag of a From or To value, b"" where it has none (RFC 3261 §19.3)."""
-    plain = data.find(b">;tag=", start, end)
-    if plain >= 0 and data.find(b'"', start, end) < 0:  # how nearly every stack writes it
-        start = plain + 6
-        stop = data.find(b";", start, end)
-        return data[start : end if stop < 0 else stop].rstrip(LWS)
-    value = next(name_addrs(data, start, end), None)
-    if value is None:
-        raise ParseError("no-address")
+    """The tag of a From or To, which is exactly one address; b"" where it has none (RFC 3261 §19.3)."""
+    value, behind = _name_addr(data, start, end)
+    if behind <= end:
+        raise ParseError("address")
+    at = value.parameters.start
+    if data[at : at + 5] == b";tag=" and data.find(b";", at + 5, end) < 0:  # how nearly every stack writes it
+        return data[at + 5 : end]
     found = parameter(data, value.parameters, b"tag")
     return data[found.start : found.end] if found else b""

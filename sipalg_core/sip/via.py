@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from sipalg_core.sip.errors import ParseError
-from sipalg_core.sip.grammar import LWS, Span, skip_quoted, trim
+from sipalg_core.sip.grammar import Span, separator, trim
 from sipalg_core.sip.uri import HostPort, hostport, parameter
 
 BRANCH_COOKIE: Final = b"z9hG4bK"
 """RFC 3261 §8.1.1.7: a branch that begins so is unique for its transaction."""
-
-_QUOTE, _COMMA, _SLASH = 0x22, 0x2C, 0x2F
 
 
 class Via(NamedTuple):
@@ -22,48 +20,27 @@ class Via(NamedTuple):
 
 
 def vias(data: bytes, start: int, end: int) -> Iterator[Via]:
-    """The values of one Via field, topmost first."""
+    """The values of one Via field, topmost first. Raise ParseError for what is none."""
     at = start
-    while at < end:
-        stop = _value_end(data, at, end)
-        yield _via(data, *trim(data, at, stop))
+    while at <= end:
+        stop = separator(data, b",", at, end)
+        yield _via(data, at, stop)
         at = stop + 1
 
 
-def _value_end(data: bytes, at: int, end: int) -> int:
-    comma = data.find(b",", at, end)
-    if comma < 0:
-        return end
-    if data.find(b'"', at, comma) < 0:
-        return comma
-    while at < end and data[at] != _COMMA:
-        at = skip_quoted(data, at, end) if data[at] == _QUOTE else at + 1
-        if at < 0:
-            raise ParseError("open-quote")
-    return at
-
-
 def _via(data: bytes, start: int, end: int) -> Via:
-    at = start
-    for _ in range(2):  # SIP / 2.0 / UDP, white space allowed around each slash
-        at = data.find(b"/", at, end) + 1
-        if not at:
-            raise ParseError("via")
-    at = trim(data, at, end)[0]
-    while at < end and data[at] not in LWS:
-        at += 1
-    at = trim(data, at, end)[0]
-    semicolon = data.find(b";", at, end)
+    semicolon = data.find(b";", start, end)
     stop = end if semicolon < 0 else semicolon
-    if at >= stop:
+    version = data.find(b"/", start, stop)
+    transport = data.find(b"/", version + 1, stop) if version >= 0 else -1
+    words = data[transport + 1 : stop].split(None, 1)  # SIP / 2.0 / UDP host, white space around each slash
+    doubled = data.find(b";;", stop, end) >= 0 and data.find(b'"', stop, end) < 0
+    if transport < 0 or len(words) != 2 or doubled:
         raise ParseError("via")
-    return Via(hostport(data, *trim(data, at, stop)), Span(stop, end))
+    return Via(hostport(data, *trim(data, stop - len(words[1]), stop)), Span(stop, end))
 
 
-def top_branch(data: bytes, start: int, end: int) -> bytes:
-    """The branch of the topmost value, b"" where it has none (RFC 2543)."""
-    via = next(vias(data, start, end), None)
-    if via is None:
-        raise ParseError("via")
+def branch_of(data: bytes, via: Via) -> bytes:
+    """b"" where it has none (RFC 2543)."""
     found = parameter(data, via.parameters, b"branch")
     return data[found.start : found.end] if found else b""

@@ -182,7 +182,7 @@ def test_a18_old_cseq_moves_nothing_and_a_move_is_counted():
 
 def test_a20_via_never_decides_where_an_answer_goes():
     world = World()
-    data = invite().replace(b"Via: SIP/2.0/UDP 192.168.0.10:5060", b"Via: SIP/2.0/UDP 255.255.255.255")
+    data = invite().replace(b"Via: SIP/2.0/UDP 192.168.0.10:5060", b"Via: SIP/2.0/UDP 203.0.113.66")
     (sent,) = world.out(data)
     assert sent.destination == PROVIDER
     (back,) = world.into(respond(sent.data, 200, "OK", tag="b"))

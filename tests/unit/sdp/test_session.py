@@ -52,6 +52,11 @@ def test_name_instead_of_an_address_is_nobodys():
     assert parse(text, 0, len(text)).connection.host is None  # type: ignore[union-attr]  # there is one
 
 
+def test_letters_that_nobody_specified_are_let_pass():
+    text = OFFER.replace(b"t=0 0\r\n", b"t=0 0\r\ny=0100000001\r\n\r\n")
+    assert len(parse(text, 0, len(text)).media) == 3
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
@@ -63,7 +68,9 @@ def test_name_instead_of_an_address_is_nobodys():
         (b"m=audio 14000 RTP/AVP 8 0", b"m=audio 14000", "media-line"),
         (b"a=rtcp:15555", b"a=rtcp:x", "rtcp-port"),
         (b"c=IN IP4 192.168.0.10", b"c=IN IP9 192.168.0.10", "address"),
-        (b"s=-", b"pjmedia", "no-equals-sign"),
+        (b"s=-", b"pjmedia", "no-line"),
+        (b"s=-", b":=6000", "no-line"),
+        (b"m=image", b"m =image", "no-line"),
         (b"c=IN IP4 192.168.0.12", b"c=IN IP4 192.168.0.9\r\nc=IN IP4 192.168.0.12", "several-connections"),
     ],
 )

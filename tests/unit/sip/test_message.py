@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 
 from sipalg_core.sip import edit
 from sipalg_core.sip.errors import ParseError
-from sipalg_core.sip.message import MAX_HEADERS, Message, parse
+from sipalg_core.sip.fields import MAX_HEADERS
+from sipalg_core.sip.message import Message, parse
 
 INVITE = (
     b"INVITE sip:bob@203.0.113.1 SIP/2.0\r\n"
@@ -101,12 +105,16 @@ def test_bytes_that_are_no_utf8_survive():
         (INVITE, b"\x16\x03\x01\x00\n", "not-sip", 0),
         (b"SIP/2.0\r\nVia", b"SIP/7.0\r\nVia", "sip-version", 505),
         (b"bob@203.0.113.1 SIP", b"bob @203.0.113.1 SIP", "request-line", 400),
-        (b"sip:bob@203.0.113.1 SIP", b"<sip:bob@203.0.113.1> SIP", "request-line", 400),
+        (b"sip:bob@203.0.113.1 SIP", b"<sip:bob@203.0.113.1> SIP", "request-uri", 400),
         (b" SIP/2.0\r\nVia", b" SIP/2.0  \r\nVia", "request-line", 400),
         (b"INVITE sip:bob@203.0.113.1 SIP/2.0", b"SIP/2.0 4294967301 Better", "status-code", 0),
         (b"CSeq: 7 INVITE", b"CSeq: 7 OPTIONS", "cseq-method", 400),
         (b"CSeq: 7 INVITE", b"CSeq: 36893488147419103232 INVITE", "cseq", 400),
         (b"CSeq: 7", b"CSeq: +7", "cseq", 400),
+        (b"CSeq: 7 ", b"CSeq: 7", "cseq", 400),
+        (b"branch=z9hG4bKabc;", b";;,;,,", "via", 400),
+        (b"Via: SIP/2.0/UDP ", b"Via: SIP/2.0 ", "via", 400),
+        (b"Via:", b" Via:", "header-name", 400),
         (b"Call-ID: x@y\r\n", b"", "missing-call-id", 400),
         (b"Call-ID: x@y\r\n", b"Call-ID: x@y\r\nCall-ID: x@y\r\n", "repeated-header", 400),
         (b"Content-Length: 4", b"Content-Length: 4\r\nl: 9", "repeated-header", 400),
@@ -138,7 +146,50 @@ def test_cut_short_anywhere_is_refused_or_shorter_never_a_crash():
         assert message.body.end <= length
 
 
-def test_slow_spellings_stay_linear():
+def test_folds_between_number_and_method_and_before_the_value():
+    folded = INVITE.replace(b"CSeq: 7 INVITE", b"cseq:\r\n\t0007\r\n  INVITE\r\n ")
+    assert parse(folded).cseq == 7
+
+
+@pytest.mark.parametrize("fold", [b"\r\n ", b"\n\t"])
+def test_a26_folding_bomb_takes_linear_time(fold: bytes):
+    """One octet, or none, on each continuation line."""
+    for octet in (b"", b"x"):
+        bomb = INVITE.replace(b"Contact: ", b"X:" + (fold + octet) * 2000 + b"\r\nContact: ")
+        assert cost(bomb) < 0.005
+
+
+def test_a25_header_bombs_are_refused_at_once():
+    for bomb in (b"a:\n" * 20_000, b"v: SIP/2.0/UDP a\r\n" * 3_000, b"X: " + b"x" * 60_000 + b"\r\n"):
+        assert cost(INVITE.replace(b"Contact: ", bomb + b"Contact: ")) < 0.005
+
+
+def cost(data: bytes) -> float:
+    """CPU seconds, the best of five: other work on the machine is not ours."""
+    spent = []
+    for _ in range(5):
+        began = time.thread_time()
+        with suppress(ParseError):
+            parse(data)
+        spent.append(time.thread_time() - began)
+    return min(spent)
+
+
+def test_a27_slow_spellings_stay_linear():
     """A display name that takes a backtracking pattern seconds."""
     bomb = INVITE.replace(b'"Al, ice" <', b"a " * 3000 + b"<")
     assert parse(bomb).from_tag == b"from-1"
+
+
+@pytest.mark.parametrize("fault", [b"Max-Forwards", b"Max Forwards: 70", b"X: y\r\n" * MAX_HEADERS + b"X: y"])
+def test_what_stood_before_a_broken_header_is_there_for_the_answer(fault: bytes):
+    with pytest.raises(ParseError) as refused:
+        parse(INVITE.replace(b"Contact:", fault + b"\r\nContact:"))
+    assert refused.value.partial is not None
+    assert refused.value.partial.value(b"cseq") == b"7 INVITE"
+
+
+def test_first_blank_line_ends_the_head_however_it_is_written():
+    for blank in (b"\n\n", b"\n\r\n", b"\r\n\n"):
+        message = parse(INVITE.replace(b"Content-Length: 4\r\n\r\n", b"X: y" + blank + b"\n\r\n\r\n"))
+        assert message.data[message.body.start - len(blank) - 1 : message.body.start] == b"y" + blank

@@ -7,7 +7,7 @@ import pytest
 
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.grammar import Span
-from sipalg_core.sip.uri import name_addrs, parameter, tag_of, uri_hostport
+from sipalg_core.sip.uri import is_request_uri, name_addrs, parameter, tag_of, uri_hostport
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,8 @@ def test_no_hostport(uri: bytes):
         (b"<sip:a@b>, <sip:c@d>;q=1", [b"sip:a@b", b"sip:c@d"]),
         (b'"a, <x>" <sip:a@b;lr>,sip:c@d;expires=5', [b"sip:a@b;lr", b"sip:c@d"]),
         (b'"quo\\"te,"<sip:a@b,c>', [b"sip:a@b,c"]),
-        (b"Anna < sip:a@b >", [b"sip:a@b"]),
+        (b"Anna Maria<sip:a@b>", [b"sip:a@b"]),
+        (b"*", [b"*"]),
         (b"", []),
     ],
 )
@@ -52,10 +53,50 @@ def test_name_addrs(value: bytes, uris: list[bytes]):
     assert [value[slice(*found.uri)] for found in name_addrs(value, 0, len(value))] == uris
 
 
-@pytest.mark.parametrize("value", [b'"open <sip:a@b>', b"<sip:a@b"])
-def test_open_quote_or_bracket_is_refused(value: bytes):
-    with pytest.raises(ParseError):
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b'"open <sip:a@b>', "open-quote"),
+        (b"<sip:a@b", "open-bracket"),
+        (b"Anna < sip:a@b >", "address"),
+        (b"Bell, Alexander <sip:a@b>", "address"),
+        (b'Anna "<" <sip:a@b>', "address"),
+        (b"sip:a@b?Route=x", "address"),
+        (b"sip:a b@c", "address"),
+        (b"<sip:a@b>,,<sip:c@d>", "address"),
+        (b"<>", "address"),
+        (b";;", "address"),
+        (b'<sip:a@b>;x="', "open-quote"),
+    ],
+)
+def test_what_is_no_address_is_refused(value: bytes, reason: str):
+    with pytest.raises(ParseError, match=reason):
         list(name_addrs(value, 0, len(value)))
+
+
+@pytest.mark.parametrize("value", [b"<sip:a@b>;tag=1, <sip:c@d>;tag=2", b"", b"Anna"])
+def test_from_and_to_are_one_address(value: bytes):
+    with pytest.raises(ParseError, match="address"):
+        tag_of(value, 0, len(value))
+
+
+@pytest.mark.parametrize(
+    ("uri", "good"),
+    [
+        (b"sip:bob@example.com", True),
+        (b"sips:[2001:db8::1]:5061;transport=tcp", True),
+        (b"sip:a?b,c;d@192.0.2.1", True),
+        (b"tel:+4930;phone-context=x", True),
+        (b"sip:2001:db8::1", False),
+        (b"sip:bob@", False),
+        (b"sip:bob@192.0.2.1:0x50", False),
+        (b"sip:bob@192.0.2.1?Route=x", False),
+        (b"<sip:bob@192.0.2.1>", False),
+        (b"*", False),
+    ],
+)
+def test_request_uri(uri: bytes, good: bool):
+    assert is_request_uri(uri) is good
 
 
 @pytest.mark.parametrize(
