@@ -191,7 +191,8 @@ class Dialogs:
         known = self.table.with_id(passage.call_id, passage.mapping.internal.host)
         for call in known:
             if call.is_party_to(passage.message.from_tag, passage.requester):
-                if self._screening.peering(call.internal.host, call.peer) is passage.peering:
+                known_as = self._screening.peering(call.internal.host, call.peer) or call.peering
+                if known_as.rule == passage.peering.rule:
                     return call
                 self._counts["ignored:other-provider"] += 1
                 return None

@@ -25,6 +25,7 @@ class Ledger:
     def __init__(self, random: Random) -> None:
         self._random = random
         self._entries: dict[int, Entry] = {}
+        self._counted = 0.0  # when the kernel's counts came last
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -54,6 +55,7 @@ class Ledger:
 
     def count(self, counters: list[Counter], now: float) -> list[Entry]:
         """Take the kernel's packet counts; returns the entries of which something that people see has changed."""
+        self._counted = now
         changed = []
         for counter in counters:
             entry = self._entries.get(counter.id)
@@ -61,8 +63,8 @@ class Ledger:
                 continue
             hole = entry.hole
             was = (hole.active_in, hole.active_out)
-            hole.active_in = counter.packets_in > hole.packets_in
-            hole.active_out = counter.packets_out > hole.packets_out
+            hole.active_in = counter.packets_in != hole.packets_in  # fewer: the element was made anew
+            hole.active_out = counter.packets_out != hole.packets_out
             if hole.active_in or hole.active_out:
                 hole.packets_in, hole.packets_out, hole.last_packet = counter.packets_in, counter.packets_out, now
             if hole.active_in or hole.active_out or was != (False, False):
@@ -72,7 +74,8 @@ class Ledger:
     def age(self, now: float) -> list[Effect]:
         """Renew what is on hold; close what has been silent for as long as the kernel waits, and say so.
 
-        The call goes on (inactive media is not the end of a call); a new description opens the media again.
+        The call goes on (inactive media is not the end of a call); a new description opens the media again. Nothing
+        is silent only because nobody counts: a broker that is away must not cost a call its audio.
         """
         effects: list[Effect] = []
         for hole, call in self:
@@ -81,7 +84,7 @@ class Ledger:
                 if now >= hole.renewed + lifetime / 2:
                     hole.renewed = hole.last_packet = now
                     effects += (OpenPinhole(hole.pinhole), Changed("pinholes", str(hole.pinhole.id)))
-            elif now >= hole.last_packet + lifetime:
+            elif self._counted >= hole.last_packet + lifetime:
                 call.let_go(hole)
                 effects += self.close(hole)
                 if hole.is_audio and not hole.gate and call.alive and not any(each.is_audio for each in call.holes()):

@@ -13,8 +13,10 @@ from sipalg_core.contract.events import TraceEdit, TraceRow
 from sipalg_core.net import Side
 from sipalg_core.sdp.session import CONTENT_TYPE
 from sipalg_core.sip.edit import Edit, apply
+from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.grammar import Span
 from sipalg_core.sip.message import Message, parse
+from sipalg_core.sip.multipart import part_of
 
 # --- Implementation constants ---
 KEPT_FIRST: Final = 10
@@ -107,19 +109,27 @@ def _masked(message: Message) -> bytes:
         if field.name in SECRET_HEADERS:
             scheme = message.data.find(b" ", field.value, field.end)  # what stands before is "Digest"
             _mask(data, field.value if scheme < 0 else scheme + 1, field.end)
-    body = message.body
-    if message.value(b"content-type").partition(b";")[0].strip().lower() != CONTENT_TYPE:
-        _mask(data, body.start, body.end)  # what people write to each other is not for us
-        return bytes(data)
-    at = body.start
-    while at < body.end:
-        end = message.data.find(b"\n", at, body.end)
-        end = body.end if end < 0 else end
+    shown = _description(message)
+    _mask(data, message.body.start, shown.start)  # what people write to each other is not for us
+    _mask(data, shown.end, message.body.end)
+    at = shown.start
+    while at < shown.end:
+        end = message.data.find(b"\n", at, shown.end)
+        end = shown.end if end < 0 else end
         for begins, behind in SECRET_LINES:
             if message.data.startswith(begins, at) and (found := message.data.find(behind, at, end)) >= 0:
                 _mask(data, found + len(behind), end)
         at = end + 1
     return bytes(data)
+
+
+def _description(message: Message) -> Span:
+    """Where the body's session description stands; an empty range where it has none."""
+    try:
+        part = part_of(message, CONTENT_TYPE)
+    except ParseError:
+        part = None
+    return Span(message.body.end, message.body.end) if part is None else part.body
 
 
 def _mask(data: bytearray, start: int, end: int) -> None:

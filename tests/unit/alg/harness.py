@@ -66,6 +66,7 @@ class World:
         self.now = 1000.0
         self.engine = Engine(engine_policy or policy(), random=Random(7), wall=1_700_000_000.0)
         self.refuse = False
+        self.counting = True
         self.open: dict[int, Pinhole] = {}
         self.effects: list[Effect] = []  # of the last input
         self.done: list[Effect] = []  # of all
@@ -107,10 +108,12 @@ class World:
         self._do(self.engine.count(list(counters), self.now))
 
     def wait(self, seconds: float) -> None:
-        """Let time pass in the steps that the engine asks for."""
+        """Let time pass in the steps that the engine asks for; the kernel is asked for its counts, and saw nothing."""
         end = self.now + seconds
         while (deadline := self.engine.next_deadline()) is not None and deadline <= end:
             self.now = max(self.now, deadline)
+            if self.counting:
+                self.count()
             self._do(self.engine.tick(self.now))
         self.now = end
 

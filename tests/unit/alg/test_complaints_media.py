@@ -387,3 +387,14 @@ def test_c57_silence_closes_the_media_and_keeps_the_call():
     assert world.call()["warning"] == ""
     world.out(invite(method="BYE", cseq=3, to_tag="b"))
     assert world.call()["state"] == "completed"
+
+
+def test_media_is_not_silent_only_because_nobody_counts():
+    world = World()
+    world.counting = False
+    established(world)
+    world.wait(1000)
+    assert len(world.open) == 2
+    world.counting = True
+    world.wait(3)
+    assert world.open == {}

@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 from pydantic import ValidationError
 
 from sipalg_core.contract.policy import AlgPolicy, Handling, Limits, MethodRate, PortRange, SyntaxCheck, Timers
+from sipalg_core.net import Endpoint
 from tests.unit.alg.harness import MEDIA_PROXY, PHONE, World, established, incoming, invite, policy, respond, sdp
 
 
@@ -178,3 +180,12 @@ def test_registered_phone_stays_reachable_after_a_change():
     assert world.out(respond(reached.data, 200, "OK", tag="p", body=sdp(PHONE.host, 14000)))[0].data.startswith(
         b"SIP/2.0 200"
     )
+
+
+def test_call_outlives_its_provider_moving_to_another_address():
+    world = World()
+    established(world)
+    moved = replace(policy().peerings[0], external=(ip_network("203.0.113.3/32"),))
+    world.policy(policy(revision=2, peerings=(moved,)))
+    world.into(incoming("call-1", 9, method="BYE", to_tag="a"), source=Endpoint("203.0.113.3", 5060))
+    assert world.call()["state"] == "completed"

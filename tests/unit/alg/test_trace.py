@@ -106,3 +106,13 @@ def test_trace_outlives_the_row_and_an_unknown_call_has_none():
     assert world.engine.rows("calls", world.now) == []
     assert len(world.engine.trace(ident)) == 4
     assert world.engine.trace("c-unknown") == []
+
+
+def test_description_in_a_multipart_body_is_shown_and_its_neighbours_are_not():
+    world = World()
+    body = b"--b\r\nContent-Type: application/sdp\r\n\r\n" + sdp(PHONE.host, 14000)
+    body += b"\r\n--b\r\nContent-Type: text/plain\r\n\r\nsecret\r\n--b--\r\n"
+    world.out(invite(body=body).replace(b"application/sdp\r\nContent-L", b"multipart/mixed;boundary=b\r\nContent-L", 1))
+    (row,) = world.engine.trace(str(world.call()["id"]))
+    assert "secret" not in str(row)
+    assert f"c=IN IP4 {OURS}" in row["after"]
