@@ -200,3 +200,13 @@ def test_retransmitted_200_of_the_phone_changes_nothing():
     assert world.out(answer) == first
     assert world.open == before
     assert OURS.encode() in first[0].data
+
+
+def test_c54_refused_update_leaves_the_offer_of_the_reinvite():
+    world = World()
+    established(world)
+    (again,) = world.out(invite(cseq=2, to_tag="b", body=sdp(PHONE.host, 14000)))
+    (update,) = world.out(invite(cseq=3, to_tag="b", method="UPDATE"))
+    world.into(respond(update.data, 491, "Request Pending"))
+    world.into(respond(again.data, 200, "OK", body=sdp("203.0.113.99", 7100)))
+    assert externals(world) == {"203.0.113.99:7100", "203.0.113.99:7101"}

@@ -98,3 +98,10 @@ def test_c47_ipv4_calls_are_unaffected_by_a_second_family():
     world = World(dual_stack())
     established(world)
     assert len(world.open) == 2
+
+
+def test_c47_media_of_two_families_opens_nothing():
+    world = World(dual_stack())
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    world.into(respond(sent.data, 200, "OK", tag="b", body=six(sdp(*MEDIA_PROXY))))
+    assert world.open == {}
