@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from appliance.system.models import State
-from deploy.lab import configuration, processes, registrar, supervision, topology
+from deploy.lab import configuration, peers, processes, registrar, supervision, topology
 from deploy.lab.processes import Stage
 from deploy.lab.supervision import ProcessFailed
 from sipalg_core.contract import names
@@ -62,7 +62,7 @@ def up(*, traffic: bool, say: Say) -> Lab:
         except BaseException:
             _clear()  # all or nothing; the logs stay
             raise
-    for stage in (Stage.APPLIANCE, Stage.PROVIDER, Stage.PHONES):
+    for stage in (Stage.APPLIANCE, Stage.MEDIA, Stage.PROVIDER, Stage.PHONES):
         supervision.start(stage)  # what somebody ended meanwhile
     _wait_for_phones()
     if traffic:
@@ -115,6 +115,8 @@ def _start(say: Say) -> None:
     configuration.enter()
     _apply()
     say("provider and phones: registering")
+    supervision.start(Stage.MEDIA)
+    supervision.wait_until(peers.rtpengine_answers, _CONTROL_SECONDS, "rtpengine", _logs("rtpengine"))
     supervision.start(Stage.PROVIDER)
     supervision.start(Stage.PHONES)
     _wait_for_phones()

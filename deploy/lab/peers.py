@@ -8,6 +8,7 @@ audio source. They are Debian's programs, run without sound hardware and without
 from __future__ import annotations
 
 import secrets
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -82,6 +83,20 @@ def rtpengine_command() -> tuple[str, ...]:
         f"--interface={topology.PROVIDER_MEDIA}", f"--listen-ng=127.0.0.1:{RTPENGINE_CONTROL_PORT}",
         f"--port-min={first}", f"--port-max={last}", "--num-threads=1", "--delete-delay=0",
     )  # fmt: skip
+
+
+def rtpengine_answers() -> bool:
+    """Whether it takes orders (its "ng" protocol: a cookie, a blank, a bencoded dictionary)."""
+    with topology.inside(topology.WAN):
+        asking = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with asking:
+        asking.settimeout(0.5)
+        try:
+            asking.connect(("127.0.0.1", RTPENGINE_CONTROL_PORT))
+            asking.send(b"lab d7:command4:pinge")
+            return b"pong" in asking.recv(1024)
+        except OSError:
+            return False
 
 
 def baresip_command(phone: Phone, directory: Path) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class Stage(StrEnum):
     """Started in this order, ended in the reverse."""
 
     APPLIANCE = "appliance"
+    MEDIA = "media"  # before the provider, which gives up a relay that does not answer at once
     PROVIDER = "provider"
     PHONES = "phones"
     TRAFFIC = "traffic"
@@ -115,7 +116,7 @@ def _redis() -> tuple[str, ...]:
 
 def _provider() -> tuple[Process, ...]:
     return (
-        Process("rtpengine", Stage.PROVIDER, User.PEER, peers.rtpengine_command(), topology.WAN),
+        Process("rtpengine", Stage.MEDIA, User.PEER, peers.rtpengine_command(), topology.WAN),
         Process("kamailio", Stage.PROVIDER, User.PEER, peers.kamailio_command(APP / "var/lab"), topology.WAN),
     )
 
