@@ -20,6 +20,7 @@ from sipalg_core.sip.via import Via, branch_of, vias
 # --- Implementation constants ---
 
 MAX_MESSAGE: Final = 65_535
+MAX_HOPS: Final = 64  # values of Via, and of Route; Max-Forwards begins at 70
 
 _DIGITS: Final = b"0123456789"
 _LARGEST: Final = {b"max-forwards": 255, b"expires": 2**32 - 1}  # RFC 3261 §20.22, §20.19
@@ -138,7 +139,7 @@ def _interpret(message: Message) -> None:
     """Fill in what every later step asks for; refuse what would make two readers disagree."""
     data, index = message.data, message.index
     if len(index) < len(message.fields):
-        _refuse_repeated(message.fields)
+        _refuse_repeated(message)
     try:
         via, sender, to = index[b"via"], index[b"from"], index[b"to"]
         call_id, cseq = index[b"call-id"], index[b"cseq"]
@@ -154,15 +155,23 @@ def _interpret(message: Message) -> None:
     message.from_tag = tag_of(data, sender.value, sender.end)
     message.to_tag = tag_of(data, to.value, to.end)
     message.vias = list(vias(data, via.value, via.end))
+    if len(message.vias) > MAX_HOPS:
+        raise ParseError("too-many-hops", 413)
     message.branch = branch_of(data, message.vias[0])
 
 
-def _refuse_repeated(fields: list[HeaderField]) -> None:
-    seen = set()
-    for field in fields:
-        if field.name in SINGLE and field.name in seen:
+def _refuse_repeated(message: Message) -> None:
+    """Refuse what may stand once only, and what nobody repeats so often."""
+    seen, hops = set(), {b"via": 0, b"route": 0}
+    for field in message.fields:
+        name = field.name
+        if name in SINGLE and name in seen:
             raise ParseError("repeated-header")
-        seen.add(field.name)
+        seen.add(name)
+        if name in hops:
+            hops[name] += 1 + message.data.count(b",", field.value, field.end)
+    if max(hops.values()) > MAX_HOPS:
+        raise ParseError("too-many-hops", 413)
 
 
 def _interpret_cseq(message: Message, value: bytes) -> None:

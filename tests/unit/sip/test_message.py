@@ -11,7 +11,7 @@ import pytest
 from sipalg_core.sip import edit
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.fields import MAX_HEADERS
-from sipalg_core.sip.message import Message, parse
+from sipalg_core.sip.message import MAX_HOPS, Message, parse
 
 INVITE = (
     b"INVITE sip:bob@203.0.113.1 SIP/2.0\r\n"
@@ -128,6 +128,10 @@ def test_bytes_that_are_no_utf8_survive():
         (b"\r\n\r\nbody", b"\r\n", "no-blank-line", 400),
         (b"Contact:", b"X: " + b"x" * 9000 + b"\r\nContact:", "line-too-long", 413),
         (b"Contact:", b"X: x\r\n" * MAX_HEADERS + b"Contact:", "too-many-headers", 413),
+        (b"Contact:", b"v: SIP/2.0/UDP a\r\n" * MAX_HOPS + b"Contact:", "too-many-hops", 413),
+        (b"Contact:", b"v: SIP/2.0/UDP b" + b",SIP/2.0/UDP a" * MAX_HOPS + b"\r\nContact:", "too-many-hops", 413),
+        (b";rport", b",SIP/2.0/UDP a" * MAX_HOPS, "too-many-hops", 413),
+        (b"Contact:", b"Route: <sip:a;lr>\r\n" * (MAX_HOPS + 1) + b"Contact:", "too-many-hops", 413),
     ],
 )  # fmt: skip
 def test_refused(old: bytes, new: bytes, reason: str, status: int):
