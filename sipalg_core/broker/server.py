@@ -11,7 +11,8 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,6 @@ from sipalg_core.contract.control import (
 from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
 from sipalg_core.nft.client import Client, NftError
 from sipalg_core.nft.elements import Result
-from sipalg_core.nft.netlink import DumpInterrupted
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +61,9 @@ class Answer:
     descriptor: socket.socket | None = None
 
 
+Answering = Generator[None, None, Answer]
+
+
 class Broker:
     """The table, its guard, and what each operation does to them."""
 
@@ -73,18 +76,18 @@ class Broker:
         self.pinholes = PinholeTable()
         log.info("adopted %d pinholes, policy revision %d", self.pinholes.adopt(), self._policy.revision)
 
-    def answer(self, request: Request) -> Answer:
-        operation: Callable[[Request], Answer] = {
+    def answer(self, request: Request) -> Answering:
+        """It stops where a longer operation may be left for another request; its value is the answer."""
+        at_once: dict[Op, Callable[[Request], Answer]] = {
             Op.OPEN: self._open,
             Op.CLOSE: self._close,
             Op.SOCKET: self._socket,
-            Op.COUNT: self._count,
             Op.RELOAD: self._reload,
-        }[request.op]
+        }
         try:
-            return operation(request)
-        except DumpInterrupted:
-            return _failed(request, errno.EAGAIN)
+            if request.op is Op.COUNT:
+                return (yield from self._count(request))
+            return at_once[request.op](request)
         except OSError as error:
             log.exception("%s failed", request.op.name)
             return _failed(request, error.errno or 0)
@@ -119,13 +122,13 @@ class Broker:
             return Answer(Reply(request.serial, Status.REFUSED, rule))
         return Answer(Reply(request.serial, Status.OK), descriptor=transparent_udp(port))
 
-    def _count(self, request: Request) -> Answer:
-        counters = self.pinholes.count(self._policy.timers.inactive_media)
-        messages = tuple(
-            pack_counters(counters[at : at + COUNTERS_PER_MESSAGE])
-            for at in range(0, len(counters), COUNTERS_PER_MESSAGE)
-        )
-        return Answer(Reply(request.serial, Status.OK, value=len(counters)), messages)
+    def _count(self, request: Request) -> Answering:
+        counters = yield from self.pinholes.counting(self._policy.timers.inactive_media)
+        messages = []
+        for at in range(0, len(counters), COUNTERS_PER_MESSAGE):
+            messages.append(pack_counters(counters[at : at + COUNTERS_PER_MESSAGE]))
+            yield
+        return Answer(Reply(request.serial, Status.OK, value=len(counters)), tuple(messages))
 
     def _reload(self, request: Request) -> Answer:
         """A policy that is not valid, or that nft refuses, leaves the running one untouched."""
@@ -148,17 +151,21 @@ class Server:
         self._operations = {engine_uid: frozenset(Op)}
         self._operations.setdefault(netadmin_uid, frozenset({Op.RELOAD}))
         self._listener = listen(path)
+        self._unfinished: deque[tuple[socket.socket, Answering]] = deque()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def run(self) -> None:
+        """What takes longer goes on when nobody else asks for something."""
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(0 if self._unfinished else None):
                 if key.fileobj is self._listener:
                     self._accept()
                 else:
                     assert isinstance(key.fileobj, socket.socket)
                     self._serve(key.fileobj, key.data)
+            if self._unfinished and self._go_on(*self._unfinished[0]):
+                self._unfinished.popleft()
 
     def _accept(self) -> None:
         peer, _ = self._listener.accept()
@@ -174,26 +181,44 @@ class Server:
     def _serve(self, peer: socket.socket, uid: int) -> None:
         try:
             record = peer.recv(REQUEST.size + 1)
-            if not record:
-                raise ConnectionResetError
-            request = unpack_request(record)
-            if request.op in self._operations[uid]:
-                _send(peer, self._broker.answer(request))
-            else:
-                log.warning("refused %s to uid %d", request.op.name, uid)
-                _send(peer, Answer(Reply(request.serial, Status.REFUSED)))
-        except BlockingIOError:
-            log.warning("uid %d does not read its answers", uid)
-            self._hang_up(peer)
+            request = unpack_request(record) if record else None
         except ConnectionError:
-            self._hang_up(peer)
+            request = None
         except ValueError as error:
             log.warning("uid %d sent no request: %s", uid, error)
+            request = None
+        if request is None:
+            self._hang_up(peer)
+        elif request.op not in self._operations[uid]:
+            log.warning("refused %s to uid %d", request.op.name, uid)
+            self._send(peer, Answer(Reply(request.serial, Status.REFUSED)))
+        elif request.op is Op.COUNT:
+            self._unfinished.append((peer, self._broker.answer(request)))
+        else:
+            self._go_on(peer, self._broker.answer(request))
+
+    def _go_on(self, peer: socket.socket, answering: Answering) -> bool:
+        """One step; true if it was the last one."""
+        try:
+            next(answering)
+        except StopIteration as end:
+            self._send(peer, end.value)
+            return True
+        return False
+
+    def _send(self, peer: socket.socket, answer: Answer) -> None:
+        try:
+            send(peer, answer)
+        except BlockingIOError:
+            log.warning("a peer does not read its answers")
+            self._hang_up(peer)
+        except OSError:  # it did not wait for the answer
             self._hang_up(peer)
 
     def _hang_up(self, peer: socket.socket) -> None:
-        self._selector.unregister(peer)
-        peer.close()
+        if peer.fileno() >= 0:
+            self._selector.unregister(peer)
+            peer.close()
 
 
 def listen(path: Path) -> socket.socket:
@@ -209,7 +234,7 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def _send(peer: socket.socket, answer: Answer) -> None:
+def send(peer: socket.socket, answer: Answer) -> None:
     reply = pack_reply(answer.reply)
     if answer.descriptor is None:
         peer.send(reply)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Three namespaces, an operator's default-deny table and a real broker: what the tests of the media path stand on.
 
-k1-lan 192.168.0.10, .66 ── lan0 192.168.0.1 [k1-fw] 203.0.113.2 wan0 ── k1-wan 203.0.113.1, .99, .66
+sh-lan 192.168.0.10, .66 ── lan0 192.168.0.1 [sh-fw] 203.0.113.2 wan0 ── sh-wan 203.0.113.1, .99, .66
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, Timers, d
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint, Side
 
-LAN, FW, WAN = "k1-lan", "k1-fw", "k1-wan"
+LAN, FW, WAN = "sh-lan", "sh-fw", "sh-wan"
 ROOT: Final = Path(__file__).resolve().parents[2]
 BROKER_UID, ENGINE_UID, NETADMIN_UID, STRANGER_UID, SHARED_GID = 64001, 64002, 64003, 64004, 64000
 
@@ -157,7 +157,7 @@ class Rig:
     """The broker of one test, and who speaks with it. The test process plays the engine unless told otherwise."""
 
     def __init__(self, engine_uid: int = 0) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="k1-")  # pytest's own is closed to other users
+        self._folder = tempfile.TemporaryDirectory(prefix="sh-")  # pytest's own is closed to other users
         folder = Path(self._folder.name)
         folder.chmod(0o755)
         self.state, self.run_dir, self.engine_uid = folder / "state", folder / "run", engine_uid

@@ -40,7 +40,7 @@ from tests.unit.broker.test_layout import POLICY, overlapping
 
 pytestmark = pytest.mark.lab
 
-NAMESPACE = "k1-nft"
+NAMESPACE = "sh-nft"
 TABLE = Table("sipalg")
 BASE = Chain(TABLE, "prerouting_base", Hook("filter", "prerouting", -150))
 DNAT = Chain(TABLE, "prerouting_nat", Hook("nat", "prerouting", -100))
