@@ -197,9 +197,26 @@ def _body_end(message: Message, start: int) -> int:
     field = message.index.get(b"content-length")
     if field is None:
         return size
-    length = decimal(message.data[field.value : field.end], 6)
+    end = start + _content_length(message.data, field)
+    if end > size:
+        raise ParseError("content-length-beyond-end")
+    return end
+
+
+def _content_length(data: bytes, field: HeaderField) -> int:
+    length = decimal(data[field.value : field.end], 6)
     if length is None:
         raise ParseError("content-length")
-    if start + length > size:
-        raise ParseError("content-length-beyond-end")
-    return start + length
+    return length
+
+
+def stream_length(head: bytes) -> int:
+    """The size of the body that follows this head on a stream, where it must be said. Raise ParseError."""
+    message = Message(head)
+    _header_fields(message, head.find(b"\n") + 1)
+    fields = message.all(b"content-length")
+    if not fields:
+        raise ParseError("no-content-length", 0)
+    if len(fields) > 1:
+        raise ParseError("repeated-header")
+    return _content_length(head, fields[0])
