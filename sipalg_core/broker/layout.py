@@ -12,7 +12,7 @@ from sipalg_core.broker import signalling
 from sipalg_core.contract.control import Pinhole
 from sipalg_core.contract.names import MARK_ACCEPT, MARK_DIVERT, SIPALG_TABLE
 from sipalg_core.contract.policy import AlgPolicy
-from sipalg_core.net import Side
+from sipalg_core.net import Side, Transport
 from sipalg_core.nft.elements import Element, pack
 from sipalg_core.nft.ruleset import Add, Chain, Command, Delete, Elements, Flush, Hook, Rule, Set, Table, Transaction
 from sipalg_core.nft.statements import (
@@ -63,6 +63,8 @@ _MARK: Final = Field("meta mark")
 _CT_MARK: Final = Field("ct mark")
 _IIFNAME: Final = Field("iifname")
 _UDP: Final = Match(Field("meta l4proto"), "udp")
+_TCP: Final = Match(Field("meta l4proto"), "tcp")
+_DIVERT: Final = Assign(_MARK, Masked(_MARK, MARK_ACCEPT | MARK_DIVERT, "|"))
 
 
 class Direction(NamedTuple):
@@ -84,8 +86,8 @@ class Family:
     def version(self) -> int:
         return self.loopback.version
 
-    def selectors(self, *words: str) -> tuple[str, ...]:
-        return tuple(f"{self.word} {each}" if each.endswith("addr") else f"udp {each}" for each in words)
+    def selectors(self, *words: str, transport: Transport = Transport.UDP) -> tuple[str, ...]:
+        return tuple(f"{self.word} {each}" if each.endswith("addr") else f"{transport} {each}" for each in words)
 
     def _set(self, name: str, *words: str, data: tuple[str, ...] = (), interval: bool = False) -> Set:
         types = tuple(self.address if each.endswith("addr") else "inet_service" for each in words)
@@ -137,7 +139,8 @@ class Family:
 
 
 IPV4: Final = Family("ip", "ipv4_addr", IPv4Address("127.0.0.1"))
-FAMILIES: Final = (IPV4,)
+IPV6: Final = Family("ip6", "ipv6_addr", IPv6Address("::1"))
+FAMILIES: Final = (IPV4, IPV6)
 
 
 def family_of(host: str) -> Family | None:
@@ -205,9 +208,11 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     internal, external = _interfaces(policy, Side.INTERNAL), _interfaces(policy, Side.EXTERNAL)
     if not internal or not external:
         return
+    yield _connection_rule((*internal, *external))
     for family in FAMILIES:
-        yield from _signalling_rules(family, internal, family.peers)
-        yield from _signalling_rules(family, external, family.providers)
+        for transport in Transport:
+            yield from _signalling_rules(family, transport, internal, family.peers)
+            yield from _signalling_rules(family, transport, external, family.providers)
         for side, direction in ((external, family.inbound), (internal, family.outbound)):
             yield _pinhole_rule(family, side, direction.exact, ("saddr", "sport", "daddr", "dport"), policy)
             words = ("saddr", "daddr", "dport") if side is external else ("saddr", "sport", "daddr")
@@ -226,13 +231,16 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     yield Rule(_FORWARD, (_UDP, *closed, Counter(), DROP), "pinhole-closed")
 
 
-def _signalling_rules(family: Family, side: tuple[Constant, ...], peers: Set) -> Iterator[Rule]:
-    sip: tuple[Statement, ...] = (
-        Match(_IIFNAME, side),
-        Match(selector(*family.selectors("saddr", "daddr", "dport")), Named(peers.name)),
-    )
-    mark = Assign(_MARK, Masked(_MARK, MARK_ACCEPT | MARK_DIVERT, "|"))
-    yield Rule(_PREROUTING, (*sip, mark, Tproxy(family.word, family.loopback), Counter(), ACCEPT), "sip")
+def _connection_rule(interfaces: tuple[Constant, ...]) -> Rule:
+    """Packets of the engine's own TCP connections, whose ports no set names. A listener's socket is a wildcard one."""
+    ours = Match(Field("socket transparent"), 1), Match(Field("socket wildcard"), 0)
+    return Rule(_PREROUTING, (Match(_IIFNAME, interfaces), _TCP, *ours, _DIVERT, Counter(), ACCEPT), "sip-connection")
+
+
+def _signalling_rules(family: Family, transport: Transport, side: tuple[Constant, ...], peers: Set) -> Iterator[Rule]:
+    key = selector(*family.selectors("saddr", "daddr", "dport", transport=transport))
+    sip: tuple[Statement, ...] = (Match(_IIFNAME, side), Match(key, Named(peers.name)))
+    yield Rule(_PREROUTING, (*sip, _DIVERT, Tproxy(family.word, family.loopback), Counter(), ACCEPT), "sip")
     yield Rule(_PREROUTING, (*sip, Counter(), DROP), "engine-dead")  # no listener: no private address leaks
 
 

@@ -21,11 +21,12 @@ from sipalg_core.broker import layout
 from sipalg_core.broker.guard import Guard
 from sipalg_core.broker.pinholes import PinholeTable
 from sipalg_core.broker.routing import divert
-from sipalg_core.broker.sockets import transparent_udp
+from sipalg_core.broker.sockets import transparent_tcp, transparent_udp
 from sipalg_core.contract import names
 from sipalg_core.contract.control import (
     COUNTERS_PER_MESSAGE,
     REQUEST,
+    WILDCARD,
     Op,
     Reply,
     Request,
@@ -82,6 +83,7 @@ class Broker:
             Op.OPEN: self._open,
             Op.CLOSE: self._close,
             Op.SOCKET: self._socket,
+            Op.STREAM: self._stream,
             Op.RELOAD: self._reload,
         }
         try:
@@ -115,12 +117,19 @@ class Broker:
         return Answer(Reply(request.serial, Status.OK))
 
     def _socket(self, request: Request) -> Answer:
-        port = request.pinhole.mapped.port
-        rule = self._guard.check_socket(port)
+        at = request.pinhole.mapped
+        return self._granted(request, self._guard.check_socket(at.port), lambda: transparent_udp(at))
+
+    def _stream(self, request: Request) -> Answer:
+        at = request.pinhole.mapped
+        listening = at.host in WILDCARD.values()
+        return self._granted(request, self._guard.check_stream(at), lambda: transparent_tcp(at, listening=listening))
+
+    def _granted(self, request: Request, rule: int, make: Callable[[], socket.socket]) -> Answer:
         if rule:
-            log.warning("refused by P%d: socket of port %d", rule, port)
+            log.warning("refused by P%d: %s at %s", rule, request.op.name, request.pinhole.mapped)
             return Answer(Reply(request.serial, Status.REFUSED, rule))
-        return Answer(Reply(request.serial, Status.OK), descriptor=transparent_udp(port))
+        return Answer(Reply(request.serial, Status.OK), descriptor=make())
 
     def _count(self, request: Request) -> Answering:
         counters = yield from self.pinholes.counting(self._policy.timers.inactive_media)

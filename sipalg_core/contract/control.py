@@ -5,13 +5,15 @@ Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{
 is answered by one line: the snapshot, `{"ok": true, …}` or `{"error": "…"}`.
 
 Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
-REPLY.size bytes with the same `serial`; the reply to SOCKET carries the descriptor as SCM_RIGHTS ancillary data.
+REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS
+ancillary data.
 COUNT is answered by a REPLY whose `value` is the number of counters, then by messages of up to
 COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached.
 """
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import struct
 from dataclasses import dataclass
@@ -24,9 +26,10 @@ from sipalg_core.net import Endpoint
 class Op(IntEnum):
     OPEN = 1  # put a pinhole into the kernel (or renew it)
     CLOSE = 2  # take it out, with its conntrack entries
-    SOCKET = 3  # a transparent UDP socket bound to the wildcard address and `mapped.port`
+    SOCKET = 3  # a transparent UDP socket bound to `mapped`, the wildcard address of a family and a port
     COUNT = 4  # packets per pinhole
     RELOAD = 5  # read the policy file again
+    STREAM = 6  # a transparent TCP socket bound to `mapped`; it listens where that is a wildcard address
 
 
 class Status(IntEnum):
@@ -64,6 +67,17 @@ class Reply:
     detail: int = 0  # contract rule number (2 for P2 …) or errno
     value: int = 0
 
+    @property
+    def why(self) -> str:
+        """For counters: "refused-p6", "failed-EACCES", "full"."""
+        word = self.status.name.lower()
+        match self.status:
+            case Status.REFUSED:
+                return f"{word}-p{self.detail}"
+            case Status.FAILED:
+                return f"{word}-{errno.errorcode.get(self.detail, self.detail)}"
+        return word
+
 
 class Counter(NamedTuple):
     """Packets of a pinhole since it was opened, per direction, as the kernel counted them."""
@@ -78,7 +92,13 @@ REPLY: Final = struct.Struct("!IBxHQ")
 COUNTER: Final = struct.Struct("!QQQ")
 COUNTERS_PER_MESSAGE: Final = 1000
 
+WILDCARD: Final = {4: "0.0.0.0", 6: "::"}  # noqa: S104  # by IP version; transparent sockets listen there
 NO_PINHOLE: Final = Pinhole(0, Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), 0)  # noqa: S104
+
+
+def wildcard(endpoint: Endpoint) -> Endpoint:
+    """Where a socket listens that is to take what comes to this endpoint."""
+    return Endpoint(WILDCARD[6 if ":" in endpoint.host else 4], endpoint.port)
 
 
 def _pack_host(host: str) -> bytes:

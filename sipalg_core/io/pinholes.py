@@ -56,10 +56,13 @@ class BrokerClient:
     def reload(self) -> Reply:
         return self._ask(Op.RELOAD)[0]
 
-    def transparent_socket(self, port: int) -> tuple[Reply, socket.socket | None]:
-        """A non-blocking UDP socket of that port, where the reply is OK."""
-        reply, descriptors = self._ask(Op.SOCKET, NO_PINHOLE._replace(mapped=Endpoint("0.0.0.0", port)))  # noqa: S104
-        return reply, socket.socket(fileno=descriptors[0]) if descriptors else None
+    def transparent_socket(self, at: Endpoint) -> tuple[Reply, socket.socket | None]:
+        """A non-blocking UDP socket of that wildcard address and port, where the reply is OK."""
+        return self._ask_socket(Op.SOCKET, at)
+
+    def transparent_stream(self, at: Endpoint) -> tuple[Reply, socket.socket | None]:
+        """A non-blocking TCP socket bound there; a listening one where that is a wildcard address."""
+        return self._ask_socket(Op.STREAM, at)
 
     def count(self) -> tuple[Reply, list[Counter]]:
         reply, _ = self._ask(Op.COUNT)
@@ -93,6 +96,10 @@ class BrokerClient:
             return self._lost(error), []
         self.disconnect()  # the broker was restarted since the last request: once more, with the new one
         return self._ask(op, pinhole)
+
+    def _ask_socket(self, op: Op, at: Endpoint) -> tuple[Reply, socket.socket | None]:
+        reply, descriptors = self._ask(op, NO_PINHOLE._replace(mapped=at))
+        return reply, socket.socket(fileno=descriptors[0]) if descriptors else None
 
     def _exchange(self, op: Op, pinhole: Pinhole) -> tuple[Reply, list[int]]:
         connection = self._connected()

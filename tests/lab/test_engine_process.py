@@ -3,26 +3,20 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import (
     ENGINE_UID,
-    FW,
     LAN,
     OWN_SIP,
     PHONE_SIP,
     PROVIDER_SIP,
     WAN,
     Rig,
-    as_user,
     namespaces,
     udp,
 )
@@ -34,29 +28,6 @@ OPTIONS = (
     "From: <sip:a@203.0.113.1>;tag=1\r\nTo: <sip:203.0.113.1>\r\nCall-ID: {number}@192.168.0.10\r\nCSeq: 1 OPTIONS\r\n"
     "Contact: <sip:a@192.168.0.10:5060>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
 )
-
-
-class Engine:
-    def __init__(self, rig: Rig) -> None:
-        self._socket = rig.run_dir / "engine.sock"
-        self.process = subprocess.Popen(
-            ("ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-m", "sipalg_core", "engine"),
-            env=rig.environment,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while not self._socket.exists():
-            assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def ask(self, **request: str) -> dict:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(2)
-            connection.connect(str(self._socket))
-            connection.send(json.dumps(request).encode() + b"\n")
-            with connection.makefile() as answers:
-                return json.loads(answers.readline())
 
 
 @pytest.fixture(scope="module")

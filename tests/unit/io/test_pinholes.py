@@ -42,7 +42,7 @@ def client(path) -> Iterator[BrokerClient]:
 
 def test_without_a_broker_the_reply_says_so(client):
     assert client.open(NO_PINHOLE) == Reply(0, Status.FAILED, errno.ENOENT)
-    assert client.transparent_socket(5060)[1] is None
+    assert client.transparent_socket(NO_PINHOLE.mapped)[1] is None
     assert client.count()[1] == []
 
 
