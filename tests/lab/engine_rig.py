@@ -14,6 +14,7 @@ from tests.lab.kernel_rig import ENGINE_UID, FW, Rig, as_user
 
 class Engine:
     def __init__(self, rig: Rig) -> None:
+        self.rig = rig
         self._socket = rig.run_dir / "engine.sock"
         self.process = subprocess.Popen(
             ("ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-m", "sipalg_core", "engine"),
