@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 from xmlrpc.client import Fault, ServerProxy
@@ -22,6 +23,7 @@ from deploy.lab.processes import Stage
 _LOG_LINES: Final = 15
 _RUNNING: Final = "RUNNING"
 _GIVEN_UP: Final = {"FATAL", "EXITED", "UNKNOWN"}
+_ENDED: Final = {"STOPPED", "EXITED", "FATAL"}
 
 
 class ProcessFailed(Exception):
@@ -30,7 +32,8 @@ class ProcessFailed(Exception):
 
 def running() -> bool:
     try:
-        return bool(_supervisor().getState()["statename"] == _RUNNING)
+        with _supervisor() as supervisor:
+            return bool(supervisor.getState()["statename"] == _RUNNING)
     except OSError:
         return False
 
@@ -47,30 +50,40 @@ def start_supervisor() -> None:
 
 def start(stage: Stage) -> None:
     """Start a stage's processes and wait until all of them run."""
-    wanted = [process for process in processes.table() if process.stage is stage]
-    for process in wanted:
-        if states()[process.name] != _RUNNING:
-            _ask("startProcess", process.name)
-    deadline = time.monotonic() + 20
-    while True:
-        now = states()
-        missing = [process for process in wanted if now[process.name] != _RUNNING]
-        if not missing:
-            return
-        gone = [process for process in missing if now[process.name] in _GIVEN_UP]
-        if gone or time.monotonic() > deadline:
-            raise ProcessFailed(failure((gone or missing)[0].name, "did not start", ((gone or missing)[0].log,)))
-        time.sleep(0.1)
+    start_processes(*(process.name for process in processes.table() if process.stage is stage))
 
 
 def stop(stage: Stage) -> None:
-    for process in processes.table():
-        if process.stage is stage:
-            _ask("stopProcess", process.name)
+    stop_processes(*(process.name for process in processes.table() if process.stage is stage))
+
+
+def start_processes(*names: str) -> None:
+    """Start those that do not run, and wait until all of them do; raise ProcessFailed for one that gives up."""
+    logs = {process.name: process.log for process in processes.table()}
+    for name in names:
+        if states()[name] != _RUNNING:
+            _ask("startProcess", name)
+    deadline = time.monotonic() + 20
+    while True:
+        now = states()
+        missing = [name for name in names if now[name] != _RUNNING]
+        if not missing:
+            return
+        gone = [name for name in missing if now[name] in _GIVEN_UP]
+        if gone or time.monotonic() > deadline:
+            name = (gone or missing)[0]
+            raise ProcessFailed(failure(name, "did not start", (logs[name],)))
+        time.sleep(0.1)
+
+
+def stop_processes(*names: str) -> None:
+    """End them; they stay ended until somebody starts them."""
+    for name in names:
+        _ask("stopProcess", name)
     deadline = time.monotonic() + 8
-    ended = {"STOPPED", "EXITED", "FATAL"}
     while time.monotonic() < deadline:
-        if all(states()[p.name] in ended for p in processes.table() if p.stage is stage):
+        now = states()
+        if all(now[name] in _ENDED for name in names):
             return
         time.sleep(0.05)
 
@@ -127,18 +140,22 @@ def _end_of(log: Path) -> str:
 
 
 def _rows() -> list[dict[str, Any]]:
-    return cast(list[dict[str, Any]], _supervisor().getAllProcessInfo())
+    with _supervisor() as supervisor:
+        return cast(list[dict[str, Any]], supervisor.getAllProcessInfo())
 
 
-def _supervisor() -> Any:
+@contextmanager
+def _supervisor() -> Iterator[Any]:
     transport = SupervisorTransport(None, None, f"unix://{processes.SUPERVISOR_SOCKET}")
-    return ServerProxy("http://localhost", transport=transport).supervisor
+    with ServerProxy("http://localhost", transport=transport) as server:
+        yield server.supervisor
 
 
 def _ask(verb: str, name: str) -> None:
     """Start what runs, stop what does not: the supervisor calls that a fault, we look at the state afterwards."""
     try:
-        getattr(_supervisor(), verb)(name, False)
+        with _supervisor() as supervisor:
+            getattr(supervisor, verb)(name, False)
     except Fault:
         return
 

@@ -73,7 +73,7 @@ class Negotiation:
         def allocate(internal: Endpoint) -> int:
             port = call.pairs.get(internal)
             if port is None:
-                port = self.pool.take(passage.now)
+                port = self.pool.take(internal, passage.now)
                 if port is None:
                     raise Refused("media-ports", retry_after=int(QUARANTINE))
                 call.pairs[internal] = port
@@ -140,8 +140,8 @@ class Negotiation:
         return effects
 
     def give_back(self, call: Call, now: float) -> None:
-        for port in call.pairs.values():
-            self.pool.give_back(port, now)
+        for internal in call.pairs:
+            self.pool.give_back(internal, now)
         call.pairs.clear()
 
 

@@ -52,6 +52,7 @@ class Runner:
         self._publisher = Publisher(engine, names.redis_socket(), self._faults)
         operations = {"snapshot": self._snapshot, "reload": self._reload, "ping": self._ping}
         self._control = ControlServer(operations, self._faults)
+        self._broker_answers = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._signalling: frozenset[Endpoint] = frozenset()
@@ -110,7 +111,8 @@ class Runner:
                 self._listen()
                 async with self._patience:
                     reply, counters = await asyncio.to_thread(self._patient_broker.count)
-                if reply.status is Status.OK:
+                self._broker_answers = reply.status is Status.OK
+                if self._broker_answers:
                     self._drive("counters", self._engine.count, counters)
                     self._schedule()
 
@@ -170,7 +172,7 @@ class Runner:
         raise BadRequest(f'"topic" must be one of {", ".join(TOPICS)}')
 
     async def _ping(self, _: dict[str, Any]) -> Answer:
-        return {"ok": True, "revision": self._revision}
+        return {"ok": True, "revision": self._revision, "broker": self._broker_answers}
 
 
 def run() -> int:

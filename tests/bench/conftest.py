@@ -28,7 +28,6 @@ def tables(request: pytest.FixtureRequest) -> list[str]:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     tables = config.stash.get(_TABLES, [])
     if tables:
-        cores = os.cpu_count()
-        machine = f"Linux {platform.release()}, {cores} CPUs, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f}"
+        machine = f"Linux {platform.release()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
         terminalreporter.section("bench")
         terminalreporter.write_line("\n\n".join((machine, *tables)))

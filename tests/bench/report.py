@@ -16,7 +16,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     """Markdown, so that README.md takes it as it is."""
     cells = [[_text(cell) for cell in row] for row in (columns, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(columns))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in cells]
+    padded = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
+    lines = ["| " + " | ".join(row) + " |" for row in padded]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join((title, "", *lines))
 

@@ -12,6 +12,7 @@ import pytest
 from sipalg_core.contract.policy import PortRange
 from sipalg_core.net import Datagram, Flow, Side, Transport
 from tests.bench import messages
+from tests.bench.conftest import Limits
 from tests.bench.report import table
 from tests.unit.alg.harness import PHONE, PROVIDER, World, policy
 
@@ -51,7 +52,7 @@ def rounds(build: Build) -> Iterator[float]:
         yield spent / MESSAGES * 1e6
 
 
-def test_cost_of_a_message_in_the_engine(tables, limits):
+def test_cost_of_a_message_in_the_engine(tables: list[str], limits: Limits) -> None:
     medians = {kind: median(rounds(build)) for kind, build in KINDS.items()}
     rows = [(kind, len(KINDS[kind]("standing", 2)), spent, 1e6 / spent) for kind, spent in medians.items()]
     tables.append(table("Engine.receive alone", ("message", "bytes", "µs", "messages/s on a core"), rows))

@@ -172,8 +172,8 @@ def _appliance(made: Wire, stack: contextlib.ExitStack) -> None:
     redis = shutil.which("redis-server") or shutil.which("valkey-server")
     assert redis, "deploy/setup installs a Redis"
     python = (sys.executable, "-m", "sipalg_core")
-    path = sockets / "redis.sock"
-    start(stack, environment, path, (redis, "--port", "0", "--unixsocket", str(path), "--save", "", "--loglevel", "warning"))
+    redis_socket = sockets / "redis.sock"
+    start(stack, environment, redis_socket, (redis, "--port", "0", "--unixsocket", str(redis_socket), "--save", ""))
     inside = ("ip", "netns", "exec", f"bn-{made.name}-fw")
     broker = (*inside, *as_user(BROKER_UID, "net_admin"), *python, "broker", "--engine-uid=0", "--netadmin-uid=0")
     engine = (*inside, *as_user(0), *python, "engine")
@@ -190,6 +190,7 @@ def start(
     stack.callback(process.terminate)
     deadline = time.monotonic() + 10
     while not ready.exists():
-        assert process.poll() is None and time.monotonic() < deadline, f"{command} did not start"
+        assert process.poll() is None, f"{command} ended"
+        assert time.monotonic() < deadline, f"{command} did not start"
         time.sleep(0.02)
     return process

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from deploy.lab import calls, topology
+from deploy.lab import calls, supervision, topology
 
 T = TypeVar("T")
 
@@ -50,6 +50,23 @@ class RunningLab:
     def down(self) -> None:
         self.manage("lab", "down")
 
+    @contextmanager
+    def ended(self, *names: str) -> Iterator[None]:
+        """Processes ended for good while the context lasts, as by a supervisor that has given up."""
+        supervision.stop_processes(*names)
+        try:
+            yield
+        finally:
+            supervision.start_processes(*names)
+            self.pids = supervision.pids()
+
+    def healthy(self) -> bool:
+        """Whether the console says so; a console that does not answer is not."""
+        try:
+            return bool(self.get("health")["status"] == "ok")
+        except (AssertionError, OSError):
+            return False
+
     def manage(self, *arguments: str) -> str:
         done = subprocess.run([MANAGE, *arguments], capture_output=True, text=True, timeout=180)
         assert done.returncode == 0, f"deploy/manage {' '.join(arguments)}:\n{done.stdout}{done.stderr}"
@@ -71,6 +88,13 @@ class RunningLab:
         made.settimeout(1)
         return made
 
+    def send_raw(self, namespace: str, packet: bytes, destination: str) -> None:
+        """An IPv4 packet as it is, from whatever address it names."""
+        with topology.inside(self.namespaces[namespace]):
+            wire = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        with wire:
+            wire.sendto(packet, (destination, 0))
+
     @contextmanager
     def capture(self, namespace: str, interface: str) -> Iterator[list[Packet]]:
         """Every UDP datagram that passes the interface; the list is complete when the context ends."""
@@ -82,7 +106,8 @@ class RunningLab:
         try:
             yield packets
         finally:
-            while select.select([wire], [], [], 0.05)[0]:
+            deadline = time.monotonic() + 0.3  # a wire with a running call is never silent
+            while time.monotonic() < deadline and select.select([wire], [], [], 0.05)[0]:
                 packets.extend(_udp(wire.recv(65535)))
             wire.close()
 

@@ -72,7 +72,7 @@ def test_signalling_passes_both_ways(engine):
 
 
 def test_the_control_socket_answers(engine):
-    assert engine.ask(op="ping") == {"ok": True, "revision": 1}
+    assert engine.ask(op="ping")["revision"] == 1
     assert engine.ask(op="reload") == {"ok": True, "revision": 1, "broker": "OK"}
     assert engine.ask(op="snapshot", topic="calls")["rows"] == []
     assert engine.ask(op="snapshot", topic="x") == {

@@ -7,19 +7,18 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from appliance.live.control import engine_snapshot
-from deploy.lab import topology
+from deploy.lab import supervision, topology
 from sipalg_core.contract import names
 from tests.lab.running import RunningLab, until
 
 pytestmark = pytest.mark.lab
 
 PACKETS_A_SECOND = 50  # baresip sends 20 ms frames
+DATABASE = names.state_dir() / "pinhole.sqlite3"
 AROUND = ("redis", "worker", "beat", "web", "netadmin")
 """Every process that no packet needs."""
 
@@ -52,8 +51,7 @@ def assert_next_call_works(lab: RunningLab) -> None:
 @pytest.mark.parametrize("process", AROUND)
 def test_killing_what_stands_around_does_not_touch_a_call(lab: RunningLab, process: str) -> None:
     with lab.place_call() as call:
-        lab.refresh()
-        os.kill(lab.pids[process], signal.SIGKILL)
+        os.kill(supervision.pids()[process], signal.SIGKILL)
         assert_audio_flows(lab)
         assert in_call(call.id)
     assert_next_call_works(lab)
@@ -67,29 +65,37 @@ def test_calls_work_with_all_of_them_dead(lab: RunningLab) -> None:
     assert until(lab.healthy, 20)
 
 
-@contextmanager
-def database_locked() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(names.state_dir() / "pinhole.sqlite3", isolation_level=None)
-    connection.execute("BEGIN EXCLUSIVE")
+def hold_database() -> int:
+    """A process that holds the database's lock until it is killed; returns its id."""
+    holder = os.fork()
+    if holder == 0:
+        connection = sqlite3.connect(DATABASE, isolation_level=None)
+        connection.execute("BEGIN EXCLUSIVE")
+        signal.pause()
+        os._exit(0)
+    return holder
+
+
+def is_locked() -> bool:
+    connection = sqlite3.connect(DATABASE, timeout=0, isolation_level=None)
     try:
-        yield connection
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError:
+        return True
     finally:
         connection.close()
+    return False
 
 
 def test_a_locked_database_does_not_touch_calls_and_its_holder_may_die(lab: RunningLab) -> None:
     with lab.place_call():
-        holder = os.fork()
-        if holder == 0:  # the child holds the lock until it is killed
-            with database_locked():
-                signal.pause()
-            os._exit(0)
+        holder = hold_database()
         try:
-            time.sleep(0.2)
-            with pytest.raises(sqlite3.OperationalError), sqlite3.connect(names.state_dir() / "pinhole.sqlite3", timeout=0) as probe:
-                probe.execute("BEGIN IMMEDIATE")
+            assert until(is_locked, 2)
             assert_audio_flows(lab)
             assert_next_call_works(lab)
+            assert is_locked()
         finally:
             os.kill(holder, signal.SIGKILL)
             os.waitpid(holder, 0)
@@ -97,8 +103,8 @@ def test_a_locked_database_does_not_touch_calls_and_its_holder_may_die(lab: Runn
 
 
 def test_a_hung_redis_hangs_nobody(lab: RunningLab) -> None:
-    lab.refresh()
-    os.kill(lab.pids["redis"], signal.SIGSTOP)
+    redis = supervision.pids()["redis"]
+    os.kill(redis, signal.SIGSTOP)
     try:
         assert_next_call_works(lab)
         began = time.monotonic()
@@ -106,7 +112,7 @@ def test_a_hung_redis_hangs_nobody(lab: RunningLab) -> None:
         assert time.monotonic() - began < 3
         assert health["status"] != "ok"
     finally:
-        os.kill(lab.pids["redis"], signal.SIGCONT)
+        os.kill(redis, signal.SIGCONT)
     assert until(lab.healthy, 20)
 
 
@@ -118,6 +124,8 @@ def test_malformed_datagrams_are_counted_and_harm_nobody(lab: RunningLab) -> Non
             stranger.sendto(junk, (topology.PROVIDER, 5060))  # no rule names it: it does not even reach the engine
         time.sleep(1.5)
         after = lab.get("health")["engine"]["counters"]
-        counted = {name: after[name] - before.get(name, 0) for name in after if name.startswith(("dropped:", "answered:"))}
+        counted = {
+            name: after[name] - before.get(name, 0) for name in after if name.startswith(("dropped:", "answered:"))
+        }
         assert sum(counted.values()) == 4, counted
         assert_audio_flows(lab)

@@ -20,10 +20,13 @@ MARK = b"\x80\x08forged media of a test"
 
 
 def rtp_pinhole(lab: RunningLab) -> dict[str, Any]:
-    found = until(lambda: [row for row in lab.get("pinholes")["items"] if (row["kind"], row["component"]) == ("exact", "rtp")], 3)
+    def exact() -> list[dict[str, Any]]:
+        rows = lab.get("pinholes")["items"]
+        return [row for row in rows if (row["kind"], row["component"]) == ("exact", "rtp")]
+
+    found = until(exact, 3)
     assert found
-    row: dict[str, Any] = found[0]
-    return row
+    return found[0]
 
 
 def endpoint(text: str) -> tuple[str, int]:
@@ -41,7 +44,7 @@ def endpoint(text: str) -> tuple[str, int]:
     ],
 )
 def test_forged_media_does_not_arrive(lab: RunningLab, host: str, port: int | None) -> None:
-    with lab.place_call(), lab.capture("lan", "uplink") as inside:
+    with lab.capture("lan", "uplink") as inside, lab.place_call():
         pinhole = rtp_pinhole(lab)
         with lab.socket("wan", host, port or endpoint(pinhole["external"])[1]) as forger:
             for _ in range(20):
@@ -52,7 +55,7 @@ def test_forged_media_does_not_arrive(lab: RunningLab, host: str, port: int | No
 
 
 def test_phone_cannot_use_its_pinhole_to_reach_others(lab: RunningLab) -> None:
-    with lab.place_call(), lab.capture("wan", "uplink") as outside:
+    with lab.capture("wan", "uplink") as outside, lab.place_call():
         pinhole = rtp_pinhole(lab)
         host, port = endpoint(pinhole["internal"])
         packet = raw_udp(host, port, topology.STRANGER, 9999, MARK)

@@ -313,3 +313,19 @@ def test_keep_alive_passes():
     world = World()
     (sent,) = world.out(b"\r\n\r\n")
     assert (sent.data, sent.destination) == (b"\r\n\r\n", PROVIDER)
+
+
+def test_redial_while_the_last_call_drains_keeps_the_mapping():
+    """Many phones use one RTP port for ever; the kernel translates an endpoint in one way only."""
+    world = World()
+    sent, _ = established(world)
+    world.out(invite(method="BYE", cseq=2, to_tag="b"))
+    (again,) = world.out(invite(call_id="redial", body=sdp(PHONE.host, 14000)))
+    assert announced(again.data) == announced(sent)
+    world.wait(6)  # the first call's pinholes close, its ports stay the second one's
+    world.into(respond(again.data, 200, "OK", tag="c", body=sdp(*MEDIA_PROXY)))
+    assert len(world.open) == 2
+    world.out(invite(call_id="redial", method="BYE", cseq=2, to_tag="c"))
+    world.wait(60)
+    (fresh,) = world.out(invite(call_id="later", body=sdp(PHONE.host, 14000)))
+    assert announced(fresh.data) != announced(sent)

@@ -141,4 +141,4 @@ async def test_a_reload_reaches_broker_and_engine(runner, run_dir):
         assert await runner._control.answer(b'{"op": "reload"}\n') == {"ok": True, "revision": 9, "broker": "OK"}
         runner._patient_broker.disconnect()
     assert runner.order == [(Op.RELOAD, 0)]
-    assert await runner._control.answer(b'{"op": "ping"}\n') == {"ok": True, "revision": 9}
+    assert await runner._control.answer(b'{"op": "ping"}\n') == {"ok": True, "revision": 9, "broker": False}
