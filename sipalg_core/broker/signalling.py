@@ -43,6 +43,15 @@ def providers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]
                     yield external, address, Range(ports.first, ports.last)
 
 
+def known(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
+    """Hosts that are allowed by their own address and not as a part of a network."""
+    peerings = policy.peerings if policy.enabled else ()
+    networks = {each for peering in peerings for each in (*peering.internal, *peering.external)}
+    for network in sorted(_networks(networks, version)):
+        if network.prefixlen == network.max_prefixlen:
+            yield (network.network_address,)
+
+
 def _networks(networks: Iterable[Network], version: int) -> list[Any]:
     """`ipaddress` has no type for a list of networks that are all of one family."""
     return [network for network in networks if network.version == version]

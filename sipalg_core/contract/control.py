@@ -7,7 +7,7 @@ is answered by one line: the snapshot, `{"ok": true, …}` or `{"error": "…"}`
 Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
 REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS
 ancillary data.
-COUNT is answered by a REPLY whose `value` is the number of counters, then by messages of up to
+COUNT and DROPS are answered by a REPLY whose `value` is the number of counters, then by messages of up to
 COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached.
 """
 
@@ -30,6 +30,18 @@ class Op(IntEnum):
     COUNT = 4  # packets per pinhole
     RELOAD = 5  # read the policy file again
     STREAM = 6  # a transparent TCP socket bound to `mapped`; it listens where that is a wildcard address
+    DROPS = 7  # packets that the kernel dropped, by reason
+
+
+DROP_REASONS: Final = (
+    "engine-dead",  # signalling, and nobody listens
+    "source-rate",  # more signalling than one source may send that no peering names
+    "strangers-rate",  # more than all such sources together may send
+    "unmapped-in",  # let in by a pinhole whose translation is gone
+    "unmapped-out",
+    "pinhole-closed",  # media that has lost its pinhole
+)
+"""Why the kernel drops; the place in this list is the `id` of a reason's counter."""
 
 
 class Status(IntEnum):

@@ -111,6 +111,9 @@ class Runner:
                 self._listen()
                 async with self._patience:
                     reply, counters = await asyncio.to_thread(self._patient_broker.count)
+                    drops = await asyncio.to_thread(self._patient_broker.drops)
+                for reason, packets in drops.items():
+                    self._engine.counts[f"kernel:{reason}"] = packets
                 self._broker_answers = reply.status is Status.OK
                 if self._broker_answers:
                     self._drive("counters", self._engine.count, counters)

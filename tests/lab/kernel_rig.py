@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from sipalg_core.contract import names
-from sipalg_core.contract.control import Pinhole
+from sipalg_core.contract.control import DROP_REASONS, Pinhole
 from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, Timers, dump
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint, Side
@@ -271,9 +271,7 @@ class Rig:
     def listed(self, kind: str, name: str) -> str:
         return run("nft", "list", kind, "inet", names.SIPALG_TABLE, name, namespace=FW)
 
-    def counter(self, chain: str, comment: str) -> int:
-        """Packets of all rules with this comment."""
-        rules = self.listed("chain", chain)
-        found = re.findall(rf'packets (\d+) .*comment "{comment}"', rules)
-        assert found, rules
-        return sum(map(int, found))
+    def drops(self) -> dict[str, int]:
+        """Packets that the kernel dropped, by reason."""
+        return {reason: int(re.findall(r"packets (\d+)", self.listed("counter", reason.replace("-", "_")))[0])
+                for reason in DROP_REASONS}  # fmt: skip

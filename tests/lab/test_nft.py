@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from sipalg_core.broker.layout import transaction
+from sipalg_core.broker.rules import transaction
 from sipalg_core.nft.client import Client, Count, NftError
 from sipalg_core.nft.elements import Element, ElementTable, Result, pack
 from sipalg_core.nft.ruleset import Add, Chain, Delete, Elements, Hook, Rule, Set, Table

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sipalg_core.broker.layout import elements_of, transaction
+from sipalg_core.broker.layout import elements_of
+from sipalg_core.broker.rules import transaction
 from sipalg_core.broker.signalling import signalling_ports
 from sipalg_core.contract.control import Pinhole
 from sipalg_core.contract.policy import EMPTY, AlgPolicy, Interface, Peering, PortRange, Timers
