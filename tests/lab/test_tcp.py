@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from sipalg_core.io.connection import PART_TIMEOUT
+from sipalg_core.io.tcp import MAX_OF_INTERNAL_HOST
 from sipalg_core.net import Endpoint
 from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import (
@@ -25,6 +30,7 @@ from tests.lab.kernel_rig import (
     as_user,
     hears,
     namespaces,
+    run,
     tcp,
     udp,
 )
@@ -174,6 +180,52 @@ def test_the_provider_that_refuses_ends_the_phones_connection(relay, net):
         phone.connect(net.provider_sip)
         phone.sendall(options(3))
         assert phone.recv(1) == b""
+
+
+def test_a_phone_that_was_restarted_connects_again_from_its_port(relay, net):
+    """Although its last connection is still in TIME_WAIT on our external side."""
+    with tcp(WAN, net.provider_sip, listening=True) as provider:
+        for number in range(3):
+            with tcp(LAN, net.phone_sip._replace(port=41003)) as phone:
+                phone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # it says no goodbye
+                phone.connect(net.provider_sip)
+                phone.sendall(options(number))
+                outside, source = provider.accept()
+                with outside:
+                    assert source[0] == net.own_sip.host
+                    assert received(outside, len(options(number))) == options(number)
+                    phone.close()
+                    assert outside.recv(1) == b""
+
+
+def test_a31_silent_connections_keep_nobody_out(engine):
+    """One host's are cut at their number, all of them at their deadline, and the others' do not wait."""
+    run("ip", "addr", "add", "192.168.0.2/24", "dev", "eth0", namespace=LAN)
+    with tcp(WAN, V4.provider_sip, listening=True) as provider, contextlib.ExitStack() as idle:
+        for _ in range(200):
+            silent = idle.enter_context(tcp(LAN, Endpoint("192.168.0.2", 0)))
+            silent.connect(V4.provider_sip)
+        began = time.monotonic()
+        with tcp(LAN, V4.phone_sip) as phone:
+            phone.connect(V4.provider_sip)
+            phone.sendall(options(7))
+            provider.accept()[0].close()
+        assert time.monotonic() - began <= 0.05
+        assert engine.counters()["refused:tcp-connections-of-host"] == 200 - MAX_OF_INTERNAL_HOST
+        time.sleep(PART_TIMEOUT + 1.5)
+        assert engine.counters()["closed:slow-message"] == MAX_OF_INTERNAL_HOST
+
+
+def test_a33_who_does_not_read_is_cut_off(engine):
+    message = options(8).replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: 30000\r\n\r\n" + b"x" * 30000)
+    with tcp(WAN, V4.provider_sip, listening=True) as provider, tcp(LAN, V4.phone_sip) as phone:
+        provider.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        phone.connect(V4.provider_sip)
+        with contextlib.suppress(ConnectionError, BrokenPipeError):
+            for _ in range(400):
+                phone.sendall(message)
+        provider.accept()[0].close()
+    assert engine.counters()["closed:unread"] == 1
 
 
 def test_the_engine_passes_requests_and_answers_on_connections(engine):
