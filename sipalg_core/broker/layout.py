@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Literal, NamedTuple
 
@@ -40,15 +41,15 @@ class Direction(NamedTuple):
     any_port: Set
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Family:
-    """All named objects of one address family."""
+    """All named objects of one address family; made once, since every pinhole asks for them."""
 
     word: Literal["ip", "ip6"]
     address: Literal["ipv4_addr", "ipv6_addr"]
     loopback: IPv4Address | IPv6Address
 
-    @property
+    @cached_property
     def version(self) -> int:
         return self.loopback.version
 
@@ -65,22 +66,22 @@ class Family:
             TABLE, plain.name, plain.type, flags=("dynamic", "timeout"), timeout=60, size=MAXIMUM_PINHOLES, counter=True
         )
 
-    @property
+    @cached_property
     def peers(self) -> Set:
         """Who may speak SIP outwards: internal host . provider . port."""
         return self._set("sip_peers", "saddr", "daddr", "dport", interval=True)
 
-    @property
+    @cached_property
     def providers(self) -> Set:
         """Who may speak SIP inwards: provider . our own address . port."""
         return self._set("sip_providers", "saddr", "daddr", "dport", interval=True)
 
-    @property
+    @cached_property
     def known(self) -> Set:
         """Hosts that a peering names as such, on either side."""
         return self._set("sip_known", "saddr")
 
-    @property
+    @cached_property
     def sources(self) -> Set:
         """All others that are speaking SIP, with the rate of each."""
         plain = self._set("sip_sources", "saddr")
@@ -88,35 +89,35 @@ class Family:
             TABLE, plain.name, plain.type, flags=("dynamic", "timeout"), timeout=SOURCE_MEMORY, size=_MAXIMUM_SOURCES
         )
 
-    @property
+    @cached_property
     def strangers(self) -> Chain:
         return Chain(TABLE, f"signalling_strangers_{self.word}")
 
-    @property
+    @cached_property
     def inbound(self) -> Direction:
         return Direction(
             self._pinholes("pinholes_in", "saddr", "sport", "daddr", "dport"),
             self._pinholes("pinholes_in_any", "saddr", "daddr", "dport"),
         )
 
-    @property
+    @cached_property
     def outbound(self) -> Direction:
         return Direction(
             self._pinholes("pinholes_out", "saddr", "sport", "daddr", "dport"),
             self._pinholes("pinholes_out_any", "saddr", "sport", "daddr"),
         )
 
-    @property
+    @cached_property
     def dnat(self) -> Set:
         """Mapped → internal. No timeout: a translation permits nothing, and goes with its last pinhole."""
         return self._set("media_dnat", "daddr", "dport", data=(self.address, "inet_service"))
 
-    @property
+    @cached_property
     def snat(self) -> Set:
         """Internal → mapped."""
         return self._set("media_snat", "saddr", "sport", data=(self.address, "inet_service"))
 
-    @property
+    @cached_property
     def pinhole_sets(self) -> tuple[Set, ...]:
         return (*self.inbound, *self.outbound)
 

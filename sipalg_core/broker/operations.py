@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import socket
 from collections.abc import Callable, Generator
@@ -149,6 +150,7 @@ class Broker:
             log.error("policy refused, revision %d stays: %s", self._policy.revision, error)
             return _failed(request, errno.EINVAL)
         self._policy, self._guard = policy, Guard(policy)
+        gc.collect()
         log.info("policy revision %d", policy.revision)
         return Answer(Reply(request.serial, Status.OK, value=policy.revision))
 

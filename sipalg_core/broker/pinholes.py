@@ -153,10 +153,12 @@ class PinholeTable:
             translations = [*self._elements.dump(family.dnat.name), *self._elements.dump(family.snat.name)]
             endpoints = {_name(each): _endpoint(family, each.data) for each in translations}
             for element in (each for one in family.pinhole_sets for each in self._elements.dump(one.name)):
+                if _ident(element) in self._held:
+                    continue
                 pinhole = _pinhole(family, element, endpoints)
                 if pinhole is None:
                     self._remove([element])
-                elif pinhole.id not in self._held:
+                else:
                     self._hold(pinhole, elements_of(pinhole), (0, 0))
             self._remove(each for each in translations if not self._holders[_name(each)])
         return len(self._held)
@@ -225,9 +227,14 @@ def _endpoint(family: Family, key: bytes) -> Endpoint:
     return Endpoint(str(host), int(port))
 
 
+def _ident(element: Element) -> int | None:
+    word, _, ident = element.comment.partition(":")
+    return int(ident) if word == "pinhole" and ident.isdecimal() else None
+
+
 def _pinhole(family: Family, element: Element, endpoints: dict[Name, Endpoint]) -> Pinhole | None:
     """What `elements_of` made this element from, or None where a part is missing."""
-    word, _, ident = element.comment.partition(":")
+    ident = _ident(element)
     sets = {each.name: each for each in family.pinhole_sets}
     parts = unpack(element.key, sets[element.set].type)
     if element.set == family.inbound.exact.name:
@@ -240,7 +247,7 @@ def _pinhole(family: Family, element: Element, endpoints: dict[Name, Endpoint]) 
     inbound = element.set in {each.name for each in family.inbound}
     translation = family.dnat if inbound else family.snat
     other = endpoints.get((translation.name, pack(*own)))
-    if word != "pinhole" or not ident.isdecimal() or other is None:
+    if ident is None or other is None:
         return None
     internal, mapped = (other, own) if inbound else (own, other)
-    return Pinhole(int(ident), internal, mapped, Endpoint(str(host), int(port)), element.timeout)
+    return Pinhole(ident, internal, mapped, Endpoint(str(host), int(port)), element.timeout)

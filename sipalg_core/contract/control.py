@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How processes speak to the engine (JSON lines) and how the engine speaks to the broker (fixed binary records).
 
+Who listens at one of the two sockets has claimed it first: there is one engine and one broker.
+
 Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{"op": "reload"}` or `{"op": "ping"}`
 is answered by one line: the snapshot, `{"ok": true, …}` or `{"error": "…"}`.
 
@@ -14,11 +16,13 @@ COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached.
 from __future__ import annotations
 
 import errno
+import fcntl
 import ipaddress
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple, TextIO
 
 from sipalg_core.net import Endpoint
 
@@ -149,6 +153,25 @@ def unpack_request(record: bytes) -> Request:
         lifetime / 1000,
     )
     return Request(Op(op), serial, hole)
+
+
+class AlreadyRunning(OSError):
+    """Another process listens at that socket."""
+
+
+def claim(path: Path) -> TextIO:
+    """The right to listen at this path, for as long as the file is open: a killed process leaves no claim.
+
+    Raises AlreadyRunning.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_suffix(".lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise AlreadyRunning(error.errno, f"another process listens at {path}") from error
+    return lock
 
 
 def pack_reply(reply: Reply) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
-from sipalg_core.contract.control import WILDCARD, Status
+from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim
 from sipalg_core.contract.events import TOPICS
 from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
 from sipalg_core.io import tproxy
@@ -179,14 +179,19 @@ class Runner:
 
 
 def run() -> int:
-    """The whole process, until SIGTERM or SIGINT."""
+    """The whole process, until SIGTERM or SIGINT. There is one engine; a second one does not start."""
     try:
+        claimed = claim(names.engine_socket())
         policy = read(names.policy_file())
+    except AlreadyRunning as error:
+        log.critical("%s", error.strerror)
+        return 1
     except (PolicyError, OSError) as error:
         log.critical("%s is no policy: %s", names.policy_file(), error)
         return 1
     engine = Engine(policy, random=SystemRandom(), wall=time.time() - time.monotonic())
-    asyncio.run(_until_signalled(engine, policy))
+    with claimed:
+        asyncio.run(_until_signalled(engine, policy))
     return 0
 
 

@@ -16,11 +16,8 @@ class Engine:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self._socket = rig.run_dir / "engine.sock"
-        self.process = subprocess.Popen(
-            ("ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-m", "sipalg_core", "engine"),
-            env=rig.environment,
-            stderr=subprocess.DEVNULL,
-        )
+        self.command = ("ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-m", "sipalg_core", "engine")
+        self.process = subprocess.Popen(self.command, env=rig.environment, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while not self._socket.exists():
             assert self.process.poll() is None

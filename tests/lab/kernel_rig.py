@@ -229,6 +229,10 @@ class Rig:
             **os.environ, "PINHOLE_RUN": str(self.run_dir), "PINHOLE_STATE": str(self.state), "PYTHONPATH": str(ROOT)
         }  # fmt: skip
         self.write_policy(POLICY)
+        self.broker_command = (
+            "ip", "netns", "exec", FW, *as_user(BROKER_UID, "net_admin"), sys.executable, "-m", "sipalg_core",
+            "broker", f"--engine-uid={self.engine_uid}", f"--netadmin-uid={NETADMIN_UID}",
+        )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[BrokerClient] = []
 
@@ -239,11 +243,7 @@ class Rig:
     def start(self) -> None:
         self.socket.unlink(missing_ok=True)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                ("ip", "netns", "exec", FW, *as_user(BROKER_UID, "net_admin"), sys.executable, "-m", "sipalg_core",
-                 "broker", f"--engine-uid={self.engine_uid}", f"--netadmin-uid={NETADMIN_UID}"),
-                env=self.environment, stderr=log,
-            )  # fmt: skip
+            self._process = subprocess.Popen(self.broker_command, env=self.environment, stderr=log)
         deadline = time.monotonic() + 10
         while not self.socket.exists():
             assert self._process.poll() is None, self.log.read_text()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -98,6 +99,15 @@ def test_a_killed_engine_is_back_at_once(rig, engine):
     finally:
         again.process.terminate()
         assert again.process.wait(5) == 0
+
+
+@pytest.mark.parametrize("process", ["engine", "broker"])
+def test_a_second_one_does_not_start_and_disturbs_nobody(rig, engine, process):
+    command = engine.command if process == "engine" else rig.broker_command
+    second = subprocess.run(command, env=rig.environment, capture_output=True, text=True, timeout=10, check=False)
+    assert second.returncode == 1
+    assert "another process listens at" in second.stderr
+    exchange(6)
 
 
 def test_sigterm_ends_it_cleanly(engine):
