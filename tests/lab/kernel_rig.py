@@ -66,8 +66,6 @@ V4: Final = _net("ip", "192.168.0.", "203.0.113.")
 V6: Final = _net("ip6", "fd00:a::", "2001:db8:a::")
 NETS: Final = (V4, V6)
 
-PHONE, MAPPED, RTP_PROXY, STRANGER, PHONE_SIP, PROVIDER_SIP, OWN_SIP = V4[1:8]
-
 
 def _networks(*texts: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(text) for text in texts)

@@ -16,7 +16,7 @@ import pytest
 from sipalg_core.io.connection import PART_TIMEOUT
 from sipalg_core.io.tcp import MAX_OF_INTERNAL_HOST
 from sipalg_core.net import Endpoint
-from tests.lab.engine_rig import Engine
+from tests.lab.engine_rig import ENGINE_NETS, Engine
 from tests.lab.kernel_rig import (
     ENGINE_UID,
     FW,
@@ -71,14 +71,14 @@ assert "CapEff:\\t0000000000000000" in Path("/proc/self/status").read_text()
 asyncio.run(run())
 """
 OPTIONS = "\r\n".join((
-    "OPTIONS sip:203.0.113.1 SIP/2.0", "Via: SIP/2.0/TCP 192.168.0.10:5060;branch=z9hG4bK{0}",
+    "OPTIONS sip:example.org SIP/2.0", "Via: SIP/2.0/TCP {1};branch=z9hG4bK{0}",
     "From: <sip:a@example.org>;tag=1", "To: <sip:example.org>", "Call-ID: {0}@x", "CSeq: 1 OPTIONS",
     "Max-Forwards: 70", "Content-Length: 0", "\r\n",
 ))  # fmt: skip
 
 
-def options(number: int) -> bytes:
-    return OPTIONS.format(number).encode()
+def options(number: int, phone: Endpoint = V4.phone_sip) -> bytes:
+    return OPTIONS.format(number, phone).encode()
 
 
 def received(connection: socket.socket, size: int) -> bytes:
@@ -228,17 +228,18 @@ def test_a33_who_does_not_read_is_cut_off(engine):
     assert engine.counters()["closed:unread"] == 1
 
 
-def test_the_engine_passes_requests_and_answers_on_connections(engine):
-    with tcp(WAN, V4.provider_sip, listening=True) as provider, tcp(LAN, V4.phone_sip) as phone:
-        phone.connect(V4.provider_sip)
-        phone.sendall(options(4))
+@pytest.mark.parametrize("net", ENGINE_NETS, ids=lambda net: net.word)
+def test_the_engine_passes_requests_and_answers_on_connections(engine, net):
+    with tcp(WAN, net.provider_sip, listening=True) as provider, tcp(LAN, net.phone_sip) as phone:
+        phone.connect(net.provider_sip)
+        phone.sendall(options(4, net.phone_sip))
         outside, source = provider.accept()
         with outside:
-            assert Endpoint(*source) == V4.own_sip
+            assert Endpoint(*source[:2]) == net.own_sip
             request = outside.recv(4096)
-            assert b"Via: SIP/2.0/TCP 203.0.113.2" in request
-            outside.sendall(request.replace(b"OPTIONS sip:203.0.113.1 SIP/2.0", b"SIP/2.0 200 OK", 1))
-            assert b"Via: SIP/2.0/TCP 192.168.0.10:5060" in phone.recv(4096)
+            assert b"Via: SIP/2.0/TCP " + str(net.own_sip).encode().removesuffix(b":5060") in request
+            outside.sendall(request.replace(b"OPTIONS sip:example.org SIP/2.0", b"SIP/2.0 200 OK", 1))
+            assert f"Via: SIP/2.0/TCP {net.phone_sip}".encode() in phone.recv(4096)
 
 
 def test_both_transports_share_a_mapping(engine):
