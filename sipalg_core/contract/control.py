@@ -24,6 +24,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
+from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint
 
 
@@ -108,8 +109,14 @@ REPLY: Final = struct.Struct("!IBxHQ")
 COUNTER: Final = struct.Struct("!QQQ")
 COUNTERS_PER_MESSAGE: Final = 1000
 
+SIP_PORT, SIPS_PORT = 5060, 5061  # RFC 3261 §19.1.2
 WILDCARD: Final = {4: "0.0.0.0", 6: "::"}  # noqa: S104  # by IP version; transparent sockets listen there
 NO_PINHOLE: Final = Pinhole(0, Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), 0)  # noqa: S104
+
+
+def peer_ports(policy: AlgPolicy) -> frozenset[int]:
+    """Where peers expect SIP of us. Encrypted SIP is nobody's to read: it is not taken, whatever a peering names."""
+    return frozenset({SIP_PORT}.union(*(peering.ports for peering in policy.peerings)) - {SIPS_PORT})
 
 
 def wildcard(endpoint: Endpoint) -> Endpoint:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
-from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim
+from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim, peer_ports
 from sipalg_core.contract.events import TOPICS
 from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
 from sipalg_core.io import tproxy
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 # --- Implementation constants ---
 
-SIP_PORT: Final = 5060
 COUNT_INTERVAL: Final = 0.5  # seconds; the arrows of the live view follow the audio by no more than this
 _PATIENCE: Final = 2.0  # seconds the second connection waits: its answers are long, and nobody waits for them
 _LONGEST_SLEEP: Final = 3600.0
@@ -145,9 +144,8 @@ class Runner:
         self._udp.sides = tproxy.sides(policy)
         external = (each for each in policy.interfaces if each.side is Side.EXTERNAL)
         self._tcp.own = frozenset(address for each in external for address in each.addresses)
-        ports = {SIP_PORT}.union(*(peering.ports for peering in policy.peerings))
         families = [WILDCARD[version] for version in WILDCARD if policy.enabled and policy.external_address(version)]
-        self._signalling = frozenset(Endpoint(host, port) for host in families for port in ports)
+        self._signalling = frozenset(Endpoint(host, port) for host in families for port in peer_ports(policy))
 
     def _listen(self) -> None:
         """Sockets of all ports that peers know. Those of mappings are opened when they are first sent from."""

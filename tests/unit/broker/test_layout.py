@@ -98,6 +98,11 @@ def test_signalling_ports_do_not_overlap():
     assert signalling_ports(taken) == [PortRange(5070, 5070), PortRange(5000, 5065)]
 
 
+def test_encrypted_sip_is_not_taken_whatever_a_peering_names():
+    named = replace(POLICY, peerings=(replace(POLICY.peerings[0], ports=(5060, 5061, 5070)),))
+    assert transaction(named, replace=False) == transaction(POLICY, replace=False)
+
+
 def test_an_exact_pinhole_names_both_endpoints():
     inbound, outbound, dnat, snat = elements_of(HOLE)
     assert inbound == Element("pinholes_in_ip", pack("203.0.113.99", 7000, "203.0.113.2", 20000), b"", 60, "pinhole:7")
