@@ -23,7 +23,7 @@ _CTA_TUPLE_IP, _CTA_TUPLE_PROTO = 1, 2
 _CTA_IP = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
 _CTA_PROTO_NUM, _CTA_PROTO_SRC_PORT, _CTA_PROTO_DST_PORT = 1, 2, 3
 _CTA_FILTER_ORIG_FLAGS: Final = 1
-_FILTER_SRC, _FILTER_DST, _FILTER_PROTO, _FILTER_SPORT, _FILTER_DPORT = 1, 2, 8, 16, 32
+_FILTER_PROTO, _FILTER_SPORT, _FILTER_DPORT = 8, 16, 32
 
 
 class Conntrack:
@@ -37,8 +37,7 @@ class Conntrack:
         """Delete the UDP connections whose first packet went so; a port 0 stands for any. How many there were."""
         if source.port and destination.port:
             return self._delete(_family(source), _tuple(source, destination))
-        flags = _FILTER_SRC | _FILTER_DST | _FILTER_PROTO
-        flags |= _FILTER_SPORT * bool(source.port) | _FILTER_DPORT * bool(destination.port)
+        flags = _FILTER_PROTO | _FILTER_SPORT * bool(source.port) | _FILTER_DPORT * bool(destination.port)
         wanted = nested(_CTA_FILTER, attribute(_CTA_FILTER_ORIG_FLAGS, struct.pack("=I", flags)))
         request = Message(_GET, 0, _family(source), _tuple(source, destination) + wanted)
         try:
@@ -46,7 +45,12 @@ class Conntrack:
         except DumpInterrupted:
             found = self._netlink.dump(request)
         originals = [value for payload in found for kind, value in attributes(payload) if kind == _CTA_TUPLE_ORIG]
-        return sum(self._delete(_family(source), nested(_CTA_TUPLE_ORIG, original)) for original in originals)
+        between = _addresses(source, destination)  # Linux 6.18 compares IPv6 addresses the wrong way round
+        return sum(
+            self._delete(_family(source), nested(_CTA_TUPLE_ORIG, original))
+            for original in originals
+            if original.startswith(between)
+        )
 
     def _delete(self, family: int, original: bytes) -> int:
         code = self._netlink.request(Message(_DELETE, 0, family, original))
@@ -59,11 +63,15 @@ def _family(endpoint: Endpoint) -> int:
     return socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
 
 
-def _tuple(source: Endpoint, destination: Endpoint) -> bytes:
+def _addresses(source: Endpoint, destination: Endpoint) -> bytes:
     from_kind, to_kind = _CTA_IP[socket.AddressFamily(_family(source))]
+    return nested(_CTA_TUPLE_IP, attribute(from_kind, pack(source.host)), attribute(to_kind, pack(destination.host)))
+
+
+def _tuple(source: Endpoint, destination: Endpoint) -> bytes:
     return nested(
         _CTA_TUPLE_ORIG,
-        nested(_CTA_TUPLE_IP, attribute(from_kind, pack(source.host)), attribute(to_kind, pack(destination.host))),
+        _addresses(source, destination),
         nested(
             _CTA_TUPLE_PROTO,
             attribute(_CTA_PROTO_NUM, bytes((socket.IPPROTO_UDP,))),

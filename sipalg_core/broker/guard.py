@@ -13,7 +13,7 @@ from sipalg_core.broker.layout import MAXIMUM_PINHOLES, family_of
 from sipalg_core.broker.signalling import signalling_ports
 from sipalg_core.contract.control import Pinhole
 from sipalg_core.contract.policy import AlgPolicy
-from sipalg_core.net import Side
+from sipalg_core.net import Endpoint, Side
 
 # --- Specification ---
 
@@ -38,6 +38,7 @@ class Guard:
         self._peers = tuple(network for peering in policy.peerings for network in peering.internal)
         internal = [each for each in policy.interfaces if each.side is Side.INTERNAL]
         external = [each for each in policy.interfaces if each.side is Side.EXTERNAL]
+        self._providers = tuple(network for peering in policy.peerings for network in peering.external)
         self._own = {ip_address(address) for each in policy.interfaces for address in each.addresses}
         self._mapped = {address for each in external for address in each.addresses}
         self._inside = [network for each in internal for network in each.networks]
@@ -64,6 +65,13 @@ class Guard:
     def check_socket(self, port: int) -> int:
         """A wildcard socket may only take what is signalling: P6, the ports are ours."""
         return 0 if any(allowed.first <= port <= allowed.last for allowed in self._signalling_ports) else 6
+
+    def check_stream(self, at: Endpoint) -> int:
+        """A TCP socket may listen and speak from our address at signalling ports, and speak in a provider's name."""
+        address = ip_address(at.host)
+        if address.is_unspecified or at.host in self._mapped:
+            return self.check_socket(at.port)
+        return 0 if self._enabled and any(address in network for network in self._providers) else 6
 
     def _is_foreign(self, address: IPv4Address | IPv6Address) -> bool:
         """P3: a unicast address of somebody else, outside."""

@@ -1,45 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What stands in the table `inet sipalg`: its sets, chains and rules for a policy, and the elements of one pinhole."""
+"""The named objects of the table `inet sipalg`, for both address families, and the elements of one pinhole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final, Literal, NamedTuple
 
-from sipalg_core.broker import signalling
 from sipalg_core.contract.control import Pinhole
-from sipalg_core.contract.names import MARK_ACCEPT, MARK_DIVERT, SIPALG_TABLE
-from sipalg_core.contract.policy import AlgPolicy
-from sipalg_core.net import Side
+from sipalg_core.contract.names import SIPALG_TABLE
+from sipalg_core.net import Transport
 from sipalg_core.nft.elements import Element, pack
-from sipalg_core.nft.ruleset import Add, Chain, Command, Delete, Elements, Flush, Hook, Rule, Set, Table, Transaction
-from sipalg_core.nft.statements import (
-    ACCEPT,
-    DROP,
-    Assign,
-    Constant,
-    Counter,
-    Field,
-    Interface,
-    Lookup,
-    Masked,
-    Match,
-    Named,
-    Nat,
-    Statement,
-    Tproxy,
-    Update,
-    selector,
-)
-
-# --- Specification: linux/netfilter_ipv4.h ---
-
-_MANGLE: Final = -150
-_DSTNAT: Final = -100
-_FILTER: Final = 0
-_SRCNAT: Final = 100
+from sipalg_core.nft.ruleset import Chain, NamedCounter, Set, Table
 
 # --- Implementation constants ---
 
@@ -49,20 +22,16 @@ MAXIMUM_PINHOLES: Final = 20_000
 HITS_PER_PACKET: Final = 2
 """An element counts when the rule looks it up and again when it updates it (measured: tests/lab/test_media_path.py)."""
 
+SOURCE_MEMORY: Final = 60.0  # seconds
+_MAXIMUM_SOURCES: Final = 65_535
+
 TABLE: Final = Table(SIPALG_TABLE)
 LAYOUT: Final = Chain(TABLE, "layout_1")
 """An empty chain whose name says which layout the table has: another layout's table is replaced, pinholes and all."""
 
-_PREROUTING: Final = Chain(TABLE, "prerouting_alg", Hook("filter", "prerouting", _MANGLE))
-_DNAT: Final = Chain(TABLE, "prerouting_media", Hook("nat", "prerouting", _DSTNAT - 5))
-_SNAT: Final = Chain(TABLE, "postrouting_media", Hook("nat", "postrouting", _SRCNAT - 5))
-_FORWARD: Final = Chain(TABLE, "forward_media", Hook("filter", "forward", _FILTER - 10))
-_CHAINS: Final = (_PREROUTING, _DNAT, _SNAT, _FORWARD)
 
-_MARK: Final = Field("meta mark")
-_CT_MARK: Final = Field("ct mark")
-_IIFNAME: Final = Field("iifname")
-_UDP: Final = Match(Field("meta l4proto"), "udp")
+def counter_of(reason: str) -> NamedCounter:
+    return NamedCounter(TABLE, reason.replace("-", "_"))
 
 
 class Direction(NamedTuple):
@@ -72,20 +41,20 @@ class Direction(NamedTuple):
     any_port: Set
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Family:
-    """All named objects of one address family."""
+    """All named objects of one address family; made once, since every pinhole asks for them."""
 
     word: Literal["ip", "ip6"]
     address: Literal["ipv4_addr", "ipv6_addr"]
     loopback: IPv4Address | IPv6Address
 
-    @property
+    @cached_property
     def version(self) -> int:
         return self.loopback.version
 
-    def selectors(self, *words: str) -> tuple[str, ...]:
-        return tuple(f"{self.word} {each}" if each.endswith("addr") else f"udp {each}" for each in words)
+    def selectors(self, *words: str, transport: Transport = Transport.UDP) -> tuple[str, ...]:
+        return tuple(f"{self.word} {each}" if each.endswith("addr") else f"{transport} {each}" for each in words)
 
     def _set(self, name: str, *words: str, data: tuple[str, ...] = (), interval: bool = False) -> Set:
         types = tuple(self.address if each.endswith("addr") else "inet_service" for each in words)
@@ -97,47 +66,65 @@ class Family:
             TABLE, plain.name, plain.type, flags=("dynamic", "timeout"), timeout=60, size=MAXIMUM_PINHOLES, counter=True
         )
 
-    @property
+    @cached_property
     def peers(self) -> Set:
         """Who may speak SIP outwards: internal host . provider . port."""
         return self._set("sip_peers", "saddr", "daddr", "dport", interval=True)
 
-    @property
+    @cached_property
     def providers(self) -> Set:
         """Who may speak SIP inwards: provider . our own address . port."""
         return self._set("sip_providers", "saddr", "daddr", "dport", interval=True)
 
-    @property
+    @cached_property
+    def known(self) -> Set:
+        """Hosts that a peering names as such, on either side."""
+        return self._set("sip_known", "saddr")
+
+    @cached_property
+    def sources(self) -> Set:
+        """All others that are speaking SIP, with the rate of each."""
+        plain = self._set("sip_sources", "saddr")
+        return Set(
+            TABLE, plain.name, plain.type, flags=("dynamic", "timeout"), timeout=SOURCE_MEMORY, size=_MAXIMUM_SOURCES
+        )
+
+    @cached_property
+    def strangers(self) -> Chain:
+        return Chain(TABLE, f"signalling_strangers_{self.word}")
+
+    @cached_property
     def inbound(self) -> Direction:
         return Direction(
             self._pinholes("pinholes_in", "saddr", "sport", "daddr", "dport"),
             self._pinholes("pinholes_in_any", "saddr", "daddr", "dport"),
         )
 
-    @property
+    @cached_property
     def outbound(self) -> Direction:
         return Direction(
             self._pinholes("pinholes_out", "saddr", "sport", "daddr", "dport"),
             self._pinholes("pinholes_out_any", "saddr", "sport", "daddr"),
         )
 
-    @property
+    @cached_property
     def dnat(self) -> Set:
         """Mapped → internal. No timeout: a translation permits nothing, and goes with its last pinhole."""
         return self._set("media_dnat", "daddr", "dport", data=(self.address, "inet_service"))
 
-    @property
+    @cached_property
     def snat(self) -> Set:
         """Internal → mapped."""
         return self._set("media_snat", "saddr", "sport", data=(self.address, "inet_service"))
 
-    @property
+    @cached_property
     def pinhole_sets(self) -> tuple[Set, ...]:
         return (*self.inbound, *self.outbound)
 
 
 IPV4: Final = Family("ip", "ipv4_addr", IPv4Address("127.0.0.1"))
-FAMILIES: Final = (IPV4,)
+IPV6: Final = Family("ip6", "ipv6_addr", IPv6Address("::1"))
+FAMILIES: Final = (IPV4, IPV6)
 
 
 def family_of(host: str) -> Family | None:
@@ -172,82 +159,4 @@ def elements_of(pinhole: Pinhole) -> PinholeElements:
         outbound,
         Element(family.dnat.name, pack(*mapped), pack(*internal)),
         Element(family.snat.name, pack(*internal), pack(*mapped)),
-    )
-
-
-# --- The table ---
-
-
-def transaction(policy: AlgPolicy, *, replace: bool) -> Transaction:
-    """Make the table say what `policy` says. Pinholes stay, unless `replace`: the table there is of another layout."""
-    commands: list[Command] = [Add(TABLE)]
-    if replace:
-        commands += [Delete(TABLE), Add(TABLE)]
-    commands += [Add(LAYOUT), *map(Add, _CHAINS), *map(Flush, _CHAINS)]
-    for family in FAMILIES:
-        commands += map(Add, (*family.pinhole_sets, family.dnat, family.snat))
-        for each, elements in (
-            (family.peers, tuple(signalling.peers(policy, family.version))),
-            (family.providers, tuple(signalling.providers(policy, family.version))),
-        ):
-            commands += [Add(each), Flush(each)]
-            if elements:
-                commands.append(Add(Elements(each, elements)))
-    commands += map(Add, _rules(policy))
-    return tuple(commands)
-
-
-def _interfaces(policy: AlgPolicy, side: Side) -> tuple[Constant, ...]:
-    return tuple(Interface(each.name) for each in policy.interfaces if each.side is side)
-
-
-def _rules(policy: AlgPolicy) -> Iterator[Rule]:
-    internal, external = _interfaces(policy, Side.INTERNAL), _interfaces(policy, Side.EXTERNAL)
-    if not internal or not external:
-        return
-    for family in FAMILIES:
-        yield from _signalling_rules(family, internal, family.peers)
-        yield from _signalling_rules(family, external, family.providers)
-        for side, direction in ((external, family.inbound), (internal, family.outbound)):
-            yield _pinhole_rule(family, side, direction.exact, ("saddr", "sport", "daddr", "dport"), policy)
-            words = ("saddr", "daddr", "dport") if side is external else ("saddr", "sport", "daddr")
-            yield _pinhole_rule(family, side, direction.any_port, words, policy)
-    # Only what a pinhole let in is translated; what it let in and no map translates must not go on as it is.
-    media = Match(Masked(_MARK, MARK_ACCEPT | MARK_DIVERT), MARK_ACCEPT)
-    for family in FAMILIES:
-        mapped = Lookup(selector(*family.selectors("daddr", "dport")), family.dnat.name)
-        yield Rule(_DNAT, (Match(_IIFNAME, external), _UDP, media, Nat("dnat", family.word, mapped)))
-        mapped = Lookup(selector(*family.selectors("saddr", "sport")), family.snat.name)
-        yield Rule(_SNAT, (Match(Field("oifname"), external), _UDP, media, Nat("snat", family.word, mapped)))
-    yield Rule(_DNAT, (Match(_IIFNAME, external), _UDP, media, Counter(), DROP), "unmapped-in")
-    yield Rule(_SNAT, (Match(Field("oifname"), external), _UDP, media, Counter(), DROP), "unmapped-out")
-    # A closed pinhole stops running media, whoever accepts established connections after us.
-    closed = Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), Match(Masked(_MARK, MARK_ACCEPT), 0)
-    yield Rule(_FORWARD, (_UDP, *closed, Counter(), DROP), "pinhole-closed")
-
-
-def _signalling_rules(family: Family, side: tuple[Constant, ...], peers: Set) -> Iterator[Rule]:
-    sip: tuple[Statement, ...] = (
-        Match(_IIFNAME, side),
-        Match(selector(*family.selectors("saddr", "daddr", "dport")), Named(peers.name)),
-    )
-    mark = Assign(_MARK, Masked(_MARK, MARK_ACCEPT | MARK_DIVERT, "|"))
-    yield Rule(_PREROUTING, (*sip, mark, Tproxy(family.word, family.loopback), Counter(), ACCEPT), "sip")
-    yield Rule(_PREROUTING, (*sip, Counter(), DROP), "engine-dead")  # no listener: no private address leaks
-
-
-def _pinhole_rule(
-    family: Family, side: tuple[Constant, ...], pinholes: Set, words: tuple[str, ...], policy: AlgPolicy
-) -> Rule:
-    key = selector(*family.selectors(*words))
-    return Rule(
-        _PREROUTING,
-        (
-            Match(_IIFNAME, side),
-            Match(key, Named(pinholes.name)),
-            Update(pinholes.name, key, policy.timers.inactive_media),
-            Assign(_MARK, Masked(_MARK, MARK_ACCEPT, "|")),
-            Assign(_CT_MARK, Masked(_CT_MARK, MARK_ACCEPT, "|")),
-            ACCEPT,
-        ),
     )

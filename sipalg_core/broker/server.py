@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The broker's socket: who may ask, what is asked, how it is answered (contract.control). One request at a time."""
+"""The broker's socket: who may ask, and whose turn it is (contract.control). One request at a time, in one thread."""
 
 from __future__ import annotations
 
-import errno
+import gc
 import logging
 import os
 import selectors
@@ -11,133 +11,31 @@ import signal
 import socket
 import struct
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import deque
 from pathlib import Path
 from typing import Final
 
-from sipalg_core.broker import layout
-from sipalg_core.broker.guard import Guard
-from sipalg_core.broker.pinholes import PinholeTable
+from sipalg_core.broker.operations import Answer, Answering, Broker
 from sipalg_core.broker.routing import divert
-from sipalg_core.broker.sockets import transparent_udp
 from sipalg_core.contract import names
 from sipalg_core.contract.control import (
-    COUNTERS_PER_MESSAGE,
     REQUEST,
+    AlreadyRunning,
     Op,
     Reply,
-    Request,
     Status,
-    pack_counters,
+    claim,
     pack_reply,
     unpack_request,
 )
-from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
-from sipalg_core.nft.client import Client, NftError
-from sipalg_core.nft.elements import Result
-from sipalg_core.nft.netlink import DumpInterrupted
+from sipalg_core.contract.policy import PolicyError
+from sipalg_core.nft.client import NftError
 
 log = logging.getLogger(__name__)
 
 _SO_SNDBUFFORCE: Final = 32
 _SEND_BUFFER: Final = 4 * 1024 * 1024  # bytes; holds the counters of all pinholes, so that no reader can stop us
 _PEER_CREDENTIALS: Final = struct.Struct("3i")
-
-_STATUS: Final = {
-    Result.DONE: Status.OK,
-    Result.FULL: Status.FULL,
-    Result.EXISTS: Status.FAILED,
-    Result.MISSING: Status.FAILED,
-}
-
-
-@dataclass(slots=True)
-class Answer:
-    """`messages` follow the reply; `descriptor` goes with it and is closed here afterwards."""
-
-    reply: Reply
-    messages: tuple[bytes, ...] = ()
-    descriptor: socket.socket | None = None
-
-
-class Broker:
-    """The table, its guard, and what each operation does to them."""
-
-    def __init__(self, policy_file: Path) -> None:
-        self._policy_file = policy_file
-        self._nft = Client()
-        self._policy = read(policy_file)
-        self._guard = Guard(self._policy)
-        self._install(self._policy)
-        self.pinholes = PinholeTable()
-        log.info("adopted %d pinholes, policy revision %d", self.pinholes.adopt(), self._policy.revision)
-
-    def answer(self, request: Request) -> Answer:
-        operation: Callable[[Request], Answer] = {
-            Op.OPEN: self._open,
-            Op.CLOSE: self._close,
-            Op.SOCKET: self._socket,
-            Op.COUNT: self._count,
-            Op.RELOAD: self._reload,
-        }[request.op]
-        try:
-            return operation(request)
-        except DumpInterrupted:
-            return _failed(request, errno.EAGAIN)
-        except OSError as error:
-            log.exception("%s failed", request.op.name)
-            return _failed(request, error.errno or 0)
-
-    def _install(self, policy: AlgPolicy) -> None:
-        chains = {item["chain"]["name"] for item in self._nft.list_table(names.SIPALG_TABLE) if "chain" in item}
-        replace = bool(chains) and layout.LAYOUT.name not in chains
-        self._nft.apply(layout.transaction(policy, replace=replace))
-
-    def _open(self, request: Request) -> Answer:
-        hole = request.pinhole
-        renewed = hole.id in self.pinholes
-        opened, opened_by_host = len(self.pinholes), self.pinholes.opened_by(hole.internal.host)
-        rule = self._guard.check(hole, opened - renewed, opened_by_host - renewed)
-        if rule:
-            log.warning("refused by P%d: %s", rule, hole)
-            return Answer(Reply(request.serial, Status.REFUSED, rule))
-        result = self.pinholes.open(hole)
-        if result is not Result.DONE:
-            log.warning("%s: %s", result.name, hole)
-        return Answer(Reply(request.serial, _STATUS[result], result.value))
-
-    def _close(self, request: Request) -> Answer:
-        self.pinholes.close(request.pinhole.id)
-        return Answer(Reply(request.serial, Status.OK))
-
-    def _socket(self, request: Request) -> Answer:
-        port = request.pinhole.mapped.port
-        rule = self._guard.check_socket(port)
-        if rule:
-            log.warning("refused by P%d: socket of port %d", rule, port)
-            return Answer(Reply(request.serial, Status.REFUSED, rule))
-        return Answer(Reply(request.serial, Status.OK), descriptor=transparent_udp(port))
-
-    def _count(self, request: Request) -> Answer:
-        counters = self.pinholes.count(self._policy.timers.inactive_media)
-        messages = tuple(
-            pack_counters(counters[at : at + COUNTERS_PER_MESSAGE])
-            for at in range(0, len(counters), COUNTERS_PER_MESSAGE)
-        )
-        return Answer(Reply(request.serial, Status.OK, value=len(counters)), messages)
-
-    def _reload(self, request: Request) -> Answer:
-        """A policy that is not valid, or that nft refuses, leaves the running one untouched."""
-        try:
-            policy = read(self._policy_file)
-            self._install(policy)
-        except (PolicyError, NftError) as error:
-            log.error("policy refused, revision %d stays: %s", self._policy.revision, error)
-            return _failed(request, errno.EINVAL)
-        self._policy, self._guard = policy, Guard(policy)
-        log.info("policy revision %d", policy.revision)
-        return Answer(Reply(request.serial, Status.OK, value=policy.revision))
 
 
 class Server:
@@ -148,17 +46,21 @@ class Server:
         self._operations = {engine_uid: frozenset(Op)}
         self._operations.setdefault(netadmin_uid, frozenset({Op.RELOAD}))
         self._listener = listen(path)
+        self._unfinished: deque[tuple[socket.socket, Answering]] = deque()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
 
     def run(self) -> None:
+        """What takes longer goes on when nobody else asks for something."""
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(0 if self._unfinished else None):
                 if key.fileobj is self._listener:
                     self._accept()
                 else:
                     assert isinstance(key.fileobj, socket.socket)
                     self._serve(key.fileobj, key.data)
+            if self._unfinished and self._go_on(*self._unfinished[0]):
+                self._unfinished.popleft()
 
     def _accept(self) -> None:
         peer, _ = self._listener.accept()
@@ -174,26 +76,44 @@ class Server:
     def _serve(self, peer: socket.socket, uid: int) -> None:
         try:
             record = peer.recv(REQUEST.size + 1)
-            if not record:
-                raise ConnectionResetError
-            request = unpack_request(record)
-            if request.op in self._operations[uid]:
-                _send(peer, self._broker.answer(request))
-            else:
-                log.warning("refused %s to uid %d", request.op.name, uid)
-                _send(peer, Answer(Reply(request.serial, Status.REFUSED)))
-        except BlockingIOError:
-            log.warning("uid %d does not read its answers", uid)
-            self._hang_up(peer)
+            request = unpack_request(record) if record else None
         except ConnectionError:
-            self._hang_up(peer)
+            request = None
         except ValueError as error:
             log.warning("uid %d sent no request: %s", uid, error)
+            request = None
+        if request is None:
+            self._hang_up(peer)
+        elif request.op not in self._operations[uid]:
+            log.warning("refused %s to uid %d", request.op.name, uid)
+            self._send(peer, Answer(Reply(request.serial, Status.REFUSED)))
+        elif request.op is Op.COUNT:
+            self._unfinished.append((peer, self._broker.answer(request)))
+        else:
+            self._go_on(peer, self._broker.answer(request))
+
+    def _go_on(self, peer: socket.socket, answering: Answering) -> bool:
+        """One step; true if it was the last one."""
+        try:
+            next(answering)
+        except StopIteration as end:
+            self._send(peer, end.value)
+            return True
+        return False
+
+    def _send(self, peer: socket.socket, answer: Answer) -> None:
+        try:
+            send(peer, answer)
+        except BlockingIOError:
+            log.warning("a peer does not read its answers")
+            self._hang_up(peer)
+        except OSError:  # it did not wait for the answer
             self._hang_up(peer)
 
     def _hang_up(self, peer: socket.socket) -> None:
-        self._selector.unregister(peer)
-        peer.close()
+        if peer.fileno() >= 0:
+            self._selector.unregister(peer)
+            peer.close()
 
 
 def listen(path: Path) -> socket.socket:
@@ -209,7 +129,7 @@ def listen(path: Path) -> socket.socket:
     return listener
 
 
-def _send(peer: socket.socket, answer: Answer) -> None:
+def send(peer: socket.socket, answer: Answer) -> None:
     reply = pack_reply(answer.reply)
     if answer.descriptor is None:
         peer.send(reply)
@@ -220,16 +140,16 @@ def _send(peer: socket.socket, answer: Answer) -> None:
         peer.send(message)
 
 
-def _failed(request: Request, code: int) -> Answer:
-    return Answer(Reply(request.serial, Status.FAILED, code))
-
-
 def serve(policy_file: Path, path: Path, engine_uid: int, netadmin_uid: int) -> int:
-    """The whole process, until SIGTERM. A fault at the start leaves the kernel's table as it was."""
+    """The whole process, until SIGTERM. A fault at the start, or a second broker, leaves the table as it was."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
+        claimed = claim(path)
         divert()
         server = Server(Broker(policy_file), path, engine_uid, netadmin_uid)
+    except AlreadyRunning as error:
+        log.critical("%s", error.strerror)
+        return 1
     except PolicyError as error:
         log.critical("%s is no policy: %s", policy_file, error)
         return 1
@@ -239,6 +159,8 @@ def serve(policy_file: Path, path: Path, engine_uid: int, netadmin_uid: int) -> 
     except OSError as error:
         log.critical("needs CAP_NET_ADMIN and a writable %s: %s", path.parent, error)
         return 1
+    gc.disable()  # a collection among 10,000 pinholes takes 40 ms; RELOAD collects what cycles there are
     log.info("ready at %s", path)
-    server.run()
+    with claimed:
+        server.run()
     return 0

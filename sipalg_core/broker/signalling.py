@@ -5,20 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from ipaddress import collapse_addresses, ip_address
-from typing import Any, Final
+from typing import Any
 
+from sipalg_core.contract.control import SIPS_PORT, peer_ports
 from sipalg_core.contract.policy import AlgPolicy, Network, PortRange
 from sipalg_core.net import Side
 from sipalg_core.nft.statements import Constant, Range
 
-SIP_PORT: Final = 5060  # RFC 3261 §19.1.2
-
 
 def signalling_ports(policy: AlgPolicy) -> list[PortRange]:
-    """UDP ports of our own address on which the engine may listen."""
+    """Ports of our own address on which the engine may listen."""
     own = policy.signalling_ports
-    single = {SIP_PORT}.union(*(peering.ports for peering in policy.peerings))
-    return [*(PortRange(port, port) for port in sorted(single) if not own.first <= port <= own.last), own]
+    return [*(PortRange(port, port) for port in sorted(peer_ports(policy)) if not own.first <= port <= own.last), own]
 
 
 def peers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
@@ -26,7 +24,7 @@ def peers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
     peerings = policy.peerings if policy.enabled else ()
     for external in _disjoint(_networks((each for peering in peerings for each in peering.external), version)):
         there = [peering for peering in peerings if any(_covers(each, external) for each in peering.external)]
-        for port in sorted({port for peering in there for port in peering.ports}):
+        for port in sorted({port for peering in there for port in peering.ports} - {SIPS_PORT}):
             internal = (each for peering in there if port in peering.ports for each in peering.internal)
             for network in collapse_addresses(_networks(internal, version)):
                 yield network, external, port
@@ -41,6 +39,15 @@ def providers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]
             for ports in signalling_ports(policy):
                 if address.version == version:
                     yield external, address, Range(ports.first, ports.last)
+
+
+def known(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
+    """Hosts that are allowed by their own address and not as a part of a network."""
+    peerings = policy.peerings if policy.enabled else ()
+    networks = {each for peering in peerings for each in (*peering.internal, *peering.external)}
+    for network in sorted(_networks(networks, version)):
+        if network.prefixlen == network.max_prefixlen:
+            yield (network.network_address,)
 
 
 def _networks(networks: Iterable[Network], version: int) -> list[Any]:

@@ -1,32 +1,52 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """How processes speak to the engine (JSON lines) and how the engine speaks to the broker (fixed binary records).
 
+Who listens at one of the two sockets has claimed it first: there is one engine and one broker.
+
 Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{"op": "reload"}` or `{"op": "ping"}`
 is answered by one line: the snapshot, `{"ok": true, …}` or `{"error": "…"}`.
 
 Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
-REPLY.size bytes with the same `serial`; the reply to SOCKET carries the descriptor as SCM_RIGHTS ancillary data.
-COUNT is answered by a REPLY whose `value` is the number of counters, then by messages of up to
+REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS
+ancillary data.
+COUNT and DROPS are answered by a REPLY whose `value` is the number of counters, then by messages of up to
 COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached.
 """
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import ipaddress
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple
+from pathlib import Path
+from typing import Final, NamedTuple, TextIO
 
+from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint
 
 
 class Op(IntEnum):
     OPEN = 1  # put a pinhole into the kernel (or renew it)
     CLOSE = 2  # take it out, with its conntrack entries
-    SOCKET = 3  # a transparent UDP socket bound to the wildcard address and `mapped.port`
+    SOCKET = 3  # a transparent UDP socket bound to `mapped`, the wildcard address of a family and a port
     COUNT = 4  # packets per pinhole
     RELOAD = 5  # read the policy file again
+    STREAM = 6  # a transparent TCP socket bound to `mapped`; it listens where that is a wildcard address
+    DROPS = 7  # packets that the kernel dropped, by reason
+
+
+DROP_REASONS: Final = (
+    "engine-dead",  # signalling, and nobody listens
+    "source-rate",  # more signalling than one source may send that no peering names
+    "strangers-rate",  # more than all such sources together may send
+    "unmapped-in",  # let in by a pinhole whose translation is gone
+    "unmapped-out",
+    "pinhole-closed",  # media that has lost its pinhole
+)
+"""Why the kernel drops; the place in this list is the `id` of a reason's counter."""
 
 
 class Status(IntEnum):
@@ -64,6 +84,17 @@ class Reply:
     detail: int = 0  # contract rule number (2 for P2 …) or errno
     value: int = 0
 
+    @property
+    def why(self) -> str:
+        """For counters: "refused-p6", "failed-EACCES", "full"."""
+        word = self.status.name.lower()
+        match self.status:
+            case Status.REFUSED:
+                return f"{word}-p{self.detail}"
+            case Status.FAILED:
+                return f"{word}-{errno.errorcode.get(self.detail, self.detail)}"
+        return word
+
 
 class Counter(NamedTuple):
     """Packets of a pinhole since it was opened, per direction, as the kernel counted them."""
@@ -78,7 +109,19 @@ REPLY: Final = struct.Struct("!IBxHQ")
 COUNTER: Final = struct.Struct("!QQQ")
 COUNTERS_PER_MESSAGE: Final = 1000
 
+SIP_PORT, SIPS_PORT = 5060, 5061  # RFC 3261 §19.1.2
+WILDCARD: Final = {4: "0.0.0.0", 6: "::"}  # noqa: S104  # by IP version; transparent sockets listen there
 NO_PINHOLE: Final = Pinhole(0, Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), Endpoint("0.0.0.0", 0), 0)  # noqa: S104
+
+
+def peer_ports(policy: AlgPolicy) -> frozenset[int]:
+    """Where peers expect SIP of us. Encrypted SIP is nobody's to read: it is not taken, whatever a peering names."""
+    return frozenset({SIP_PORT}.union(*(peering.ports for peering in policy.peerings)) - {SIPS_PORT})
+
+
+def wildcard(endpoint: Endpoint) -> Endpoint:
+    """Where a socket listens that is to take what comes to this endpoint."""
+    return Endpoint(WILDCARD[6 if ":" in endpoint.host else 4], endpoint.port)
 
 
 def _pack_host(host: str) -> bytes:
@@ -117,6 +160,25 @@ def unpack_request(record: bytes) -> Request:
         lifetime / 1000,
     )
     return Request(Op(op), serial, hole)
+
+
+class AlreadyRunning(OSError):
+    """Another process listens at that socket."""
+
+
+def claim(path: Path) -> TextIO:
+    """The right to listen at this path, for as long as the file is open: a killed process leaves no claim.
+
+    Raises AlreadyRunning.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_suffix(".lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise AlreadyRunning(error.errno, f"another process listens at {path}") from error
+    return lock
 
 
 def pack_reply(reply: Reply) -> bytes:

@@ -13,6 +13,7 @@ from typing import Final
 from sipalg_core.contract.control import (
     COUNTER,
     COUNTERS_PER_MESSAGE,
+    DROP_REASONS,
     NO_PINHOLE,
     REPLY,
     Counter,
@@ -56,24 +57,20 @@ class BrokerClient:
     def reload(self) -> Reply:
         return self._ask(Op.RELOAD)[0]
 
-    def transparent_socket(self, port: int) -> tuple[Reply, socket.socket | None]:
-        """A non-blocking UDP socket of that port, where the reply is OK."""
-        reply, descriptors = self._ask(Op.SOCKET, NO_PINHOLE._replace(mapped=Endpoint("0.0.0.0", port)))  # noqa: S104
-        return reply, socket.socket(fileno=descriptors[0]) if descriptors else None
+    def transparent_socket(self, at: Endpoint) -> tuple[Reply, socket.socket | None]:
+        """A non-blocking UDP socket of that wildcard address and port, where the reply is OK."""
+        return self._ask_socket(Op.SOCKET, at)
+
+    def transparent_stream(self, at: Endpoint) -> tuple[Reply, socket.socket | None]:
+        """A non-blocking TCP socket bound there; a listening one where that is a wildcard address."""
+        return self._ask_socket(Op.STREAM, at)
 
     def count(self) -> tuple[Reply, list[Counter]]:
-        reply, _ = self._ask(Op.COUNT)
-        counters: list[Counter] = []
-        try:
-            while reply.status is Status.OK and len(counters) < reply.value:
-                assert self._connection is not None
-                record = self._connection.recv(_MESSAGE_SIZE)
-                if not record:
-                    raise ConnectionResetError(errno.ECONNRESET, "the broker hung up")
-                counters += unpack_counters(record)
-        except (OSError, ValueError) as error:
-            return self._lost(error), []
-        return reply, counters
+        return self._ask_counters(Op.COUNT)
+
+    def drops(self) -> dict[str, int]:
+        """Packets that the kernel dropped, by reason; {} where the broker cannot be reached."""
+        return {DROP_REASONS[counter.id]: counter.packets_in for counter in self._ask_counters(Op.DROPS)[1]}
 
     def disconnect(self) -> None:
         if self._connection is not None:
@@ -93,6 +90,24 @@ class BrokerClient:
             return self._lost(error), []
         self.disconnect()  # the broker was restarted since the last request: once more, with the new one
         return self._ask(op, pinhole)
+
+    def _ask_counters(self, op: Op) -> tuple[Reply, list[Counter]]:
+        reply, _ = self._ask(op)
+        counters: list[Counter] = []
+        try:
+            while reply.status is Status.OK and len(counters) < reply.value:
+                assert self._connection is not None
+                record = self._connection.recv(_MESSAGE_SIZE)
+                if not record:
+                    raise ConnectionResetError(errno.ECONNRESET, "the broker hung up")
+                counters += unpack_counters(record)
+        except (OSError, ValueError) as error:
+            return self._lost(error), []
+        return reply, counters
+
+    def _ask_socket(self, op: Op, at: Endpoint) -> tuple[Reply, socket.socket | None]:
+        reply, descriptors = self._ask(op, NO_PINHOLE._replace(mapped=at))
+        return reply, socket.socket(fileno=descriptors[0]) if descriptors else None
 
     def _exchange(self, op: Op, pinhole: Pinhole) -> tuple[Reply, list[int]]:
         connection = self._connected()

@@ -15,7 +15,7 @@ from typing import Any, Final
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
-from sipalg_core.contract.control import Status
+from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim, peer_ports
 from sipalg_core.contract.events import TOPICS
 from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
 from sipalg_core.io import tproxy
@@ -23,14 +23,14 @@ from sipalg_core.io.control import Answer, BadRequest, ControlServer
 from sipalg_core.io.faults import Faults
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.io.publisher import Publisher
+from sipalg_core.io.tcp import TcpConnections
 from sipalg_core.io.udp import UdpSockets
-from sipalg_core.net import Datagram
+from sipalg_core.net import Datagram, Endpoint, Side, Transport
 
 log = logging.getLogger(__name__)
 
 # --- Implementation constants ---
 
-SIP_PORT: Final = 5060
 COUNT_INTERVAL: Final = 0.5  # seconds; the arrows of the live view follow the audio by no more than this
 _PATIENCE: Final = 2.0  # seconds the second connection waits: its answers are long, and nobody waits for them
 _LONGEST_SLEEP: Final = 3600.0
@@ -47,13 +47,14 @@ class Runner:
         self._patient_broker = BrokerClient(names.broker_socket(), timeout=_PATIENCE)
         self._patience = asyncio.Lock()
         self._udp = UdpSockets(self._broker, engine.counts, self._take, self._schedule)
+        self._tcp = TcpConnections(self._broker, engine.counts, self._take, self._schedule)
         self._publisher = Publisher(engine, names.redis_socket(), self._faults)
         operations = {"snapshot": self._snapshot, "reload": self._reload, "ping": self._ping}
         self._control = ControlServer(operations, self._faults)
         self._broker_answers = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._ports: frozenset[int] = frozenset()
+        self._signalling: frozenset[Endpoint] = frozenset()
         self._use(policy)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -71,6 +72,7 @@ class Runner:
         await self._control.close()
         await self._publisher.close()
         self._udp.close()
+        self._tcp.close()
         self._broker.disconnect()
         self._patient_broker.disconnect()
         if self._timer is not None:
@@ -108,6 +110,9 @@ class Runner:
                 self._listen()
                 async with self._patience:
                     reply, counters = await asyncio.to_thread(self._patient_broker.count)
+                    drops = await asyncio.to_thread(self._patient_broker.drops)
+                for reason, packets in drops.items():
+                    self._engine.counts[f"kernel:{reason}"] = packets
                 self._broker_answers = reply.status is Status.OK
                 if self._broker_answers:
                     self._drive("counters", self._engine.count, counters)
@@ -128,7 +133,7 @@ class Runner:
                     if self._broker.close(pinhole).status is not Status.OK:
                         self._faults.counts["error:close"] += 1  # the kernel's timeout ends it
                 case Forward():
-                    self._udp.send(effect)
+                    (self._tcp if effect.transport is Transport.TCP else self._udp).send(effect)
                 case Changed(topic, ident):
                     self._publisher.changed(topic, ident)
 
@@ -137,13 +142,16 @@ class Runner:
     def _use(self, policy: AlgPolicy) -> None:
         self._revision = policy.revision
         self._udp.sides = tproxy.sides(policy)
-        ports = {SIP_PORT}.union(*(peering.ports for peering in policy.peerings))
-        self._ports = frozenset(ports if policy.enabled else ())
+        external = (each for each in policy.interfaces if each.side is Side.EXTERNAL)
+        self._tcp.own = frozenset(address for each in external for address in each.addresses)
+        families = [WILDCARD[version] for version in WILDCARD if policy.enabled and policy.external_address(version)]
+        self._signalling = frozenset(Endpoint(host, port) for host in families for port in peer_ports(policy))
 
     def _listen(self) -> None:
         """Sockets of all ports that peers know. Those of mappings are opened when they are first sent from."""
-        for port in self._udp.missing(self._ports):
-            self._udp.open(port)
+        for at in self._signalling:
+            self._udp.open(at)
+            self._tcp.open(at)
 
     async def _reload(self, _: dict[str, Any]) -> Answer:
         try:
@@ -169,14 +177,19 @@ class Runner:
 
 
 def run() -> int:
-    """The whole process, until SIGTERM or SIGINT."""
+    """The whole process, until SIGTERM or SIGINT. There is one engine; a second one does not start."""
     try:
+        claimed = claim(names.engine_socket())
         policy = read(names.policy_file())
+    except AlreadyRunning as error:
+        log.critical("%s", error.strerror)
+        return 1
     except (PolicyError, OSError) as error:
         log.critical("%s is no policy: %s", names.policy_file(), error)
         return 1
     engine = Engine(policy, random=SystemRandom(), wall=time.time() - time.monotonic())
-    asyncio.run(_until_signalled(engine, policy))
+    with claimed:
+        asyncio.run(_until_signalled(engine, policy))
     return 0
 
 

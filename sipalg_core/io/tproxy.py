@@ -11,16 +11,23 @@ from typing import Final
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
 
-# --- Specification: ip(7), linux/in.h ---
+# --- Specification: ip(7), ipv6(7), linux/in.h, linux/in6.h ---
 
 _SOL_IP: Final = socket.SOL_IP
-_IP_PKTINFO: Final = 8
-_IP_ORIGDSTADDR: Final = 20
-_PKTINFO: Final = struct.Struct("=i4s4s")  # ipi_ifindex, ipi_spec_dst, ipi_addr
-_SOCKADDR_IN: Final = struct.Struct("=H2s4s8x")
+_SOL_IPV6: Final = socket.IPPROTO_IPV6
+_IP_PKTINFO, _IP_ORIGDSTADDR = 8, 20
+_IPV6_PKTINFO, _IPV6_ORIGDSTADDR = 50, 74
+_IN_PKTINFO: Final = struct.Struct("=i4s4s")  # ipi_ifindex, ipi_spec_dst, ipi_addr
+_IN6_PKTINFO: Final = struct.Struct("=16si")  # ipi6_addr, ipi6_ifindex
+
+_INTERFACE: Final = {(_SOL_IP, _IP_PKTINFO): struct.Struct("=i8x"), (_SOL_IPV6, _IPV6_PKTINFO): struct.Struct("=16xi")}
+_DESTINATION: Final = {  # port and address of sockaddr_in and sockaddr_in6
+    (_SOL_IP, _IP_ORIGDSTADDR): (socket.AF_INET, struct.Struct("=2x2s4s8x")),
+    (_SOL_IPV6, _IPV6_ORIGDSTADDR): (socket.AF_INET6, struct.Struct("=2x2s4x16s4x")),
+}
 
 _LARGEST: Final = 65_535
-_ANCILLARY: Final = socket.CMSG_SPACE(_PKTINFO.size) + socket.CMSG_SPACE(_SOCKADDR_IN.size)
+_ANCILLARY: Final = socket.CMSG_SPACE(_IN6_PKTINFO.size) + socket.CMSG_SPACE(28)  # sockaddr_in6
 
 Sides = Mapping[int, Side]
 """Interface index → side."""
@@ -38,19 +45,22 @@ def receive(sock: socket.socket, of: Sides) -> Datagram | None:
     side: Side | None = None
     destination: Endpoint | None = None
     for level, kind, value in ancillary:
-        if level != _SOL_IP:
-            continue
-        if kind == _IP_PKTINFO:
-            side = of.get(_PKTINFO.unpack_from(value)[0])
-        elif kind == _IP_ORIGDSTADDR:
-            _, port, host = _SOCKADDR_IN.unpack_from(value)
-            destination = Endpoint(socket.inet_ntoa(host), int.from_bytes(port, "big"))
+        if (level, kind) in _INTERFACE:
+            side = of.get(_INTERFACE[level, kind].unpack_from(value)[0])
+        elif (level, kind) in _DESTINATION:
+            family, form = _DESTINATION[level, kind]
+            port, host = form.unpack_from(value)
+            destination = Endpoint(socket.inet_ntop(family, host), int.from_bytes(port, "big"))
     if side is None or destination is None:
         return None
-    return Datagram(data, Flow(Transport.UDP, side, Endpoint(*source), destination))
+    return Datagram(data, Flow(Transport.UDP, side, Endpoint(*source[:2]), destination))
 
 
 def send(sock: socket.socket, data: bytes, source: str, destination: Endpoint) -> None:
-    """From any address, and from the port that the socket is bound to."""
-    pktinfo = _PKTINFO.pack(0, socket.inet_aton(source), b"\0\0\0\0")
-    sock.sendmsg([data], [(_SOL_IP, _IP_PKTINFO, pktinfo)], 0, destination)
+    """From any address of the socket's family, and from the port that it is bound to."""
+    if ":" in source:
+        pktinfo = _IN6_PKTINFO.pack(socket.inet_pton(socket.AF_INET6, source), 0)
+        sock.sendmsg([data], [(_SOL_IPV6, _IPV6_PKTINFO, pktinfo)], 0, destination)
+    else:
+        pktinfo = _IN_PKTINFO.pack(0, socket.inet_aton(source), b"\0\0\0\0")
+        sock.sendmsg([data], [(_SOL_IP, _IP_PKTINFO, pktinfo)], 0, destination)

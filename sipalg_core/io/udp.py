@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The transparent UDP sockets: one a port, drained on every wake-up, used to send from their port."""
+"""The transparent UDP sockets: one a family and port, drained on every wake-up, used to send from their port."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import errno
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final
 
 from sipalg_core.alg.effects import Forward
-from sipalg_core.contract.control import Status
+from sipalg_core.contract.control import wildcard
 from sipalg_core.io import tproxy
 from sipalg_core.io.pinholes import BrokerClient
-from sipalg_core.net import Datagram
+from sipalg_core.net import Datagram, Endpoint
 
 log = logging.getLogger(__name__)
 
@@ -34,30 +34,26 @@ class UdpSockets:
         self._counts = counts
         self._take = take
         self._rest = rest
-        self._sockets: dict[int, socket.socket] = {}
+        self._sockets: dict[Endpoint, socket.socket] = {}
 
-    def missing(self, ports: Iterable[int]) -> list[int]:
-        return [port for port in ports if port not in self._sockets]
-
-    def open(self, port: int) -> socket.socket | None:
+    def open(self, at: Endpoint) -> socket.socket | None:
         """The socket of that port; asks the broker for it the first time. None where there is none to be had."""
-        known = self._sockets.get(port)
+        known = self._sockets.get(at)
         if known is not None:
             return known
-        reply, made = self._broker.transparent_socket(port)
+        reply, made = self._broker.transparent_socket(at)
         if made is None:
-            reason = f"p{reply.detail}" if reply.status is Status.REFUSED else errno.errorcode.get(reply.detail, "")
-            self._counts[f"error:socket-{reply.status.name.lower()}-{reason}"] += 1
+            self._counts[f"error:socket-{reply.why}"] += 1
             return None
         made.setblocking(False)
-        self._sockets[port] = made
+        self._sockets[at] = made
         asyncio.get_running_loop().add_reader(made, self._drain, made)
-        log.info("listening at port %d", port)
+        log.info("listening at UDP %s", at)
         return made
 
     def send(self, forward: Forward) -> None:
         """Send it, or count why not. As with any UDP, nobody waits for it."""
-        sock = self.open(forward.source.port)
+        sock = self.open(wildcard(forward.source))
         if sock is None:
             self._counts["dropped:no-socket"] += 1
             return

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
 from sipalg_core.nft.netlink import (
     NLM_F_CREATE,
     NLM_F_EXCL,
+    RECEIVE_SIZE,
     DumpInterrupted,
     Message,
     NetlinkSocket,
@@ -41,6 +42,9 @@ _COUNTER_BYTES, _COUNTER_PACKETS = 1, 2
 _UDATA_COMMENT: Final = 0
 
 _U64: Final = struct.Struct("!Q")
+_ATTRIBUTE_HEADER: Final = 4
+_PACKETS_AT: Final = 32
+"""In a counter, our only expression: its name (12 octets), header of its data, bytes (12), header of packets."""
 
 # --- Implementation constants ---
 
@@ -58,6 +62,13 @@ class Element(NamedTuple):
     expires: float = 0  # seconds from now
     packets: int = 0
     bytes: int = 0
+
+
+class Tally(NamedTuple):
+    """What changes of a standing element: the count of its packets, and in how many seconds it ends."""
+
+    packets: int
+    expires: float
 
 
 class Result(Enum):
@@ -96,9 +107,9 @@ def _pack_address(address: str) -> bytes:
 class ElementTable:
     """The elements of one table of family inet."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, receive_size: int = RECEIVE_SIZE) -> None:
         self._table = table
-        self._netlink = NetlinkSocket()
+        self._netlink = NetlinkSocket(receive_size)
 
     def close(self) -> None:
         self._netlink.close()
@@ -131,6 +142,17 @@ class ElementTable:
             except FileNotFoundError:
                 break
         return []
+
+    def tallies(self, set_name: str) -> Iterator[dict[bytes, Tally]]:
+        """By key, as many at a time as the kernel gives in one go; with gaps where the set changes under the reader.
+
+        This table must not be asked anything else before the end.
+        """
+        try:
+            for payloads in self._netlink.stream(self._message(_GETSETELEM, 0, set_name)):
+                yield dict(each for payload in payloads for each in _tallies(payload))
+        except (DumpInterrupted, FileNotFoundError):
+            return
 
     def get(self, element: Element) -> Element | None:
         """The element as it stands in the kernel now."""
@@ -179,6 +201,15 @@ def _elements(set_name: str, payload: bytes) -> list[Element]:
         if kind == _LIST_ELEMENTS
         for _, item in attributes(items)
     ]
+
+
+def _tallies(payload: bytes) -> Iterator[tuple[bytes, Tally]]:
+    """As `_elements`, but only what a Tally has: all pinholes are counted twice a second."""
+    for kind, items in attributes(payload):
+        for _, item in attributes(items) if kind == _LIST_ELEMENTS else ():
+            fields = dict(attributes(item))
+            packets = _U64.unpack_from(fields[_EXPR], _PACKETS_AT)[0] if _EXPR in fields else 0
+            yield fields[_KEY][_ATTRIBUTE_HEADER:], Tally(packets, _number(fields.get(_EXPIRATION)) / 1000)
 
 
 def _element(set_name: str, fields: dict[int, bytes]) -> Element:

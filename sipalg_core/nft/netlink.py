@@ -36,7 +36,7 @@ _KIND_MASK: Final = 0x3FFF
 
 # --- Implementation constants ---
 
-_RECEIVE_SIZE: Final = 262_144  # the kernel sends dumps in messages of up to 32 KiB; several may wait
+RECEIVE_SIZE: Final = 262_144  # the kernel sends dumps in messages of up to 32 KiB, or of what is asked for at a time
 _TIMEOUT: Final = 2.0  # seconds; the kernel answers at once, or not at all because the receive buffer ran over
 
 
@@ -75,7 +75,8 @@ class DumpInterrupted(Exception):
 class NetlinkSocket:
     """Synchronous; belongs to the network namespace in which it was made."""
 
-    def __init__(self) -> None:
+    def __init__(self, receive_size: int = RECEIVE_SIZE) -> None:
+        self._receive_size = receive_size
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, NETLINK_NETFILTER)
         self._socket.bind((0, 0))
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
@@ -106,30 +107,39 @@ class NetlinkSocket:
 
     def dump(self, message: Message) -> list[bytes]:
         """Payloads of the answer. Raises OSError with the kernel's errno."""
-        return self._read(message, NLM_F_DUMP)
+        return [each for payloads in self._read(message, NLM_F_DUMP) for each in payloads]
 
     def get(self, message: Message) -> list[bytes]:
         """As `dump`, of what the message names."""
-        return self._read(message, NLM_F_ACK)
+        return [each for payloads in self._read(message, NLM_F_ACK) for each in payloads]
 
-    def _read(self, message: Message, mode: int) -> list[bytes]:
+    def stream(self, message: Message) -> Iterator[list[bytes]]:
+        """As `dump`, payload by payload as the kernel gives them. Nothing else may use this socket until the end.
+
+        DumpInterrupted, where it is raised, comes after all payloads.
+        """
+        return self._read(message, NLM_F_DUMP)
+
+    def _read(self, message: Message, mode: int) -> Iterator[list[bytes]]:
         sequence = self._next()
         self._socket.send(_encode(message, mode, sequence))
-        payloads: list[bytes] = []
         interrupted = False
         while True:
+            payloads: list[bytes] = []
             for kind, flags, answered, payload in self._receive():
                 if answered != sequence:
                     continue
                 interrupted |= bool(flags & NLM_F_DUMP_INTR)
                 if kind in (_NLMSG_DONE, _NLMSG_ERROR):
+                    yield payloads
                     code = -_ERRNO.unpack_from(payload)[0] if len(payload) >= _ERRNO.size else 0
                     if code:
                         raise OSError(code, errno.errorcode.get(code, str(code)))
                     if interrupted:
                         raise DumpInterrupted
-                    return payloads
+                    return
                 payloads.append(payload[_NFGENMSG.size :])
+            yield payloads
 
     def _next(self) -> int:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
@@ -150,7 +160,7 @@ class NetlinkSocket:
         return answers
 
     def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
-        packet = self._socket.recv(_RECEIVE_SIZE)
+        packet = self._socket.recv(self._receive_size)
         at = 0
         while at + _HEADER.size <= len(packet):
             length, kind, flags, sequence, _ = _HEADER.unpack_from(packet, at)

@@ -109,6 +109,21 @@ class Set:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedCounter:
+    """Counts for all rules that name it, and goes on counting when they are replaced."""
+
+    table: Table
+    name: str
+
+    kind: ClassVar = "counter"
+    definition: ClassVar = ""
+
+    @property
+    def address(self) -> str:
+        return f"{self.table.address} {checked(NAME, self.name)}"
+
+
+@dataclass(frozen=True, slots=True)
 class Elements:
     """Elements of a named set: each a tuple of the key's parts. Thousands at a time: cut them (design: commit lock)."""
 
@@ -148,7 +163,7 @@ class Rule:
 
 # --- Commands ---
 
-Object = Table | Chain | Set | Elements | Rule
+Object = Table | Chain | Set | NamedCounter | Elements | Rule
 
 
 @dataclass(frozen=True, slots=True)

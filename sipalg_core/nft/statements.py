@@ -192,8 +192,12 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Counter:
+    """The rule's own, or where it has a name, the table's of that name, which outlives the rule."""
+
+    name: str = ""
+
     def __str__(self) -> str:
-        return "counter"
+        return f"counter name {checked(NAME, self.name)}" if self.name else "counter"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
@@ -36,7 +37,9 @@ _BUFFER: Final = 8 * 1024 * 1024
 
 POLICY: Final = policy(
     media_ports=PortRange(10000, 59999),
-    peerings=(replace(policy().peerings[0], media=()),),  # one gate a call, at the provider's own address
+    peerings=(  # one gate a call, at the provider's own address; a phone with a name, whom no meter holds up
+        replace(policy().peerings[0], media=(), internal=(ip_network(PHONE.host),)),
+    ),
 )
 
 # One operator's default-deny table for all three; they differ in why a SIP message may pass, and in who changes it.

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Three namespaces, an operator's default-deny table and a real broker: what the tests of the media path stand on.
 
-k1-lan 192.168.0.10, .66 ── lan0 192.168.0.1 [k1-fw] 203.0.113.2 wan0 ── k1-wan 203.0.113.1, .99, .66
+sh-lan 192.168.0.10, .66 ── lan0 192.168.0.1 [sh-fw] 203.0.113.2 wan0 ── sh-wan 203.0.113.1, .99, .66
+       fd00:a::10, ::66  ──      fd00:a::1           2001:db8:a::2      ──        2001:db8:a::1, ::99, ::66
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,38 +18,71 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from sipalg_core.contract import names
-from sipalg_core.contract.control import Pinhole
+from sipalg_core.contract.control import DROP_REASONS, Pinhole
 from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, Timers, dump
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint, Side
 
-LAN, FW, WAN = "k1-lan", "k1-fw", "k1-wan"
+LAN, FW, WAN = "sh-lan", "sh-fw", "sh-wan"
 ROOT: Final = Path(__file__).resolve().parents[2]
 BROKER_UID, ENGINE_UID, NETADMIN_UID, STRANGER_UID, SHARED_GID = 64001, 64002, 64003, 64004, 64000
 
-PHONE: Final = Endpoint("192.168.0.10", 4000)
-MAPPED: Final = Endpoint("203.0.113.2", 20000)
-RTP_PROXY: Final = Endpoint("203.0.113.99", 7000)
-STRANGER: Final = Endpoint("203.0.113.66", 7000)
-PHONE_SIP: Final = Endpoint("192.168.0.10", 5060)
-PROVIDER_SIP: Final = Endpoint("203.0.113.1", 5060)
-OWN_SIP: Final = Endpoint("203.0.113.2", 5060)
+
+class Net(NamedTuple):
+    """The rig's endpoints in one address family."""
+
+    word: str  # nft's
+    phone: Endpoint
+    mapped: Endpoint
+    rtp_proxy: Endpoint
+    stranger: Endpoint
+    phone_sip: Endpoint
+    provider_sip: Endpoint
+    own_sip: Endpoint
+    pc: Endpoint  # an internal host without a SIP rule
+    gateway: Endpoint  # our internal address
+
+    def pinhole(self, ident: int = 1, lifetime: float = 60, **changed: Endpoint) -> Pinhole:
+        return Pinhole(ident, self.phone, self.mapped, self.rtp_proxy, lifetime)._replace(**changed)
+
+
+def _net(word: str, internal: str, external: str) -> Net:
+    return Net(
+        word,
+        phone=Endpoint(f"{internal}10", 4000), mapped=Endpoint(f"{external}2", 20000),
+        rtp_proxy=Endpoint(f"{external}99", 7000), stranger=Endpoint(f"{external}66", 7000),
+        phone_sip=Endpoint(f"{internal}10", 5060), provider_sip=Endpoint(f"{external}1", 5060),
+        own_sip=Endpoint(f"{external}2", 5060), pc=Endpoint(f"{internal}66", 5060),
+        gateway=Endpoint(f"{internal}1", 0),
+    )  # fmt: skip
+
+
+V4: Final = _net("ip", "192.168.0.", "203.0.113.")
+V6: Final = _net("ip6", "fd00:a::", "2001:db8:a::")
+NETS: Final = (V4, V6)
+
+
+def _networks(*texts: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(text) for text in texts)
+
 
 POLICY: Final = AlgPolicy(
     revision=1,
     interfaces=(
-        Interface("lan0", Side.INTERNAL, ("192.168.0.1",), (ip_network("192.168.0.0/24"),)),
-        Interface("wan0", Side.EXTERNAL, ("203.0.113.2",), (ip_network("203.0.113.0/24"),)),
+        Interface("lan0", Side.INTERNAL, ("192.168.0.1", "fd00:a::1"), _networks("192.168.0.0/24", "fd00:a::/64")),
+        Interface(
+            "wan0", Side.EXTERNAL, ("203.0.113.2", "2001:db8:a::2"), _networks("203.0.113.0/24", "2001:db8:a::/64")
+        ),
     ),
     peerings=(
         Peering(
-            "rule:1", "provider", (ip_network("192.168.0.2/32"), ip_network("192.168.0.10/32")),
-            (ip_network("203.0.113.1/32"), ip_network("203.0.113.3/32")), ports=(5060, 5070),
+            "rule:1", "provider", _networks("192.168.0.2", "192.168.0.10", "fd00:a::10"),
+            _networks("203.0.113.1", "203.0.113.3", "2001:db8:a::1"), ports=(5060, 5070),
         ),
     ),
     timers=Timers(inactive_media=10),
@@ -58,6 +93,7 @@ APPLIANCE: Final = f"""
 table inet {names.APPLIANCE_TABLE} {{
   chain input_base {{ type filter hook input priority 0; policy drop;
     iifname lo accept
+    meta l4proto ipv6-icmp accept
     meta mark & {names.MARK_ACCEPT:#x} != 0 accept
   }}
   chain forward_base {{ type filter hook forward priority 0; policy drop;
@@ -91,12 +127,29 @@ def within(namespace: str, action: Callable[[], T]) -> T:
 
 def udp(namespace: str, local: Endpoint) -> socket.socket:
     def make() -> socket.socket:
-        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made = socket.socket(_family(local), socket.SOCK_DGRAM)
         made.bind(local)
         made.settimeout(1)
         return made
 
     return within(namespace, make)
+
+
+def tcp(namespace: str, local: Endpoint, *, listening: bool = False) -> socket.socket:
+    def make() -> socket.socket:
+        made = socket.socket(_family(local), socket.SOCK_STREAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(local)
+        if listening:
+            made.listen()
+        made.settimeout(2)
+        return made
+
+    return within(namespace, make)
+
+
+def _family(local: Endpoint) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in local.host else socket.AF_INET
 
 
 def hears(listener: socket.socket, wait: float = 0.3) -> list[tuple[bytes, Endpoint]]:
@@ -106,12 +159,8 @@ def hears(listener: socket.socket, wait: float = 0.3) -> list[tuple[bytes, Endpo
     with contextlib.suppress(TimeoutError):
         while True:
             data, source = listener.recvfrom(2048)
-            heard.append((data, Endpoint(*source)))
+            heard.append((data, Endpoint(*source[:2])))
     return heard
-
-
-def pinhole(ident: int = 1, lifetime: float = 60, **changed: Endpoint) -> Pinhole:
-    return Pinhole(ident, PHONE, MAPPED, RTP_PROXY, lifetime)._replace(**changed)
 
 
 def as_user(uid: int, *capabilities: str) -> tuple[str, ...]:
@@ -128,6 +177,13 @@ def _clean() -> None:
         subprocess.run(("ip", "netns", "del", namespace), capture_output=True, check=False)
 
 
+def _address(namespace: str, device: str, hosts: list[Endpoint]) -> None:
+    run("ip", "link", "set", device, "up", namespace=namespace)
+    for host, _ in hosts:
+        options = ("/64", "nodad") if ":" in host else ("/24",)  # no waiting for duplicates (RFC 4862 §5.4)
+        run("ip", "addr", "add", host + options[0], "dev", device, *options[1:], namespace=namespace)
+
+
 @contextlib.contextmanager
 def namespaces() -> Iterator[None]:
     _clean()
@@ -135,18 +191,17 @@ def namespaces() -> Iterator[None]:
         for namespace in (LAN, FW, WAN):
             run("ip", "netns", "add", namespace)
             run("ip", "link", "set", "lo", "up", namespace=namespace)
-        for peer, name, gateway, hosts in (
-            (LAN, "lan0", "192.168.0.1", ("192.168.0.10", "192.168.0.66")),
-            (WAN, "wan0", "203.0.113.2", ("203.0.113.1", "203.0.113.99", "203.0.113.66")),
-        ):
+        for peer, name, gateways, hosts in (
+            (LAN, "lan0", [net.gateway for net in NETS], [at for net in NETS for at in (net.phone, net.pc)]),
+            (WAN, "wan0", [net.mapped for net in NETS],
+             [at for net in NETS for at in (net.provider_sip, net.rtp_proxy, net.stranger)]),
+        ):  # fmt: skip
             run("ip", "link", "add", name, "netns", FW, "type", "veth", "peer", "name", "eth0", "netns", peer)
-            run("ip", "addr", "add", f"{gateway}/24", "dev", name, namespace=FW)
-            run("ip", "link", "set", name, "up", namespace=FW)
-            for host in hosts:
-                run("ip", "addr", "add", f"{host}/24", "dev", "eth0", namespace=peer)
-            run("ip", "link", "set", "eth0", "up", namespace=peer)
-        run("ip", "route", "add", "default", "via", "192.168.0.1", namespace=LAN)
-        run("sysctl", "-qw", "net.ipv4.ip_forward=1", namespace=FW)
+            _address(FW, name, gateways)
+            _address(peer, "eth0", hosts)
+        for net in NETS:
+            run("ip", "route", "add", "default", "via", net.gateway.host, namespace=LAN)
+        run("sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1", namespace=FW)
         run("nft", "-f", "-", namespace=FW, stdin=APPLIANCE)
         yield
     finally:
@@ -157,7 +212,7 @@ class Rig:
     """The broker of one test, and who speaks with it. The test process plays the engine unless told otherwise."""
 
     def __init__(self, engine_uid: int = 0) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="k1-")  # pytest's own is closed to other users
+        self._folder = tempfile.TemporaryDirectory(prefix="sh-")  # pytest's own is closed to other users
         folder = Path(self._folder.name)
         folder.chmod(0o755)
         self.state, self.run_dir, self.engine_uid = folder / "state", folder / "run", engine_uid
@@ -172,6 +227,10 @@ class Rig:
             **os.environ, "PINHOLE_RUN": str(self.run_dir), "PINHOLE_STATE": str(self.state), "PYTHONPATH": str(ROOT)
         }  # fmt: skip
         self.write_policy(POLICY)
+        self.broker_command = (
+            "ip", "netns", "exec", FW, *as_user(BROKER_UID, "net_admin"), sys.executable, "-m", "sipalg_core",
+            "broker", f"--engine-uid={self.engine_uid}", f"--netadmin-uid={NETADMIN_UID}",
+        )  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[BrokerClient] = []
 
@@ -182,11 +241,7 @@ class Rig:
     def start(self) -> None:
         self.socket.unlink(missing_ok=True)
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                ("ip", "netns", "exec", FW, *as_user(BROKER_UID, "net_admin"), sys.executable, "-m", "sipalg_core",
-                 "broker", f"--engine-uid={self.engine_uid}", f"--netadmin-uid={NETADMIN_UID}"),
-                env=self.environment, stderr=log,
-            )  # fmt: skip
+            self._process = subprocess.Popen(self.broker_command, env=self.environment, stderr=log)
         deadline = time.monotonic() + 10
         while not self.socket.exists():
             assert self._process.poll() is None, self.log.read_text()
@@ -213,3 +268,8 @@ class Rig:
 
     def listed(self, kind: str, name: str) -> str:
         return run("nft", "list", kind, "inet", names.SIPALG_TABLE, name, namespace=FW)
+
+    def drops(self) -> dict[str, int]:
+        """Packets that the kernel dropped, by reason."""
+        return {reason: int(re.findall(r"packets (\d+)", self.listed("counter", reason.replace("-", "_")))[0])
+                for reason in DROP_REASONS}  # fmt: skip

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from sipalg_core.contract.control import wildcard
 from tests.lab.kernel_rig import (
     ENGINE_UID,
     FW,
     LAN,
     NETADMIN_UID,
-    OWN_SIP,
-    PHONE_SIP,
-    PROVIDER_SIP,
+    NETS,
     ROOT,
     STRANGER_UID,
     WAN,
@@ -43,9 +42,10 @@ from pathlib import Path
 from sipalg_core.contract.policy import read
 from sipalg_core.io import tproxy
 from sipalg_core.io.pinholes import BrokerClient
+from sipalg_core.net import Endpoint
 assert "CapEff:\\t0000000000000000" in Path("/proc/self/status").read_text()
 sides = tproxy.sides(read(Path(sys.argv[2])))
-reply, sock = BrokerClient(Path(sys.argv[1])).transparent_socket(int(sys.argv[3]))
+reply, sock = BrokerClient(Path(sys.argv[1])).transparent_socket(Endpoint(sys.argv[3], int(sys.argv[4])))
 print("ready", flush=True)
 sock.settimeout(3)
 datagram = tproxy.receive(sock, sides)
@@ -66,16 +66,20 @@ def engine_rig() -> Iterator[Rig]:
 @pytest.mark.parametrize(
     ("namespace", "source", "destination", "side"),
     [
-        (LAN, PHONE_SIP, PROVIDER_SIP, "internal"),
-        (LAN, PHONE_SIP, PROVIDER_SIP._replace(port=5070), "internal"),
-        (WAN, PROVIDER_SIP, OWN_SIP, "external"),
-        (WAN, PROVIDER_SIP, OWN_SIP._replace(port=30500), "external"),
+        case
+        for net in NETS
+        for case in (
+            (LAN, net.phone_sip, net.provider_sip, "internal"),
+            (LAN, net.phone_sip, net.provider_sip._replace(port=5070), "internal"),
+            (WAN, net.provider_sip, net.own_sip, "external"),
+            (WAN, net.provider_sip, net.own_sip._replace(port=30500), "external"),
+        )
     ],
 )
 def test_signalling_reaches_a_process_without_capabilities(engine_rig, namespace, source, destination, side):
     command = (
         "ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-c", ENGINE, str(engine_rig.socket),
-        str(engine_rig.policy_file), str(destination.port),
+        str(engine_rig.policy_file), *map(str, wildcard(destination)),
     )  # fmt: skip
     with (
         udp(namespace, source) as peer,

@@ -3,60 +3,32 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 
+from sipalg_core.net import Endpoint
+from tests.lab.engine_rig import ENGINE_NETS, Engine
 from tests.lab.kernel_rig import (
     ENGINE_UID,
-    FW,
     LAN,
-    OWN_SIP,
-    PHONE_SIP,
-    PROVIDER_SIP,
+    V4,
     WAN,
+    Net,
     Rig,
-    as_user,
     namespaces,
     udp,
 )
 
 pytestmark = pytest.mark.lab
 
-OPTIONS = (
-    "OPTIONS sip:203.0.113.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.168.0.10:5060;branch=z9hG4bK{number}\r\n"
-    "From: <sip:a@203.0.113.1>;tag=1\r\nTo: <sip:203.0.113.1>\r\nCall-ID: {number}@192.168.0.10\r\nCSeq: 1 OPTIONS\r\n"
-    "Contact: <sip:a@192.168.0.10:5060>\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
-)
-
-
-class Engine:
-    def __init__(self, rig: Rig) -> None:
-        self._socket = rig.run_dir / "engine.sock"
-        self.process = subprocess.Popen(
-            ("ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-m", "sipalg_core", "engine"),
-            env=rig.environment,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 10
-        while not self._socket.exists():
-            assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    def ask(self, **request: str) -> dict:
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(2)
-            connection.connect(str(self._socket))
-            connection.send(json.dumps(request).encode() + b"\n")
-            with connection.makefile() as answers:
-                return json.loads(answers.readline())
+OPTIONS = "\r\n".join((
+    "OPTIONS sip:example.org SIP/2.0", "Via: SIP/2.0/UDP {1};branch=z9hG4bK{0}", "From: <sip:a@{1}>;tag=1",
+    "To: <sip:example.org>", "Call-ID: {0}@example.org", "CSeq: 1 OPTIONS", "Contact: <sip:a@{1}>",
+    "Max-Forwards: 70", "Content-Length: 0", "\r\n",
+))  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,31 +45,27 @@ def engine(rig) -> Iterator[Engine]:
     (rig.run_dir / "engine.sock").unlink(missing_ok=True)
     made = Engine(rig)
     yield made
-    made.process.kill()
-    made.process.wait()
+    made.stop()
 
 
-def exchange(number: int) -> None:
+def exchange(number: int, net: Net = V4) -> None:
     """A request of the phone goes out with our address and no other, its answer finds the phone."""
-    with udp(LAN, PHONE_SIP) as phone, udp(WAN, PROVIDER_SIP) as provider:
-        phone.sendto(OPTIONS.format(number=number).encode(), PROVIDER_SIP)
+    with udp(LAN, net.phone_sip) as phone, udp(WAN, net.provider_sip) as provider:
+        phone.sendto(OPTIONS.format(number, net.phone_sip).encode(), net.provider_sip)
         request, source = provider.recvfrom(4096)
-        assert source == OWN_SIP
-        head, _, rest = request.partition(b"\r\nFrom:")
-        assert b"203.0.113.2" in head
-        assert b"<sip:a@203.0.113.2" in rest
-        assert b"Contact: <sip:a@192.168" not in rest
-        answer = request.replace(b"OPTIONS sip:203.0.113.1 SIP/2.0", b"SIP/2.0 200 OK", 1)
-        provider.sendto(answer, OWN_SIP)
+        assert Endpoint(*source[:2]) == net.own_sip
+        assert net.phone_sip.host.encode() not in request
+        assert request.count(str(net.own_sip).removesuffix(":5060").encode()) == 3  # Via, From, Contact
+        provider.sendto(request.replace(b"OPTIONS sip:example.org SIP/2.0", b"SIP/2.0 200 OK", 1), net.own_sip)
         received, source = phone.recvfrom(4096)
-        assert source == PROVIDER_SIP
-        assert b"Via: SIP/2.0/UDP 192.168.0.10:5060" in received
+        assert Endpoint(*source[:2]) == net.provider_sip
+        assert f"Via: SIP/2.0/UDP {net.phone_sip};".encode() in received
 
 
-def test_signalling_passes_both_ways(engine):
-    exchange(1)
-    counters = engine.ask(op="snapshot", topic="health")["rows"][0]["counters"]
-    assert counters["received"] == 2
+@pytest.mark.parametrize("net", ENGINE_NETS, ids=lambda net: net.word)
+def test_signalling_passes_both_ways(engine, net):
+    exchange(1, net)
+    assert engine.counters()["received"] == 2
 
 
 def test_the_control_socket_answers(engine):
@@ -127,6 +95,15 @@ def test_a_killed_engine_is_back_at_once(rig, engine):
     finally:
         again.process.terminate()
         assert again.process.wait(5) == 0
+
+
+@pytest.mark.parametrize("process", ["engine", "broker"])
+def test_a_second_one_does_not_start_and_disturbs_nobody(rig, engine, process):
+    command = engine.command if process == "engine" else rig.broker_command
+    second = subprocess.run(command, env=rig.environment, capture_output=True, text=True, timeout=10, check=False)
+    assert second.returncode == 1
+    assert "another process listens at" in second.stderr
+    exchange(6)
 
 
 def test_sigterm_ends_it_cleanly(engine):

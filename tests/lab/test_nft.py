@@ -8,7 +8,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from sipalg_core.broker.layout import transaction
+from sipalg_core.broker.rules import transaction
 from sipalg_core.nft.client import Client, Count, NftError
 from sipalg_core.nft.elements import Element, ElementTable, Result, pack
 from sipalg_core.nft.ruleset import Add, Chain, Delete, Elements, Hook, Rule, Set, Table
@@ -40,7 +40,7 @@ from tests.unit.broker.test_layout import POLICY, overlapping
 
 pytestmark = pytest.mark.lab
 
-NAMESPACE = "k1-nft"
+NAMESPACE = "sh-nft"
 TABLE = Table("sipalg")
 BASE = Chain(TABLE, "prerouting_base", Hook("filter", "prerouting", -150))
 DNAT = Chain(TABLE, "prerouting_nat", Hook("nat", "prerouting", -100))

@@ -88,6 +88,32 @@ def test_the_contract(rule, hole):
     assert Guard(POLICY).check(hole, 0, 0) == rule
 
 
+GOOD6 = Pinhole(1, Endpoint("fd00::10", 4000), Endpoint("2001:db8::2", 20000), Endpoint("2001:db8:1::9", 7000), 60)
+
+
+@pytest.mark.parametrize(
+    ("rule", "changed"),
+    [
+        (0, {}),
+        (2, {"internal": Endpoint("fd01::10", 4000)}),
+        (3, {"external": Endpoint("fd00::11", 7000)}),
+        (3, {"external": Endpoint("::ffff:203.0.113.99", 7000)}),
+        (3, {"external": Endpoint("64:ff9b::cb00:7163", 7000)}),
+        (3, {"external": Endpoint("64:ff9b:1::1", 7000)}),
+        (3, {"external": Endpoint("2002:cb00:7163::1", 7000)}),
+        (3, {"external": Endpoint("2001:0:cb00:7163::1", 7000)}),
+        (3, {"external": Endpoint("ff02::1", 7000)}),
+        (3, {"external": Endpoint("fe80::1", 7000)}),
+        (3, {"external": Endpoint("::", 7000)}),
+        (3, {"external": Endpoint("::1", 7000)}),
+        (4, {"mapped": Endpoint("203.0.113.2", 20000)}),
+        (6, {"mapped": Endpoint("2001:db8::3", 20000)}),
+    ],
+)
+def test_the_contract_in_ipv6(rule, changed):
+    assert Guard(POLICY).check(GOOD6._replace(**changed), 0, 0) == rule
+
+
 def test_a_peering_with_anybody_does_not_make_the_world_ours():
     everybody = replace(POLICY.peerings[0], internal=(ip_network("0.0.0.0/0"),))
     guard = Guard(replace(POLICY, peerings=(everybody,)))
@@ -118,3 +144,25 @@ def test_an_alg_that_is_off_opens_nothing(policy):
 )
 def test_sockets_take_signalling_only(rule, port):
     assert Guard(POLICY).check_socket(port) == rule
+
+
+@pytest.mark.parametrize(
+    ("rule", "at"),
+    [
+        (0, Endpoint("0.0.0.0", 5060)),
+        (0, Endpoint("::", 30000)),
+        (0, Endpoint("203.0.113.2", 30000)),
+        (0, Endpoint("203.0.113.1", 49152)),  # the provider, whatever port it came from
+        (6, Endpoint("0.0.0.0", 22)),
+        (6, Endpoint("203.0.113.2", 20000)),
+        (6, Endpoint("203.0.113.66", 5060)),
+        (6, Endpoint("192.168.0.10", 5060)),
+        (6, Endpoint("192.168.0.1", 5060)),
+    ],
+)
+def test_streams_speak_for_us_and_for_providers_only(rule, at):
+    assert Guard(POLICY).check_stream(at) == rule
+
+
+def test_an_alg_that_is_off_has_no_streams():
+    assert Guard(replace(POLICY, enabled=False)).check_stream(Endpoint("203.0.113.1", 5060)) == 6

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sipalg_core.broker.layout import elements_of, transaction
+from sipalg_core.broker.layout import elements_of
+from sipalg_core.broker.rules import transaction
 from sipalg_core.broker.signalling import signalling_ports
 from sipalg_core.contract.control import Pinhole
 from sipalg_core.contract.policy import EMPTY, AlgPolicy, Interface, Peering, PortRange, Timers
@@ -95,6 +96,11 @@ def test_overlapping_peerings_give_elements_of_which_one_matches_or_none(interna
 def test_signalling_ports_do_not_overlap():
     taken = replace(POLICY, signalling_ports=PortRange(5000, 5065))
     assert signalling_ports(taken) == [PortRange(5070, 5070), PortRange(5000, 5065)]
+
+
+def test_encrypted_sip_is_not_taken_whatever_a_peering_names():
+    named = replace(POLICY, peerings=(replace(POLICY.peerings[0], ports=(5060, 5061, 5070)),))
+    assert transaction(named, replace=False) == transaction(POLICY, replace=False)
 
 
 def test_an_exact_pinhole_names_both_endpoints():

@@ -7,12 +7,14 @@ from sipalg_core.contract.control import (
     NO_PINHOLE,
     REPLY,
     REQUEST,
+    AlreadyRunning,
     Counter,
     Op,
     Pinhole,
     Reply,
     Request,
     Status,
+    claim,
     pack_counters,
     pack_reply,
     pack_request,
@@ -63,3 +65,10 @@ def test_replies_and_counters_of_another_size_are_refused():
         unpack_reply(b"\0" * (REPLY.size - 1))
     with pytest.raises(ValueError, match="not a multiple"):
         unpack_counters(b"\0" * 25)
+
+
+def test_a_socket_is_claimed_by_one_process_until_its_end(tmp_path):
+    path = tmp_path / "run" / "engine.sock"
+    with claim(path), pytest.raises(AlreadyRunning, match=r"engine\.sock"):
+        claim(path)
+    claim(path).close()

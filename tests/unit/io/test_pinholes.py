@@ -42,7 +42,7 @@ def client(path) -> Iterator[BrokerClient]:
 
 def test_without_a_broker_the_reply_says_so(client):
     assert client.open(NO_PINHOLE) == Reply(0, Status.FAILED, errno.ENOENT)
-    assert client.transparent_socket(5060)[1] is None
+    assert client.transparent_socket(NO_PINHOLE.mapped)[1] is None
     assert client.count()[1] == []
 
 
@@ -92,3 +92,13 @@ def test_counters_that_break_off_are_no_counters(path, client):
     with listening(path, break_off):
         reply, counters = client.count()
         assert (reply.status, counters) == (Status.FAILED, [])
+
+
+def test_drops_come_by_their_reason(path, client):
+    def drops(peer: socket.socket, request: Request) -> None:
+        peer.send(pack_reply(Reply(request.serial, Status.OK, value=2)))
+        peer.send(pack_counters([Counter(0, 5, 0), Counter(1, 7, 0)]))
+
+    with listening(path, drops):
+        assert client.drops() == {"engine-dead": 5, "source-rate": 7}
+    assert client.drops() == {}

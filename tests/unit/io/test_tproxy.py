@@ -12,28 +12,41 @@ from sipalg_core.contract.policy import AlgPolicy, Interface
 from sipalg_core.io import tproxy
 from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
 
-IP_PKTINFO, IP_RECVORIGDSTADDR = 8, 20
+OPTIONS = {  # IP_PKTINFO, IP_RECVORIGDSTADDR; IPV6_RECVPKTINFO, IPV6_RECVORIGDSTADDR
+    "127.0.0.1": (socket.SOL_IP, 8, 20),
+    "::1": (socket.IPPROTO_IPV6, 49, 74),
+}
 
 
-def bound() -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    made.bind(("127.0.0.1", 0))
+@pytest.fixture(params=OPTIONS)
+def host(request) -> str:
+    return request.param
+
+
+def bound(host: str) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((host, 0))
     made.setblocking(False)
     return made
 
 
 @pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    with bound() as made:
-        made.setsockopt(socket.SOL_IP, IP_PKTINFO, 1)
-        made.setsockopt(socket.SOL_IP, IP_RECVORIGDSTADDR, 1)
+def listener(host) -> Iterator[socket.socket]:
+    level, *options = OPTIONS[host]
+    with bound(host) as made:
+        for each in options:
+            made.setsockopt(level, each, 1)
         yield made
 
 
 @pytest.fixture
-def sender() -> Iterator[socket.socket]:
-    with bound() as made:
+def sender(host) -> Iterator[socket.socket]:
+    with bound(host) as made:
         yield made
+
+
+def name(sock: socket.socket) -> Endpoint:
+    return Endpoint(*sock.getsockname()[:2])
 
 
 def test_a_datagram_knows_its_flow(listener, sender):
@@ -43,7 +56,7 @@ def test_a_datagram_knows_its_flow(listener, sender):
     sender.sendto(b"\xff" * 60_000, listener.getsockname())
     assert tproxy.receive(listener, sides) == Datagram(
         b"\xff" * 60_000,
-        Flow(Transport.UDP, Side.EXTERNAL, Endpoint(*sender.getsockname()), Endpoint(*listener.getsockname())),
+        Flow(Transport.UDP, Side.EXTERNAL, name(sender), name(listener)),
     )
     with pytest.raises(BlockingIOError):
         tproxy.receive(listener, sides)
@@ -54,8 +67,8 @@ def test_an_interface_that_is_not_in_the_policy_has_no_side(listener, sender):
     assert tproxy.receive(listener, {}) is None
 
 
-def test_the_source_address_is_the_one_asked_for(listener, sender):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wildcard:
-        wildcard.bind(("0.0.0.0", 0))
-        tproxy.send(wildcard, b"x", "127.0.0.9", Endpoint(*sender.getsockname()))
-        assert sender.recvfrom(9) == (b"x", ("127.0.0.9", wildcard.getsockname()[1]))
+@pytest.mark.parametrize(("host", "source"), [("127.0.0.1", "127.0.0.9"), ("::1", "::1")])
+def test_the_source_address_is_the_one_asked_for(sender, host, source):
+    with bound("::" if ":" in host else "0.0.0.0") as wildcard:
+        tproxy.send(wildcard, b"x", source, name(sender))
+        assert sender.recvfrom(9)[1][:2] == (source, wildcard.getsockname()[1])

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the broker does with a request (contract.control): the table, its guard, and each operation on them."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import logging
+import socket
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sipalg_core.broker import layout
+from sipalg_core.broker.guard import Guard
+from sipalg_core.broker.pinholes import PinholeTable
+from sipalg_core.broker.rules import transaction
+from sipalg_core.broker.sockets import transparent_tcp, transparent_udp
+from sipalg_core.contract import names
+from sipalg_core.contract.control import (
+    COUNTERS_PER_MESSAGE,
+    DROP_REASONS,
+    WILDCARD,
+    Counter,
+    Op,
+    Reply,
+    Request,
+    Status,
+    pack_counters,
+)
+from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
+from sipalg_core.nft.client import Client, NftError
+from sipalg_core.nft.counters import NamedCounters
+from sipalg_core.nft.elements import Result
+from sipalg_core.nft.netlink import DumpInterrupted
+
+log = logging.getLogger(__name__)
+
+_STATUS: Final = {
+    Result.DONE: Status.OK,
+    Result.FULL: Status.FULL,
+    Result.EXISTS: Status.FAILED,
+    Result.MISSING: Status.FAILED,
+}
+
+
+@dataclass(slots=True)
+class Answer:
+    """`messages` follow the reply; `descriptor` goes with it and is closed here afterwards."""
+
+    reply: Reply
+    messages: tuple[bytes, ...] = ()
+    descriptor: socket.socket | None = None
+
+
+Answering = Generator[None, None, Answer]
+
+
+class Broker:
+    """The table, its guard, and what each operation does to them."""
+
+    def __init__(self, policy_file: Path) -> None:
+        self._policy_file = policy_file
+        self._nft = Client()
+        self._policy = read(policy_file)
+        self._guard = Guard(self._policy)
+        self._install(self._policy)
+        self.pinholes = PinholeTable()
+        self._counters = NamedCounters(names.SIPALG_TABLE)
+        log.info("adopted %d pinholes, policy revision %d", self.pinholes.adopt(), self._policy.revision)
+
+    def answer(self, request: Request) -> Answering:
+        """It stops where a longer operation may be left for another request; its value is the answer."""
+        at_once: dict[Op, Callable[[Request], Answer]] = {
+            Op.OPEN: self._open,
+            Op.CLOSE: self._close,
+            Op.SOCKET: self._socket,
+            Op.STREAM: self._stream,
+            Op.RELOAD: self._reload,
+            Op.DROPS: self._drops,
+        }
+        try:
+            if request.op is Op.COUNT:
+                return (yield from self._count(request))
+            return at_once[request.op](request)
+        except DumpInterrupted:
+            return _failed(request, errno.EAGAIN)
+        except OSError as error:
+            log.exception("%s failed", request.op.name)
+            return _failed(request, error.errno or 0)
+
+    def _install(self, policy: AlgPolicy) -> None:
+        chains = {item["chain"]["name"] for item in self._nft.list_table(names.SIPALG_TABLE) if "chain" in item}
+        replace = bool(chains) and layout.LAYOUT.name not in chains
+        self._nft.apply(transaction(policy, replace=replace))
+
+    def _open(self, request: Request) -> Answer:
+        hole = request.pinhole
+        renewed = hole.id in self.pinholes
+        opened, opened_by_host = len(self.pinholes), self.pinholes.opened_by(hole.internal.host)
+        rule = self._guard.check(hole, opened - renewed, opened_by_host - renewed)
+        if rule:
+            log.warning("refused by P%d: %s", rule, hole)
+            return Answer(Reply(request.serial, Status.REFUSED, rule))
+        result = self.pinholes.open(hole)
+        if result is not Result.DONE:
+            log.warning("%s: %s", result.name, hole)
+        return Answer(Reply(request.serial, _STATUS[result], result.value))
+
+    def _close(self, request: Request) -> Answer:
+        self.pinholes.close(request.pinhole.id)
+        return Answer(Reply(request.serial, Status.OK))
+
+    def _socket(self, request: Request) -> Answer:
+        at = request.pinhole.mapped
+        return self._granted(request, self._guard.check_socket(at.port), lambda: transparent_udp(at))
+
+    def _stream(self, request: Request) -> Answer:
+        at = request.pinhole.mapped
+        listening = at.host in WILDCARD.values()
+        return self._granted(request, self._guard.check_stream(at), lambda: transparent_tcp(at, listening=listening))
+
+    def _granted(self, request: Request, rule: int, make: Callable[[], socket.socket]) -> Answer:
+        if rule:
+            log.warning("refused by P%d: %s at %s", rule, request.op.name, request.pinhole.mapped)
+            return Answer(Reply(request.serial, Status.REFUSED, rule))
+        return Answer(Reply(request.serial, Status.OK), descriptor=make())
+
+    def _count(self, request: Request) -> Answering:
+        counters = yield from self.pinholes.counting(self._policy.timers.inactive_media)
+        messages = []
+        for at in range(0, len(counters), COUNTERS_PER_MESSAGE):
+            messages.append(pack_counters(counters[at : at + COUNTERS_PER_MESSAGE]))
+            yield
+        return Answer(Reply(request.serial, Status.OK, value=len(counters)), tuple(messages))
+
+    def _drops(self, request: Request) -> Answer:
+        packets = self._counters.packets()
+        counted = [packets.get(layout.counter_of(reason).name, 0) for reason in DROP_REASONS]
+        records = pack_counters([Counter(ident, each, 0) for ident, each in enumerate(counted)])
+        return Answer(Reply(request.serial, Status.OK, value=len(counted)), (records,))
+
+    def _reload(self, request: Request) -> Answer:
+        """A policy that is not valid, or that nft refuses, leaves the running one untouched."""
+        try:
+            policy = read(self._policy_file)
+            self._install(policy)
+        except (PolicyError, NftError) as error:
+            log.error("policy refused, revision %d stays: %s", self._policy.revision, error)
+            return _failed(request, errno.EINVAL)
+        self._policy, self._guard = policy, Guard(policy)
+        gc.collect()
+        log.info("policy revision %d", policy.revision)
+        return Answer(Reply(request.serial, Status.OK, value=policy.revision))
+
+
+def _failed(request: Request, code: int) -> Answer:
+    return Answer(Reply(request.serial, Status.FAILED, code))

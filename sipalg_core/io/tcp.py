@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""All TCP connections: which are taken, which are opened, and on which of them a message goes out.
+
+A connection is terminated here and has a counterpart on the other side, opened when the first message goes there and
+closed with it: what is not SIP never reaches the other side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from sipalg_core.alg.effects import Forward
+from sipalg_core.contract.control import wildcard
+from sipalg_core.io.connection import Connection
+from sipalg_core.io.pinholes import BrokerClient
+from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
+
+log = logging.getLogger(__name__)
+
+# --- Implementation constants ---
+
+MAX_CONNECTIONS: Final = 512  # both sides; a process has 1024 descriptors unless it is given more
+MAX_OF_INTERNAL_HOST: Final = 16
+"""A telephone has one, a telephone system a few; the provider has one for each of our mappings."""
+CONNECT_TIMEOUT: Final = 5.0  # seconds
+_SWEEP: Final = 1.0  # seconds between looks at the deadlines
+
+
+class _Party(NamedTuple):
+    """Connections of one party with one host: they lead to the same place, whatever the host's port."""
+
+    side: Side
+    internal: Endpoint  # on the internal side the party itself, on the external one its mapping
+    provider: str
+
+
+def _party(flow: Flow) -> _Party:
+    ours, theirs = (flow.source, flow.destination) if flow.side is Side.INTERNAL else (flow.destination, flow.source)
+    return _Party(flow.side, ours, theirs.host)
+
+
+class TcpConnections:
+    """`take` gets every message, `rest` is called when what a message causes is done."""
+
+    def __init__(
+        self, broker: BrokerClient, counts: Counter[str], take: Callable[[Datagram], None], rest: Callable[[], None]
+    ) -> None:
+        self.own: frozenset[str] = frozenset()  # our external addresses: who connects there comes from outside
+        self._broker = broker
+        self._counts = counts
+        self._take = take
+        self._rest = rest
+        self._listeners: dict[Endpoint, socket.socket] = {}
+        self._connections: dict[Flow, Connection] = {}
+        self._of_party: defaultdict[_Party, dict[Flow, Connection]] = defaultdict(dict)
+        self._of_host: Counter[str] = Counter()
+        self._speaking: Connection | None = None
+        self._connecting: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def open(self, at: Endpoint) -> None:
+        """Listen there; asks the broker for the socket the first time."""
+        if at in self._listeners:
+            return
+        reply, made = self._broker.transparent_stream(at)
+        if made is None:
+            self._counts[f"error:stream-{reply.why}"] += 1
+            return
+        made.setblocking(False)
+        self._listeners[at] = made
+        asyncio.get_running_loop().add_reader(made, self._accept, made)
+        log.info("listening at TCP %s", at)
+        if self._timer is None:
+            self._sweep()
+
+    def send(self, forward: Forward) -> None:
+        """On the connection of that flow, on another one between the same parties, or on a new one."""
+        flow = Flow(Transport.TCP, forward.side, forward.destination, forward.source)
+        connection = self._connections.get(flow) or next(iter(self._of_party.get(_party(flow), {}).values()), None)
+        connection = connection or self._connect(flow)
+        if connection is None:
+            self._counts["dropped:no-connection"] += 1
+        else:
+            connection.send(forward.data)
+
+    def close(self) -> None:
+        for listener in self._listeners.values():
+            asyncio.get_running_loop().remove_reader(listener)
+            listener.close()
+        self._listeners.clear()
+        for connection in list(self._connections.values()):
+            connection.abort("shutdown")
+        for task in self._connecting:
+            task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    # --- connections come and go ---
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            made, source = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as error:  # it went away again, or there are no descriptors
+            self._counts[f"refused:accept-{errno.errorcode.get(error.errno or 0, 'error')}"] += 1
+            return
+        made.setblocking(False)
+        peer, local = Endpoint(*source[:2]), Endpoint(*made.getsockname()[:2])
+        side = Side.EXTERNAL if local.host in self.own else Side.INTERNAL
+        reason = self._refusal(peer.host if side is Side.INTERNAL else "")
+        if reason:
+            self._counts[f"refused:{reason}"] += 1
+            made.close()
+            return
+        self._begin(self._add(Flow(Transport.TCP, side, peer, local)), made)
+
+    def _refusal(self, internal_host: str) -> str:
+        if len(self._connections) >= MAX_CONNECTIONS:
+            return "tcp-connections"
+        return "tcp-connections-of-host" if self._of_host[internal_host] >= MAX_OF_INTERNAL_HOST else ""
+
+    def _connect(self, flow: Flow) -> Connection | None:
+        """In the name of the flow's destination, to its source."""
+        if len(self._connections) >= MAX_CONNECTIONS:
+            self._counts["refused:tcp-connections"] += 1
+            return None
+        if flow.side is Side.EXTERNAL:
+            self.open(wildcard(flow.destination))  # the provider may connect there, too
+        reply, made = self._broker.transparent_stream(flow.destination)
+        if made is None:
+            self._counts[f"error:stream-{reply.why}"] += 1
+            return None
+        made.setblocking(False)
+        connection = self._add(flow)
+        if self._speaking is not None:
+            connection.paired.add(self._speaking)
+            self._speaking.paired.add(connection)
+        self._begin(connection, made, connect=True)
+        return connection
+
+    def _add(self, flow: Flow) -> Connection:
+        connection = Connection(flow, self._heard, self._ended)
+        self._connections[flow] = self._of_party[_party(flow)][flow] = connection
+        if flow.side is Side.INTERNAL:
+            self._of_host[flow.source.host] += 1
+        return connection
+
+    def _begin(self, connection: Connection, made: socket.socket, *, connect: bool = False) -> None:
+        task = asyncio.create_task(self._attach(connection, made, connect))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    async def _attach(self, connection: Connection, made: socket.socket, connect: bool) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            if connect:
+                async with asyncio.timeout(CONNECT_TIMEOUT):
+                    await loop.sock_connect(made, connection.flow.source)
+            await loop.create_connection(lambda: connection, sock=made)
+        except OSError as error:
+            made.close()
+            connection.abort(f"connect-{errno.errorcode.get(error.errno or errno.ETIMEDOUT, 'error')}")
+
+    def _heard(self, connection: Connection, message: bytes) -> None:
+        self._speaking = connection
+        try:
+            self._take(Datagram(message, connection.flow))
+        finally:
+            self._speaking = None
+        self._rest()
+
+    def _ended(self, connection: Connection, reason: str) -> None:
+        flow = connection.flow
+        if reason:
+            self._counts[f"closed:{reason}"] += 1
+        if self._connections.get(flow) is connection:
+            del self._connections[flow]
+            party = self._of_party[_party(flow)]
+            del party[flow]
+            if not party:
+                del self._of_party[_party(flow)]
+        if flow.side is Side.INTERNAL:
+            self._of_host[flow.source.host] -= 1
+            self._of_host += Counter()  # forget hosts without any
+        for other in connection.paired:
+            other.paired.discard(connection)
+            if not other.paired:
+                other.close()
+
+    def _sweep(self) -> None:
+        loop = asyncio.get_running_loop()
+        for connection in list(self._connections.values()):
+            connection.expire(loop.time())
+        self._timer = loop.call_later(_SWEEP, self._sweep)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A real engine without any capability beside the broker of a kernel rig."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+
+from tests.lab.kernel_rig import ENGINE_UID, FW, V4, Rig, as_user
+
+ENGINE_NETS = (V4,)
+"""The families that the engine serves; its shell and the kernel's half serve all of the rig's."""
+
+
+class Engine:
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self._socket = rig.run_dir / "engine.sock"
+        self.command = ("ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-m", "sipalg_core", "engine")
+        self.process = subprocess.Popen(self.command, env=rig.environment, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while not self._socket.exists():
+            assert self.process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    def ask(self, **request: str) -> dict:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2)
+            connection.connect(str(self._socket))
+            connection.send(json.dumps(request).encode() + b"\n")
+            with connection.makefile() as answers:
+                return json.loads(answers.readline())
+
+    def counters(self) -> dict[str, int]:
+        found: dict[str, int] = self.ask(op="snapshot", topic="health")["rows"][0]["counters"]
+        return found
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
