@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Three namespaces, an operator's default-deny table and a real broker: what the tests of the media path stand on.
 
-sh-lan 192.168.0.10, .66 ── lan0 192.168.0.1 [sh-fw] 203.0.113.2 wan0 ── sh-wan 203.0.113.1, .99, .66
+rig-lan 192.168.0.10, .66 ── lan0 192.168.0.1 [rig-fw] 203.0.113.2 wan0 ── rig-wan 203.0.113.1, .99, .66
        fd00:a::10, ::66  ──      fd00:a::1           2001:db8:a::2      ──        2001:db8:a::1, ::99, ::66
 """
 
@@ -28,7 +28,7 @@ from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, Timers, d
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint, Side
 
-LAN, FW, WAN = "sh-lan", "sh-fw", "sh-wan"
+LAN, FW, WAN = "rig-lan", "rig-fw", "rig-wan"
 ROOT: Final = Path(__file__).resolve().parents[2]
 BROKER_UID, ENGINE_UID, NETADMIN_UID, STRANGER_UID, SHARED_GID = 64001, 64002, 64003, 64004, 64000
 
