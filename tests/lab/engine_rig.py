@@ -9,10 +9,7 @@ import subprocess
 import sys
 import time
 
-from tests.lab.kernel_rig import ENGINE_UID, FW, V4, Rig, as_user
-
-ENGINE_NETS = (V4,)
-"""The families that the engine serves; its shell and the kernel's half serve all of the rig's."""
+from tests.lab.kernel_rig import ENGINE_UID, FW, Rig, as_user
 
 
 class Engine:

@@ -28,7 +28,7 @@ from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, Timers, d
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint, Side
 
-LAN, FW, WAN = "rig-lan", "rig-fw", "rig-wan"
+LAN, FW, WAN = (f"rig-{part}-{os.getpid()}" for part in ("lan", "fw", "wan"))  # two runs do not meet
 ROOT: Final = Path(__file__).resolve().parents[2]
 BROKER_UID, ENGINE_UID, NETADMIN_UID, STRANGER_UID, SHARED_GID = 64001, 64002, 64003, 64004, 64000
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from sipalg_core.net import Endpoint
-from tests.lab.engine_rig import ENGINE_NETS, Engine
+from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import (
     ENGINE_UID,
     LAN,
+    NETS,
     V4,
     WAN,
     Net,
@@ -62,7 +63,7 @@ def exchange(number: int, net: Net = V4) -> None:
         assert f"Via: SIP/2.0/UDP {net.phone_sip};".encode() in received
 
 
-@pytest.mark.parametrize("net", ENGINE_NETS, ids=lambda net: net.word)
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.word)
 def test_signalling_passes_both_ways(engine, net):
     exchange(1, net)
     assert engine.counters()["received"] == 2

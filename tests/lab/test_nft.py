@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
@@ -40,7 +41,7 @@ from tests.unit.broker.test_layout import POLICY, overlapping
 
 pytestmark = pytest.mark.lab
 
-NAMESPACE = "sh-nft"
+NAMESPACE = f"rig-nft-{os.getpid()}"
 TABLE = Table("sipalg")
 BASE = Chain(TABLE, "prerouting_base", Hook("filter", "prerouting", -150))
 DNAT = Chain(TABLE, "prerouting_nat", Hook("nat", "prerouting", -100))

@@ -16,7 +16,7 @@ import pytest
 from sipalg_core.io.connection import PART_TIMEOUT
 from sipalg_core.io.tcp import MAX_OF_INTERNAL_HOST
 from sipalg_core.net import Endpoint
-from tests.lab.engine_rig import ENGINE_NETS, Engine
+from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import (
     ENGINE_UID,
     FW,
@@ -228,7 +228,7 @@ def test_a33_who_does_not_read_is_cut_off(engine):
     assert engine.counters()["closed:unread"] == 1
 
 
-@pytest.mark.parametrize("net", ENGINE_NETS, ids=lambda net: net.word)
+@pytest.mark.parametrize("net", NETS, ids=lambda net: net.word)
 def test_the_engine_passes_requests_and_answers_on_connections(engine, net):
     with tcp(WAN, net.provider_sip, listening=True) as provider, tcp(LAN, net.phone_sip) as phone:
         phone.connect(net.provider_sip)
