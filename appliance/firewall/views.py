@@ -37,7 +37,7 @@ RULE_ROWS: Final = (
 
 @operator_required
 def rules(request: OperatorRequest) -> HttpResponse:
-    return render(request, "firewall/rules.html", _list_context() | review_context())
+    return render(request, "firewall/rules.html", _list_context() | review_context(request))
 
 
 @operator_required
@@ -129,7 +129,7 @@ def _change_list(request: OperatorRequest, verb: Callable[[], object]) -> HttpRe
         messages.error(request, " ".join(error.messages))
     if not request.htmx:
         return redirect("firewall:rules")
-    response = render(request, "firewall/rules.html", _list_context() | review_context())
+    response = render(request, "firewall/rules.html", _list_context() | review_context(request))
     return trigger_client_event(response, "changed")
 
 

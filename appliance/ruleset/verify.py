@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Literal
 
 from appliance.ruleset.notation import AddressRange, Ports, address_range, port_ranges
-from appliance.ruleset.policy import Address, Policy, Rule, Service
+from appliance.ruleset.policy import Address, Interface, Policy, Rule, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,33 @@ class Finding:
     rule: int | None = None  # Rule.id
 
 
-def verify(policy: Policy) -> list[Finding]:
-    """In the order of the rules, errors among them."""
+def verify(policy: Policy, asked_from: str | None = None) -> list[Finding]:
+    """In the order of the rules, errors among them. `asked_from` is the address of who asks and must stay able to."""
     rules = [rule for rule in policy.rules if rule.enabled]
-    return [*_interfaces(policy), *_empty_objects(rules), *_alg(policy, rules), *_shadowed(rules)]
+    return [*_access(policy, asked_from), *_empty_objects(rules), *_alg(policy, rules), *_shadowed(rules)]
 
 
-def _interfaces(policy: Policy) -> Iterator[Finding]:
+def _access(policy: Policy, asked_from: str | None) -> Iterator[Finding]:
     if not policy.names_of("internal", "management"):
         yield Finding(
             "error", "locked_out", "No interface is internal or for management: this would cut off the console."
         )  # fmt: skip
+        return
+    address = None if asked_from is None else ipaddress.ip_address(asked_from)
+    if address is None or address.is_loopback:
+        return
+    interface = next((each for each in policy.interfaces if _holds(each, address)), None)
+    if interface is None or interface.role in ("internal", "management"):
+        return  # from an unknown network the packet may come by a router behind any interface
+    text = (
+        f"These changes would cut off your own access from {address}: its interface {interface.name} would be "
+        f"{interface.role}, and the automatic rule for the console accepts internal and management only."
+    )
+    yield Finding("error", "locked_out", text)
+
+
+def _holds(interface: Interface, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return any(address in ipaddress.ip_interface(each).network for each in interface.addresses)
 
 
 def _empty_objects(rules: Iterable[Rule]) -> Iterator[Finding]:

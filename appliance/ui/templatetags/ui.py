@@ -86,8 +86,9 @@ def status() -> dict[str, Any]:
 
 
 def status_context() -> dict[str, Any]:
-    """Health and pending changes: what the top bar shows on every page."""
-    return {"telephony": sip.telephony(), "changes": len(system.pending_changes())}
+    """Health, pending changes and the revision on trial: what the top bar shows on every page."""
+    waiting = system.waiting_revision()
+    return {"telephony": sip.telephony(), "changes": len(system.pending_changes()), "waiting": waiting}
 
 
 @register.simple_tag

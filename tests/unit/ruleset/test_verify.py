@@ -32,6 +32,24 @@ def test_nobody_is_locked_out():
     assert codes(interfaces=INTERFACES[1:]) == [("error", "locked_out", None)]
 
 
+@pytest.mark.parametrize(
+    ("role", "address", "refused"),
+    [
+        ("external", "192.168.0.20", True),
+        ("dmz", "192.168.0.20", True),
+        ("internal", "192.168.0.20", False),
+        ("external", "127.0.0.1", False),
+        ("external", "198.51.100.7", False),
+    ],
+)
+def test_operator_does_not_cut_off_himself(role, address, refused):
+    lan = Interface("lan0", role, ("192.168.0.1/24",))
+    policy = Policy(1, "local", (lan, Interface("mgmt0", "management", ("10.0.0.1/24",))))
+    findings = verify(policy, address)
+    assert [each.code for each in findings] == ["locked_out"] * refused
+    assert all(address in each.text and "lan0" in each.text for each in findings)
+
+
 def test_empty_object():
     assert codes(rule(1, source=Address("Empty", ()))) == [("error", "empty_object", 1)]
 

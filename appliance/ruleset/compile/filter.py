@@ -1,96 +1,30 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Policy to one nftables transaction for `inet appliance`, and to the ALG's policy. Pure, total and deterministic.
-
-Base chains are immortal (ARCHITECTURE.md, "Two tables"): the transaction flushes and refills them; a revision's own
-chains stand beside the previous revision's until the base chain has jumped over, and then those go.
-"""
+"""A revision's chains of the hooks input, forward and postrouting: the automatic rules and the operator's."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator
+from itertools import chain as chained
 from typing import Final
 
 from appliance.ruleset import notation
 from appliance.ruleset.policy import Address, Policy, Rule, Service
-from sipalg_core.contract import names
-from sipalg_core.contract import policy as alg
-from sipalg_core.net import Side
 from sipalg_core.nft import ruleset as nft
 from sipalg_core.nft import statements as stm
 
-TABLE: Final = nft.Table(names.APPLIANCE_TABLE)
-INPUT: Final = nft.Chain(TABLE, "input_policy", nft.Hook("filter", "input", 0, "drop"))
-FORWARD: Final = nft.Chain(TABLE, "forward_policy", nft.Hook("filter", "forward", 0, "drop"))
-POSTROUTING: Final = nft.Chain(TABLE, "postrouting_policy", nft.Hook("nat", "postrouting", 100))
-BASE_CHAINS: Final = (INPUT, FORWARD, POSTROUTING)
-
-_VOUCHED: Final = stm.Match(stm.Masked(stm.Field("meta mark"), names.MARK_ACCEPT), names.MARK_ACCEPT)
-_KNOWN_FLOW: Final = stm.Match(stm.Field("ct state"), ("established", "related"))
-_INVALID: Final = stm.Match(stm.Field("ct state"), "invalid")
-_NEIGHBOUR_DISCOVERY: Final = (
-    "nd-neighbor-solicit", "nd-neighbor-advert", "nd-router-solicit", "nd-router-advert",
-    "mld-listener-query", "packet-too-big", "time-exceeded", "parameter-problem", "destination-unreachable",
-)  # fmt: skip
-"""RFC 4890 §4.4: without these IPv6 does not work on the link."""
-
-_SIDES: Final = {"internal": Side.INTERNAL, "dmz": Side.INTERNAL, "external": Side.EXTERNAL}
-
 Statements = tuple[stm.Statement, ...]
 
+_DEFAULT_DENY: Final = (stm.Counter(), stm.DROP)
 
-def compile_nft(policy: Policy, stale_chains: Iterable[str] = ()) -> nft.Transaction:
-    """`stale_chains` are the names of all chains that the table holds now; earlier revisions' are deleted."""
-    input_chain, forward, postrouting = (_revision_chain(base, policy.revision) for base in BASE_CHAINS)
-    revision = (input_chain, forward, postrouting)
-    kept = {each.name for each in (*BASE_CHAINS, *revision)}
-    stale = [nft.Chain(TABLE, name) for name in sorted(set(stale_chains) - kept)]
-    rules = chain(
+
+def rules(policy: Policy, input_chain: nft.Chain, forward: nft.Chain, postrouting: nft.Chain) -> Iterator[nft.Rule]:
+    return chained(
         _input_rules(policy, input_chain),
         _forward_rules(policy, forward),
         _masquerade_rules(policy, postrouting),
-        _base_rules(input_chain, forward, postrouting),
+        (nft.Rule(chain, _DEFAULT_DENY, "auto:default_deny") for chain in (input_chain, forward)),
     )
-    return (
-        nft.Add(TABLE),
-        *map(nft.Add, (*BASE_CHAINS, *revision)),
-        *map(nft.Flush, (*BASE_CHAINS, *revision, *stale)),
-        *map(nft.Add, rules),
-        *map(nft.Delete, stale),
-    )
-
-
-def compile_alg(policy: Policy) -> alg.AlgPolicy:
-    peerings = tuple(_peerings(policy))
-    return alg.AlgPolicy(
-        revision=policy.revision,
-        enabled=bool(peerings),
-        interfaces=tuple(_alg_interfaces(policy)),
-        peerings=peerings,
-    )
-
-
-# --- inet appliance ---
-
-
-def _revision_chain(base: nft.Chain, revision: int) -> nft.Chain:
-    return nft.Chain(TABLE, f"{base.name.removesuffix('_policy')}_r{revision}")
-
-
-def _base_rules(input_chain: nft.Chain, forward: nft.Chain, postrouting: nft.Chain) -> Iterator[nft.Rule]:
-    """What no revision changes: the ALG's word, known flows, and IPv6's own needs."""
-    yield nft.Rule(INPUT, (stm.Match(stm.Field("iifname"), stm.Interface("lo")), stm.ACCEPT))
-    for base, revision in ((INPUT, input_chain), (FORWARD, forward)):
-        yield nft.Rule(base, (_VOUCHED, stm.ACCEPT), "auto:alg")
-        yield nft.Rule(base, (_KNOWN_FLOW, stm.ACCEPT), "auto:known_flow")
-        yield nft.Rule(base, (_INVALID, stm.Counter(), stm.DROP), "auto:invalid")
-        if base is INPUT:
-            discovery = stm.Match(stm.Field("icmpv6 type"), _NEIGHBOUR_DISCOVERY)
-            yield nft.Rule(base, (discovery, stm.ACCEPT), "auto:neighbour_discovery")
-        yield nft.Rule(base, (stm.jump(revision.name),))
-        yield nft.Rule(base, (stm.Counter(), stm.DROP), "auto:default_deny")
-    yield nft.Rule(POSTROUTING, (stm.jump(postrouting.name),))
 
 
 def _input_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
@@ -199,49 +133,7 @@ def _constant(span: notation.AddressRange | notation.Ports) -> stm.Constant:
     return networks[0] if len(networks) == 1 else stm.Range(span.first, span.last)
 
 
-# --- The ALG ---
-
-
-def _peerings(policy: Policy) -> Iterator[alg.Peering]:
-    """A rule with an open end gives none: verify has refused it, and here the safe reading is no permission."""
-    providers = {provider.signalling: provider for provider in policy.providers}
-    for rule in policy.rules:
-        if not rule.opens_alg or rule.source is None or rule.destination is None or rule.service is None:
-            continue
-        provider = providers.get(rule.destination.name)
-        yield alg.Peering(
-            rule=rule.key,
-            name=provider.name if provider else rule.destination.name,
-            internal=_networks(rule.source),
-            external=_networks(rule.destination),
-            media=_networks(provider.media) if provider and provider.media else (),
-            ports=tuple(
-                port
-                for span in notation.merged_ports(notation.port_ranges(rule.service.ports))
-                for port in range(span.first, span.last + 1)
-            ),
-            symmetric_media=provider is not None and provider.symmetric_media,
-        )
-
-
-def _networks(address: Address) -> tuple[alg.Network, ...]:
-    spans = notation.merged(notation.address_range(value) for value in address.values)
-    return tuple(network for span in spans for network in notation.networks(f"{span.first}-{span.last}"))
-
-
-def _alg_interfaces(policy: Policy) -> Iterator[alg.Interface]:
-    for interface in policy.interfaces:
-        if interface.role in _SIDES:
-            addresses = [ipaddress.ip_interface(address) for address in interface.addresses]
-            yield alg.Interface(
-                name=interface.name,
-                side=_SIDES[interface.role],
-                addresses=tuple(str(address.ip) for address in addresses),
-                networks=tuple(address.network for address in addresses),
-            )
-
-
-def _internal_networks(policy: Policy) -> Iterator[alg.Network]:
+def _internal_networks(policy: Policy) -> Iterator[notation.Network]:
     for interface in policy.interfaces:
         if interface.role in ("internal", "dmz"):
             yield from (ipaddress.ip_interface(address).network for address in interface.addresses)
