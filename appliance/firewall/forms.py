@@ -3,22 +3,41 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django import forms
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from appliance.firewall import queries
-from appliance.firewall.models import Action, AddressKind, AddressObject, Application, Protocol, Service
+from appliance.firewall.models import (
+    ACTIONS,
+    AddressKind,
+    AddressObject,
+    Application,
+    Protocol,
+    Schedule,
+    Service,
+    Table,
+)
 from appliance.network.models import Role
 from appliance.ui.forms import OperatorForm
 
 _ANY_ZONE = [("", _("any side")), *Role.choices]
 
 
+_NOT_IN: Final = {
+    Table.FORWARD: ("target", "target_port"),
+    Table.INPUT: ("to_zone", "target", "target_port"),
+    Table.DNAT: ("to_zone", "log"),
+    Table.SNAT: ("from_zone", "target_port", "log"),
+}
+"""Fields that mean nothing in a table."""
+
+
 class RuleForm(OperatorForm):
     name = forms.CharField(label=_("Name"), required=False, max_length=80)
-    action = forms.ChoiceField(label=_("Action"), choices=Action.choices)
+    action = forms.ChoiceField(label=_("Action"))
     source: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
         AddressObject.objects.none(), label=_("From"), required=False, empty_label=_("anywhere")
     )
@@ -30,6 +49,24 @@ class RuleForm(OperatorForm):
     service: forms.ModelChoiceField[Service] = forms.ModelChoiceField(
         Service.objects.none(), label=_("Service"), required=False, empty_label=_("everything")
     )
+    target: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+        AddressObject.objects.none(), label=_("Translate to"), required=False, empty_label=_("nothing")
+    )
+    target_port = forms.IntegerField(
+        label=_("Port there"), required=False, help_text=_("Empty: the port stays as it is.")
+    )  # fmt: skip
+    until = forms.DateTimeField(
+        label=_("Active until (UTC)"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("At that time the kernel ends it, for open connections as well. Empty: without end."),
+    )  # fmt: skip
+    schedule: forms.ModelChoiceField[Schedule] = forms.ModelChoiceField(
+        Schedule.objects.none(), label=_("Schedule"), required=False, empty_label=_("always")
+    )
+    section = forms.CharField(
+        label=_("Section"), required=False, max_length=80, help_text=_("Rules of a section stand together.")
+    )  # fmt: skip
+    tags = forms.CharField(label=_("Tags"), required=False, max_length=400, help_text=_("Separated by commas."))
     comment = forms.CharField(
         label=_("Comment"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Why the rule exists, and who asked for it."),
@@ -38,11 +75,37 @@ class RuleForm(OperatorForm):
     log = forms.BooleanField(label=_("Log what it decides"), required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, table: Table = Table.FORWARD, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("source", "destination"):
-            self.fields[name].queryset = queries.addresses()  # type: ignore[attr-defined]  # a ModelChoiceField
-        self.fields["service"].queryset = queries.services()  # type: ignore[attr-defined]  # a ModelChoiceField
+        for name in _NOT_IN[table]:
+            del self.fields[name]
+        choices = {
+            "source": queries.addresses(), "destination": queries.addresses(), "target": queries.addresses(),
+            "service": queries.services(), "schedule": queries.schedules(),
+        }  # fmt: skip
+        for name, rows in choices.items():
+            if name in self.fields:
+                self.fields[name].queryset = rows  # type: ignore[attr-defined]  # a ModelChoiceField
+        actions = [(action.value, action.label) for action in ACTIONS[table]]
+        self.fields["action"].choices = actions  # type: ignore[attr-defined]  # a ChoiceField
+        if isinstance(self.initial.get("tags"), list):
+            self.initial["tags"] = ", ".join(self.initial["tags"])
+
+    def clean_tags(self) -> list[str]:
+        return [tag.strip() for tag in self.cleaned_data["tags"].split(",") if tag.strip()]
+
+
+class ScheduleForm(OperatorForm):
+    name = forms.CharField(label=_("Name"), required=False, max_length=80)
+    weekdays = forms.TypedMultipleChoiceField(
+        label=_("Days"), choices=list(WEEKDAYS.items()), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    begin = forms.TimeField(label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    end = forms.TimeField(
+        label=_("To"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=_("Before the begin: on the next day."),
+    )  # fmt: skip
+    timezone = forms.CharField(label=_("Time zone"), initial="UTC", max_length=60)
 
 
 class AddressForm(OperatorForm):

@@ -15,6 +15,7 @@ urlpatterns = [
     path("rules/<int:pk>/", views.edit_rule, name="rules_edit"),
     path("rules/<int:pk>/enabled/", views.switch_rule, name="rules_switch"),
     path("rules/<int:pk>/move/", views.move_rule, name="rules_move"),
+    path("rules/<int:pk>/clone/", views.clone_rule, name="rules_clone"),
     path("rules/<int:pk>/delete/", views.delete_rule, name="rules_delete"),
     path("objects/", views.objects, name="objects"),
     path("objects/addresses/add/", views.add_address, name="objects_add_address"),
@@ -23,4 +24,7 @@ urlpatterns = [
     path("objects/services/add/", views.add_service, name="objects_add_service"),
     path("objects/services/<int:pk>/", views.edit_service, name="objects_edit_service"),
     path("objects/services/<int:pk>/delete/", views.delete_service, name="objects_delete_service"),
+    path("objects/schedules/add/", views.add_schedule, name="objects_add_schedule"),
+    path("objects/schedules/<int:pk>/", views.edit_schedule, name="objects_edit_schedule"),
+    path("objects/schedules/<int:pk>/delete/", views.delete_schedule, name="objects_delete_schedule"),
 ]

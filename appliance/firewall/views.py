@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseClientRefresh, trigger_client_event
 
 from appliance.firewall import columns, queries, services
-from appliance.firewall.forms import AddressForm, RuleForm, ServiceForm
-from appliance.firewall.models import AddressObject, Rule, Service
+from appliance.firewall.forms import AddressForm, RuleForm, ScheduleForm, ServiceForm
+from appliance.firewall.models import AddressObject, Rule, Schedule, Service, Table
 from appliance.system.views import review_context
 from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, operator_required
@@ -27,6 +27,9 @@ RULE_ROWS: Final = (
     ("action", "service"),
     ("source", "from_zone"),
     ("destination", "to_zone"),
+    ("target", "target_port"),
+    ("until", "schedule"),
+    ("section", "tags"),
     ("comment",),
     ("enabled", "log"),
 )
@@ -37,24 +40,26 @@ RULE_ROWS: Final = (
 
 @operator_required
 def rules(request: OperatorRequest) -> HttpResponse:
-    return render(request, "firewall/rules.html", _list_context() | review_context(request))
+    return render(request, "firewall/rules.html", _list_context(_table(request)) | review_context(request))
 
 
 @operator_required
 def add_rule(request: OperatorRequest) -> HttpResponse:
-    form = RuleForm(request.POST or None)
+    table = _table(request)
+    form = RuleForm(request.POST or None, table=table)
     if request.method == "POST" and form.accepted(
-        lambda values: services.create_rule(actor=request.user, **_without_version(values))
+        lambda values: services.create_rule(actor=request.user, table=table, **_without_version(values))
     ):
         return _done(request, "firewall:rules")
-    return _rule_form(request, form, _("Add rule"))
+    return _rule_form(request, form, _("Add rule"), table)
 
 
 @operator_required
 def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(queries.rules(), pk=pk)
     initial = {field: getattr(rule, field) for field in (*services.RULE_FIELDS, "version")}
-    form = RuleForm(request.POST or None, initial=initial)
+    table = Table(rule.table)
+    form = RuleForm(request.POST or None, initial=initial, table=table)
 
     def save(values: dict[str, Any]) -> None:
         version = values["version"] or 0
@@ -67,15 +72,16 @@ def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
         mine = request.POST.copy()
         mine["version"] = str(rule.version)  # who has seen the other's rule may replace it
         form.data = mine
-    return _rule_form(request, form, _("Edit rule"), rule, overtaken=overtaken)
+    return _rule_form(request, form, _("Edit rule"), table, rule, overtaken=overtaken)
 
 
 @operator_required
 def sentence(request: OperatorRequest) -> HttpResponse:
     """The unfinished form in words, while somebody types."""
-    form = RuleForm(request.GET)
+    table = _table(request)
+    form = RuleForm(request.GET, table=table)
     form.full_clean()
-    return HttpResponse(columns.sentence(form.cleaned_data))
+    return HttpResponse(columns.sentence(form.cleaned_data | {"table": table}))
 
 
 @require_POST
@@ -84,6 +90,7 @@ def switch_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=pk)
     return _change_list(
         request,
+        rule.table,
         lambda: services.set_rule_enabled(actor=request.user, rule=rule, enabled="enabled" in request.POST),
     )
 
@@ -92,15 +99,15 @@ def switch_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 @operator_required
 def move_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     """One place up or down; at either end it stays where it is."""
-    order = list(queries.rules())
     rule = get_object_or_404(Rule, pk=pk)
+    order = list(queries.rules(rule.table))
     index = order.index(rule)
     if request.POST.get("direction") == "up":
-        neighbour = {"before": order[index - 1]} if index else {}
+        neighbour: dict[str, Any] = {"before": order[index - 1]} if index else {}
     else:
         neighbour = {"after": order[index + 1]} if index + 1 < len(order) else {}
     return _change_list(
-        request, lambda: neighbour and services.move_rule(actor=request.user, rule=rule, **neighbour)
+        request, rule.table, lambda: neighbour and services.move_rule(actor=request.user, rule=rule, **neighbour)
     )  # fmt: skip
 
 
@@ -111,37 +118,59 @@ def delete_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     return _done(request, "firewall:rules")
 
 
-def _list_context() -> dict[str, Any]:
-    listed = list(queries.rules())
+@require_POST
+@operator_required
+def clone_rule(request: OperatorRequest, pk: int) -> HttpResponse:
+    rule = get_object_or_404(queries.rules(), pk=pk)
+    return _change_list(request, rule.table, lambda: services.clone_rule(actor=request.user, rule=rule))
+
+
+def _table(request: OperatorRequest) -> Table:
+    asked = request.GET.get("table", "")
+    return Table(asked) if asked in Table.values else Table.FORWARD
+
+
+def _list_context(table: Table) -> dict[str, Any]:
+    listed, hits = list(queries.rules(table)), queries.hits()
+    before, after = columns.AUTOMATIC[table]
     return {
-        "rules": [(rule, columns.rule_sentence(rule)) for rule in listed],
+        "table": table,
+        "tables": Table,
+        "rules": [(rule, columns.rule_sentence(rule), hits.get(rule.pk)) for rule in listed],
         "last": len(listed),
-        "before_rules": columns.BEFORE_RULES,
-        "after_rules": columns.AFTER_RULES,
+        "before_rules": before,
+        "after_rules": after,
     }
 
 
-def _change_list(request: OperatorRequest, verb: Callable[[], object]) -> HttpResponse:
+def _change_list(request: OperatorRequest, table: str, verb: Callable[[], object]) -> HttpResponse:
     """Do it, and answer with the list as it is then; a refusal is said above it."""
     try:
         verb()
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     if not request.htmx:
-        return redirect("firewall:rules")
-    response = render(request, "firewall/rules.html", _list_context() | review_context(request))
+        return redirect(f"{reverse('firewall:rules')}?table={table}")
+    response = render(request, "firewall/rules.html", _list_context(Table(table)) | review_context(request))
     return trigger_client_event(response, "changed")
 
 
 def _rule_form(
-    request: OperatorRequest, form: RuleForm, title: str, rule: Rule | None = None, *, overtaken: bool = False
+    request: OperatorRequest,
+    form: RuleForm,
+    title: str,
+    table: Table,
+    rule: Rule | None = None,
+    *,
+    overtaken: bool = False,
 ) -> HttpResponse:
-    values = form.cleaned_data if form.is_bound and hasattr(form, "cleaned_data") else form.initial
+    bound = form.is_bound and hasattr(form, "cleaned_data")
+    values = dict(form.cleaned_data if bound else form.initial)
     context = {
-        "sentence": columns.sentence(values),
+        "sentence": columns.sentence(values | {"table": table}),
         "theirs": rule and overtaken and columns.rule_sentence(rule),
-        "sentence_url": reverse("firewall:rules_sentence"),
-        "rows": RULE_ROWS,
+        "sentence_url": f"{reverse('firewall:rules_sentence')}?table={table}",
+        "rows": [[name for name in row if name in form.fields] for row in RULE_ROWS],
         "delete_url": rule and reverse("firewall:rules_delete", args=[rule.pk]),
     }
     return _form(request, form, title, reverse("firewall:rules"), context)
@@ -159,6 +188,7 @@ def objects(request: OperatorRequest) -> HttpResponse:
     context = {
         "addresses": [(address, queries.rule_uses(address)) for address in queries.addresses()],
         "services": [(service, service.rules.order_by("position")) for service in queries.services()],
+        "schedules": [(schedule, schedule.rules.order_by("position")) for schedule in queries.schedules()],
     }
     return render(request, "firewall/objects.html", context)
 
@@ -220,6 +250,34 @@ def delete_service(request: OperatorRequest, pk: int) -> HttpResponse:
     return _delete_object(request, lambda: services.delete_service(actor=request.user, service=service))
 
 
+@operator_required
+def add_schedule(request: OperatorRequest) -> HttpResponse:
+    form = ScheduleForm(request.POST or None)
+    if request.method == "POST" and form.accepted(
+        lambda values: services.create_schedule(actor=request.user, **values)
+    ):  # fmt: skip
+        return _done(request, "firewall:objects")
+    return _object_form(request, form, _("Add schedule"))
+
+
+@operator_required
+def edit_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
+    schedule = get_object_or_404(Schedule, pk=pk)
+    form = ScheduleForm(request.POST or None, initial=services.describe_schedule(schedule))
+    if request.method == "POST" and form.accepted(
+        lambda values: services.update_schedule(actor=request.user, schedule=schedule, **values)
+    ):
+        return _done(request, "firewall:objects")
+    return _object_form(request, form, schedule.name, reverse("firewall:objects_delete_schedule", args=[pk]))
+
+
+@require_POST
+@operator_required
+def delete_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
+    schedule = get_object_or_404(Schedule, pk=pk)
+    return _delete_object(request, lambda: services.delete_schedule(actor=request.user, schedule=schedule))
+
+
 def _object_form(request: OperatorRequest, form: OperatorForm, title: str, delete_url: str = "") -> HttpResponse:
     context = {"rows": [[name] for name in form.fields], "delete_url": delete_url}
     return _form(request, form, title, reverse("firewall:objects"), context)
@@ -239,7 +297,7 @@ def _delete_object(request: OperatorRequest, verb: Callable[[], object]) -> Http
 def _form(
     request: OperatorRequest, form: OperatorForm, title: str, back: str, context: dict[str, Any]
 ) -> HttpResponse:  # fmt: skip
-    rows = [[form[name] for name in row] for row in context["rows"]]
+    rows = [[form[name] for name in row] for row in context["rows"] if row]
     template = "ui/_form.html" if request.htmx else "ui/form.html"
     return render(request, template, context | {"form": form, "title": title, "back": back, "rows": rows})
 

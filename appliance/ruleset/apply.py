@@ -83,9 +83,9 @@ def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window
     )
 
 
-def confirm(policy: Policy, kernel: Kernel) -> None:
-    """Keep the policy that is on trial; raise WindowEnded where the kernel has gone back already."""
-    _within_window(kernel, layout.confirm(policy.revision, _chains(kernel)))
+def confirm(revision: int, kernel: Kernel) -> None:
+    """Keep the revision that is on trial; raise WindowEnded where the kernel has gone back already."""
+    _within_window(kernel, layout.confirm(revision, _chains(kernel)))
 
 
 def extend(kernel: Kernel, window: float) -> None:
@@ -99,6 +99,16 @@ def revert(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     kept = layout.holds(present, policy.revision)
     transaction = layout.hand_over(policy.revision, present) if kept else compile_nft(policy, present)
     return _swap(policy, kernel, transaction)[1]
+
+
+def refresh(policy: Policy, kernel: Kernel) -> None:
+    """Fill the chains of a revision that the kernel holds anew, because time went on; who decides stays."""
+    if not layout.holds(_chains(kernel), policy.revision):
+        return
+    if standing(kernel).deciding == policy.revision:
+        _swap(policy, kernel, compile_chains(policy))
+    else:
+        kernel.apply(compile_chains(policy))
 
 
 def standing(kernel: Kernel) -> Standing:

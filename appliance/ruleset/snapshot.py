@@ -4,19 +4,22 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, Final
 
 from django.core import serializers
 from django.db import models
 
 from appliance.firewall import queries as firewall
-from appliance.firewall.models import AddressKind, AddressObject, Rule, Service
+from appliance.firewall.models import AddressKind, AddressObject, Rule, Schedule, Service
 from appliance.network import queries as network
 from appliance.network.models import Interface
 from appliance.ruleset import policy
 from appliance.sip.models import Provider
 
-_CONFIGURATION: Final[tuple[type[models.Model], ...]] = (Interface, AddressObject, Service, Rule, Provider)
+_CONFIGURATION: Final[tuple[type[models.Model], ...]] = (
+    Interface, AddressObject, Service, Schedule, Rule, Provider,
+)  # fmt: skip
 """In the order in which rows can be created; backwards they can be deleted."""
 
 
@@ -54,6 +57,13 @@ def snapshot(node: str, revision: int) -> policy.Policy:
                     "to_zone": row.to_zone,
                     "log": row.log,
                     "enabled": row.enabled,
+                    "table": row.table,
+                    "section": row.section,
+                    "target": resolved(row.target_id),
+                    "target_port": row.target_port,
+                    "until": row.until and math.ceil(row.until.timestamp()),
+                    "expired": row.expired_at is not None,
+                    "schedule": row.schedule and _schedule(row.schedule),
                 }
                 for row in firewall.rules()
             ],
@@ -73,6 +83,16 @@ def snapshot(node: str, revision: int) -> policy.Policy:
 def _address(address: AddressObject) -> dict[str, Any]:
     held = address.members.all() if address.kind == AddressKind.GROUP else [address]
     return {"name": address.name, "values": sorted({each.value for each in held if each.value})}
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "name": schedule.name,
+        "weekdays": sorted(schedule.weekdays),
+        "begin": schedule.begin.isoformat("minutes"),
+        "end": schedule.end.isoformat("minutes"),
+        "timezone": schedule.timezone,
+    }
 
 
 def dump_rows() -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
+from appliance.ruleset.compile import limits
 from appliance.ruleset.notation import AddressRange, Ports, address_range, port_ranges
 from appliance.ruleset.policy import Address, Interface, Policy, Rule, Service
 
@@ -24,7 +25,13 @@ class Finding:
 def verify(policy: Policy, asked_from: str | None = None) -> list[Finding]:
     """In the order of the rules, errors among them. `asked_from` is the address of who asks and must stay able to."""
     rules = [rule for rule in policy.rules if rule.enabled]
-    return [*_access(policy, asked_from), *_empty_objects(rules), *_alg(policy, rules), *_shadowed(rules)]
+    return [
+        *_access(policy, asked_from),
+        *_empty_objects(rules),
+        *_alg(policy, rules),
+        *_limits(rules),
+        *_shadowed(rules),
+    ]
 
 
 def _access(policy: Policy, asked_from: str | None) -> Iterator[Finding]:
@@ -52,7 +59,7 @@ def _holds(interface: Interface, address: ipaddress.IPv4Address | ipaddress.IPv6
 
 def _empty_objects(rules: Iterable[Rule]) -> Iterator[Finding]:
     for rule in rules:
-        for address in (rule.source, rule.destination):
+        for address in (rule.source, rule.destination, rule.target):
             if address is not None and not address.values:
                 text = f"Rule {rule.position} “{rule.name}” matches nothing: “{address.name}” holds no address."
                 yield Finding("error", "empty_object", text, rule.id)
@@ -84,11 +91,24 @@ def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
             yield Finding("hint", "sip_without_provider", text, rule.id)
 
 
+def _limits(rules: Iterable[Rule]) -> Iterator[Finding]:
+    """Each rule that ends needs a ct mark of its own."""
+    seen: dict[int, Rule] = {}
+    for rule in rules:
+        number = limits.number(rule)
+        if number is not None and (other := seen.setdefault(number, rule)) is not rule:
+            text = (
+                f"Rule {rule.position} “{rule.name}” and rule {other.position} “{other.name}” cannot both have an end: "
+                "they share a connection mark. Make one of them anew."
+            )
+            yield Finding("error", "limit_mark", text, rule.id)
+
+
 def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
     """A rule that an earlier one covers whole can never decide. SIP rules are the ALG's and stand apart."""
     seen: set[int] = set()
     for earlier, later in combinations([rule for rule in rules if not rule.opens_alg], 2):
-        if later.id not in seen and _covers(earlier, later):
+        if later.id not in seen and earlier.activity is None and _covers(earlier, later):
             seen.add(later.id)
             text = (
                 f"Rule {later.position} “{later.name}” never decides: "
@@ -99,7 +119,8 @@ def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
 
 def _covers(earlier: Rule, later: Rule) -> bool:
     return (
-        earlier.from_zone in ("", later.from_zone)
+        earlier.table == later.table
+        and earlier.from_zone in ("", later.from_zone)
         and earlier.to_zone in ("", later.to_zone)
         and _covers_address(earlier.source, later.source)
         and _covers_address(earlier.destination, later.destination)

@@ -39,6 +39,8 @@ class Revision(models.Model):
     state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
     policy = models.JSONField()
     rows = models.JSONField(null=True, blank=True)
+    expired = models.JSONField(default=list, help_text=_("ids of rules that have ended since"))
+    refreshed_at = models.DateTimeField(null=True, blank=True)
     asked_from = models.GenericIPAddressField(null=True, blank=True)
     confirm_within = models.PositiveSmallIntegerField(default=0, help_text=_("seconds; 0: it is kept at once"))
     deadline = models.DateTimeField(null=True, blank=True)

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
+from datetime import UTC, datetime
 from difflib import unified_diff
 from typing import Any, Final, Literal, NamedTuple
 
@@ -18,14 +20,15 @@ from redis.retry import Retry
 
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.compile import compile_chains
+from appliance.ruleset.schedule import resolve
 from appliance.ruleset.snapshot import snapshot
 from appliance.ruleset.verify import Finding, verify
 from appliance.system.models import Revision, State
 from sipalg_core.contract import names
 from sipalg_core.nft.ruleset import to_text
 
-_NOT_SHOWN: Final = {"position", "revision"}
-"""A rule that only slid because of another has not changed; moving has its own line."""
+_NOT_SHOWN: Final = {"position", "revision", "expired", "windows"}
+"""A rule that only slid because of another, or whose time has come, has not changed; moving has its own line."""
 
 
 class Change(NamedTuple):
@@ -51,6 +54,18 @@ def confirmed_revision(node: str = names.NODE) -> Revision | None:
 def running_revision(node: str = names.NODE) -> Revision | None:
     """The one that decides."""
     return waiting_revision(node) or confirmed_revision(node)
+
+
+def standing_revisions(node: str = names.NODE) -> list[Revision]:
+    """Those whose chains the kernel holds: the confirmed one, and the one on trial."""
+    return list(revisions(node).filter(state__in=[State.APPLIED, State.WAITING]))
+
+
+def policy_now(revision: Revision, now: float) -> ruleset.Policy:
+    """What the revision means at this time: without the rules that have ended, with the windows of its schedules."""
+    frozen = ruleset.load(revision.policy)
+    rules = tuple(replace(rule, expired=rule.expired or rule.id in revision.expired) for rule in frozen.rules)
+    return resolve(replace(frozen, rules=rules), now)
 
 
 def latest_revision(node: str = names.NODE) -> Revision | None:
@@ -113,8 +128,10 @@ def compare(old: ruleset.Policy, new: ruleset.Policy) -> list[Change]:
 
 def compare_nft(old: ruleset.Policy, new: ruleset.Policy) -> list[str]:
     """Both as if they had the same number, so that only what differs is shown."""
+    now = time.time()
     before, after = (
-        to_text(compile_chains(replace(policy, revision=new.revision))).splitlines() for policy in (old, new)
+        to_text(compile_chains(resolve(replace(policy, revision=new.revision), now))).splitlines()
+        for policy in (old, new)
     )
     return list(unified_diff(before, after, lineterm="", n=1))[2:]
 
@@ -134,10 +151,17 @@ def _changes(label: str, key_name: str, before: Iterable[Any], after: Iterable[A
 def _differences(before: Any, after: Any) -> list[str]:
     """Of two frozen values of one class: `source Phones (192.168.0.10) → PBX (192.168.0.2)`."""
     return [
-        f"{field.name.replace('_', ' ')} {_words(getattr(before, field.name))} → {_words(getattr(after, field.name))}"
+        f"{field.name.replace('_', ' ')} {_said(field.name, before)} → {_said(field.name, after)}"
         for field in fields(before)
         if field.name not in _NOT_SHOWN and getattr(before, field.name) != getattr(after, field.name)
     ]
+
+
+def _said(field: str, of: Any) -> str:
+    value = getattr(of, field)
+    if field == "until":
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M} UTC" if value else _("no end")
+    return _words(value)
 
 
 def _words(value: object) -> str:
@@ -150,6 +174,8 @@ def _words(value: object) -> str:
             return f"{value.name} ({', '.join(value.values)})"
         case ruleset.Service():
             return f"{value.name} ({' '.join(filter(None, (value.protocol, value.ports, value.application)))})"
+        case ruleset.Schedule():
+            return value.name
         case tuple():
             return ", ".join(map(str, value))
     return str(value)

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from appliance.accounts.models import User
 from appliance.audit.services import record
 from appliance.celery import app
+from appliance.firewall import services as firewall
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.apply import ApplyResult
 from appliance.ruleset.snapshot import dump_rows, load_rows, snapshot
@@ -32,6 +33,9 @@ DEFAULT_WINDOW: Final = 90
 LONGEST_WINDOW: Final = 600
 EXTENSION: Final = 60
 """Seconds of a trial: enough to look, never so long that a locked-out operator gives up."""
+
+REFRESH_AFTER: Final = timedelta(days=1)
+"""How often the kernel is told the next windows of schedules; it knows them for two weeks (ruleset.schedule)."""
 
 STUCK_AFTER: Final = timedelta(seconds=60)
 """Longer than any apply takes; then its netadmin died in the middle."""
@@ -189,6 +193,28 @@ def fail(*, revision: Revision, error: str) -> None:
     revision.error = error
     revision.save(update_fields=["state", "error"])
     record(actor="netadmin", verb="failed", target=revision, reason=error)
+
+
+@transaction.atomic
+def expire(*, node: str = names.NODE) -> list[Revision]:
+    """Mark rules that have ended, in the rows and in the standing revisions; those whose chains must be filled anew."""
+    now = timezone.now()
+    firewall.expire_rules(now=now)
+    stale = []
+    for revision in queries.standing_revisions(node):
+        rules = ruleset.load(revision.policy).rules
+        ended = [
+            rule.id
+            for rule in rules
+            if rule.until and rule.until <= now.timestamp() and rule.id not in revision.expired
+        ]
+        read = revision.refreshed_at or revision.applied_at or revision.created
+        if ended or (any(rule.schedule for rule in rules) and now - read > REFRESH_AFTER):
+            revision.expired = [*revision.expired, *ended]
+            revision.refreshed_at = now
+            revision.save(update_fields=["expired", "refreshed_at"])
+            stale.append(revision)
+    return stale
 
 
 def stuck(node: str = names.NODE) -> list[Revision]:

@@ -19,7 +19,6 @@ from redis.exceptions import RedisError
 
 from appliance.celery import app
 from appliance.ruleset import apply as ruleset_apply
-from appliance.ruleset import policy as ruleset
 from appliance.ruleset.apply import ApplyRefused, WindowEnded
 from appliance.ruleset.policy import Policy
 from appliance.ruleset.verify import verify
@@ -37,7 +36,7 @@ def apply_revision(revision_id: int) -> None:
     if revision is None:
         return
     announce(revision)
-    policy = ruleset.load(revision.policy)
+    policy = queries.policy_now(revision, time.time())
     errors = [finding.text for finding in verify(policy, revision.asked_from) if finding.level == "error"]
     try:
         if errors:
@@ -55,7 +54,7 @@ def keep_revision(revision_id: int) -> None:
     if revision is None:
         return
     try:
-        ruleset_apply.confirm(ruleset.load(revision.policy), _kernel())
+        ruleset_apply.confirm(revision.number, _kernel())
     except WindowEnded:
         settle()
         return
@@ -88,7 +87,7 @@ def undo_revision(revision_id: int) -> None:
 
 @app.task(name="appliance.system.tasks.settle")
 def settle() -> None:
-    """Follow the kernel: a trial whose window has ended there is over."""
+    """Follow the kernel: a trial whose window has ended there is over, and so is a rule whose time has."""
     for revision in queries.revisions().filter(state=State.WAITING):
         standing = ruleset_apply.standing(_kernel())
         if standing.deciding != revision.number or standing.left is None:
@@ -100,6 +99,9 @@ def settle() -> None:
         else:
             services.fail(revision=revision, error=_("The process that applies rules did not finish. Apply again."))
             announce(revision)
+
+    for revision in services.expire():
+        ruleset_apply.refresh(queries.policy_now(revision, time.time()), _kernel())
 
 
 @app.task(name="appliance.system.tasks.reconcile")
@@ -125,7 +127,7 @@ def _waiting(revision_id: int) -> Revision | None:
 
 def _fallback(revision: Revision) -> Policy | None:
     before = queries.confirmed_revision(revision.node)
-    return ruleset.load(before.policy) if before else None
+    return queries.policy_now(before, time.time()) if before else None
 
 
 def _go_back(revision: Revision, reason: str) -> None:
@@ -134,7 +136,7 @@ def _go_back(revision: Revision, reason: str) -> None:
     if before is None:
         log.error("revision %s has none before it", revision.number)
         return
-    notes = ruleset_apply.revert(ruleset.load(before.policy), _kernel())
+    notes = ruleset_apply.revert(queries.policy_now(before, time.time()), _kernel())
     kept = _("Revision %d is active again; your changes are kept as a draft.") % before.number
     services.rolled_back(revision=revision, reason=" ".join((reason, kept, *notes)))
     announce(revision)

@@ -44,6 +44,8 @@ def namespaces() -> Iterator[Wire]:
         for namespace in (LAN, BOX, WAN):
             run("ip", "netns", "add", namespace)
             run("ip", "link", "set", "lo", "up", namespace=namespace)
+            dad = [f"net.ipv6.conf.{each}.accept_dad=0" for each in ("all", "default")]
+            run("sysctl", "-qw", *dad, namespace=namespace)  # a second in which IPv6 would not answer yet
         for peer, name, gateways, hosts in (
             (LAN, "lan0", ("192.168.0.1/24", "fd00:a::1/64"), (f"{HOST}/24", f"{HOST6}/64")),
             (WAN, "wan0", (f"{OUTSIDE}/24", f"{OUTSIDE6}/64"), (f"{PEER}/24", f"{STRANGER}/24", f"{PEER6}/64")),

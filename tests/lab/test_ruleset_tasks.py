@@ -28,8 +28,8 @@ def wire(tmp_path, monkeypatch):
         yield wire
 
 
-def revision(number, window=0):
-    frozen = policy.dump(policy.Policy(number, "local", INTERFACES))
+def revision(number, window=0, *rules):
+    frozen = policy.dump(policy.Policy(number, "local", INTERFACES, rules))
     return Revision.objects.create(number=number, author="anna", policy=frozen, confirm_within=window)
 
 
@@ -40,8 +40,8 @@ def confirmed(wire):
     return first
 
 
-def applied(number, window):
-    made = revision(number, window)
+def applied(number, window, *rules):
+    made = revision(number, window, *rules)
     tasks.apply_revision(made.pk)
     made.refresh_from_db()
     return made
@@ -106,3 +106,22 @@ def test_netadmin_killed_before_the_kernel_has_changed_nothing(wire, confirmed):
     tasks.settle()
     assert states() == {1: State.APPLIED, 2: State.FAILED}
     assert standing(wire.kernel).deciding == 1
+
+
+def test_rule_that_has_ended_is_taken_out_so_that_no_clock_brings_it_back(wire, confirmed):
+    until = int(time.time()) + 1
+    rules = (policy.Rule(1, 1, "a", "accept", until=until), policy.Rule(2, 2, "b", "accept", until=until + 600))
+    trial = applied(2, 60, *rules)
+    tasks.settle()
+    assert '"rule:1"' in wire.ruleset()
+    time.sleep(until + 0.1 - time.time())
+    tasks.settle()
+    trial.refresh_from_db()
+    text = wire.ruleset()
+    assert trial.expired == [1]
+    assert '"rule:1"' not in text
+    assert "meta time" not in next(line for line in text.splitlines() if '"ended:1"' in line)
+    assert '"rule:2"' in text
+    assert (trial.state, standing(wire.kernel).deciding) == (State.WAITING, 2)
+    tasks.keep_revision(trial.pk)
+    assert '"rule:1"' not in wire.ruleset()

@@ -56,7 +56,7 @@ def test_nobody_confirms_and_the_kernel_goes_back_by_itself(wire):
 
 def test_confirmed_revision_stays_and_the_old_one_is_gone(wire):
     wire.inside(apply, NEW, wire.kernel, OLD, 2)
-    wire.inside(confirm, NEW, wire.kernel)
+    wire.inside(confirm, 2, wire.kernel)
     time.sleep(2.1)
     assert open_ports(wire) == [1000, 3000]
     assert wire.inside(standing, wire.kernel) == Standing(2)
@@ -67,7 +67,7 @@ def test_late_confirmation_and_late_extension_change_nothing(wire):
     wire.inside(apply, NEW, wire.kernel, OLD, 1)
     time.sleep(1.1)
     before = wire.ruleset()
-    for late in (lambda: wire.inside(confirm, NEW, wire.kernel), lambda: wire.inside(extend, wire.kernel, 60)):
+    for late in (lambda: wire.inside(confirm, 2, wire.kernel), lambda: wire.inside(extend, wire.kernel, 60)):
         with pytest.raises(WindowEnded):
             late()
     assert wire.ruleset() == before

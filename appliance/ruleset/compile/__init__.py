@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from appliance.ruleset.compile import filter as filter_chains
 from appliance.ruleset.compile.alg import compile_alg
+from appliance.ruleset.compile.chains import rules
 from appliance.ruleset.compile.layout import TABLE, Trial, frame, hand_over, revision_chains
 from appliance.ruleset.policy import Policy
 from sipalg_core.nft import ruleset as nft
@@ -17,8 +17,11 @@ __all__ = ["TABLE", "Trial", "compile_alg", "compile_chains", "compile_nft"]
 def compile_chains(policy: Policy) -> nft.Transaction:
     """The revision's own chains, filled anew; whether they decide is hand_over's business."""
     chains = revision_chains(policy.revision)
-    rules = filter_chains.rules(policy, *chains)
-    return (*map(nft.Add, chains), *map(nft.Flush, chains), *map(nft.Add, rules))
+    return (
+        *map(nft.Add, chains.values()),
+        *map(nft.Flush, chains.values()),
+        *map(nft.Add, rules(policy, chains)),
+    )
 
 
 def compile_nft(policy: Policy, present: Iterable[str] = (), trial: Trial | None = None) -> nft.Transaction:

@@ -20,13 +20,20 @@ from sipalg_core.nft import statements as stm
 TABLE: Final = nft.Table(names.APPLIANCE_TABLE)
 INPUT: Final = nft.Chain(TABLE, "input_policy", nft.Hook("filter", "input", 0, "drop"))
 FORWARD: Final = nft.Chain(TABLE, "forward_policy", nft.Hook("filter", "forward", 0, "drop"))
+PREROUTING: Final = nft.Chain(TABLE, "prerouting_policy", nft.Hook("nat", "prerouting", -100))
 POSTROUTING: Final = nft.Chain(TABLE, "postrouting_policy", nft.Hook("nat", "postrouting", 100))
-HANDOVER: Final = (INPUT, FORWARD, POSTROUTING)
+ENDED: Final = nft.Chain(TABLE, "ended_policy")
+"""Before known flows are accepted: drops those whose rule's time is over."""
+HANDOVER: Final = (INPUT, FORWARD, PREROUTING, POSTROUTING, ENDED)
 """Every chain here has its counterpart in each revision."""
 CONFIRM_WINDOW: Final = nft.Set(TABLE, "confirm_window", ("nf_proto",), flags=("timeout",))
 
+LIMIT_BITS: Final = 0xFFFFFFFF & ~(names.MARK_ACCEPT | names.MARK_DIVERT)
+"""Of the ct mark: which rules, limited in time, let this connection in (filter.Limit)."""
+
 _WINDOW_KEYS: Final = (("ipv4",), ("ipv6",))
 _VOUCHED: Final = stm.Match(stm.Masked(stm.Field("meta mark"), names.MARK_ACCEPT), names.MARK_ACCEPT)
+_LIMITED: Final = stm.Match(stm.Masked(stm.Field("ct mark"), LIMIT_BITS), 0, "!=")
 _KNOWN_FLOW: Final = stm.Match(stm.Field("ct state"), ("established", "related"))
 _INVALID: Final = stm.Match(stm.Field("ct state"), "invalid")
 _NEIGHBOUR_DISCOVERY: Final = (
@@ -48,13 +55,13 @@ def revision_chain(base: nft.Chain, revision: int) -> nft.Chain:
     return nft.Chain(TABLE, f"{base.name.removesuffix('_policy')}_r{revision}")
 
 
-def revision_chains(revision: int) -> tuple[nft.Chain, ...]:
-    return tuple(revision_chain(base, revision) for base in HANDOVER)
+def revision_chains(revision: int) -> dict[nft.Chain, nft.Chain]:
+    return {base: revision_chain(base, revision) for base in HANDOVER}
 
 
 def holds(present: Iterable[str], revision: int) -> bool:
     """Whether the table that holds these chains has the revision in full: its chains come in one transaction."""
-    return {chain.name for chain in revision_chains(revision)} <= set(present)
+    return {chain.name for chain in revision_chains(revision).values()} <= set(present)
 
 
 # --- Transactions, or their ends ---
@@ -67,9 +74,9 @@ def frame() -> nft.Transaction:
 
 def hand_over(revision: int, present: Iterable[str], trial: Trial | None = None) -> nft.Transaction:
     """Let `revision` decide, on trial or for good, and delete the chains (of those `present`) that nobody needs."""
-    kept = {chain.name for chain in (*HANDOVER, *revision_chains(revision))}
+    kept = {chain.name for chain in (*HANDOVER, *revision_chains(revision).values())}
     if trial:
-        kept |= {chain.name for chain in revision_chains(trial.fallback)}
+        kept |= {chain.name for chain in revision_chains(trial.fallback).values()}
     stale = [nft.Chain(TABLE, name) for name in sorted(set(present) - kept)]
     window = (nft.Add(nft.Elements(CONFIRM_WINDOW, _WINDOW_KEYS, trial.window)),) if trial else ()
     return (
@@ -99,10 +106,12 @@ def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
     yield nft.Rule(INPUT, (stm.Match(stm.Field("iifname"), stm.Interface("lo")), stm.ACCEPT))
     for base in (INPUT, FORWARD):
         yield nft.Rule(base, (_VOUCHED, stm.ACCEPT), "auto:alg")
+        yield nft.Rule(base, (_LIMITED, stm.jump(ENDED.name)))
         yield nft.Rule(base, (_KNOWN_FLOW, stm.ACCEPT), "auto:known_flow")
         yield nft.Rule(base, (_INVALID, stm.Counter(), stm.DROP), "auto:invalid")
     discovery = stm.Match(stm.Field("icmpv6 type"), _NEIGHBOUR_DISCOVERY)
     yield nft.Rule(INPUT, (discovery, stm.ACCEPT), "auto:neighbour_discovery")
+    yield nft.Rule(PREROUTING, (_VOUCHED, stm.ACCEPT), "auto:alg")
     on_trial = stm.Match(stm.Field("meta nfproto"), stm.Named(CONFIRM_WINDOW.name))
     for base in HANDOVER:
         if trial:

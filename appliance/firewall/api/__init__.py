@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""REST of the firewall: rules, and the objects that they use."""
+
+from appliance.firewall.api.objects import router as objects
+from appliance.firewall.api.references import Reference, address_named
+from appliance.firewall.api.rules import router as rules
+
+routers = (rules, objects)
+
+__all__ = ["Reference", "address_named", "routers"]
