@@ -212,6 +212,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"queue": names.netadmin_queue(), "expires": 5.0},
     },
+    "count_hits": {
+        "task": "appliance.firewall.tasks.count_hits",
+        "schedule": 15.0,
+        "options": {"queue": names.netadmin_queue(), "expires": 15.0},
+    },
 }
 CELERY_TIMEZONE = "UTC"
 

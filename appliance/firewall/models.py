@@ -150,12 +150,12 @@ class Rule(models.Model):
 
 
 class Hits(models.Model):
-    """What the kernel counted for a rule since `since`; `seen` is its counter as last read, of `revision`'s chains."""
+    """What the kernel counted for a rule since `since`; `seen_…` are its counters as last read."""
 
     rule_id = models.BigIntegerField(primary_key=True)
     packets = models.BigIntegerField(default=0)
     octets = models.BigIntegerField(default=0)
     since = models.DateTimeField(default=timezone.now)
     last = models.DateTimeField(null=True, blank=True)
-    revision = models.PositiveIntegerField(default=0)
-    seen = models.JSONField(default=list)
+    seen_packets = models.BigIntegerField(default=0)
+    seen_octets = models.BigIntegerField(default=0)

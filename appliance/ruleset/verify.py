@@ -7,11 +7,12 @@ import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from appliance.ruleset.compile import limits
+from appliance.ruleset.decide import Packet, decide, interface_of
 from appliance.ruleset.notation import AddressRange, Ports, address_range, port_ranges
-from appliance.ruleset.policy import Address, Interface, Policy, Rule, Service
+from appliance.ruleset.policy import Address, Policy, Rule, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,39 +23,58 @@ class Finding:
     rule: int | None = None  # Rule.id
 
 
-def verify(policy: Policy, asked_from: str | None = None) -> list[Finding]:
-    """In the order of the rules, errors among them. `asked_from` is the address of who asks and must stay able to."""
+class Access(NamedTuple):
+    """Who asks, at which port of the console, and when (Unix seconds): it must work afterwards, too."""
+
+    address: str
+    port: int
+    at: float
+
+
+def verify(policy: Policy, access: Access | None = None) -> list[Finding]:
+    """In the order of the rules, errors among them."""
     rules = [rule for rule in policy.rules if rule.enabled]
-    return [
-        *_access(policy, asked_from),
-        *_empty_objects(rules),
-        *_alg(policy, rules),
-        *_limits(rules),
-        *_shadowed(rules),
-    ]
+    about_rules = (*_empty_objects(rules), *_alg(policy, rules), *_limits(rules), *_shadowed(rules))
+    return [*_access(policy, access), *about_rules]
 
 
-def _access(policy: Policy, asked_from: str | None) -> Iterator[Finding]:
+def _access(policy: Policy, access: Access | None) -> Iterator[Finding]:
     if not policy.names_of("internal", "management"):
         yield Finding(
             "error", "locked_out", "No interface is internal or for management: this would cut off the console."
         )  # fmt: skip
         return
-    address = None if asked_from is None else ipaddress.ip_address(asked_from)
-    if address is None or address.is_loopback:
+    packet = access and _packet(policy, access)
+    if packet is None:
         return
-    interface = next((each for each in policy.interfaces if _holds(each, address)), None)
-    if interface is None or interface.role in ("internal", "management"):
-        return  # from an unknown network the packet may come by a router behind any interface
-    text = (
-        f"These changes would cut off your own access from {address}: its interface {interface.name} would be "
-        f"{interface.role}, and the automatic rule for the console accepts internal and management only."
-    )
-    yield Finding("error", "locked_out", text)
+    decision = decide(policy, packet)
+    if decision.verdict == "accept" and not decision.oifname and not decision.dnat:
+        return
+    reason = decision.reason if decision.verdict != "accept" else decision.dnat
+    rule = next((rule for rule in policy.rules if rule.key == reason), None)
+    where = f"TCP {packet.dport} at {packet.iifname}"
+    if rule is None:
+        why = f"no rule would accept {where}"
+    elif rule.table == "dnat":
+        why = f"rule {rule.position} “{rule.name}” would send {where} elsewhere"
+    else:
+        why = f"rule {rule.position} “{rule.name}” would {rule.action} {where}"
+    text = f"These changes would cut off your own access from {packet.saddr}: {why}."
+    yield Finding("error", "locked_out", text, rule.id if rule else None)
 
 
-def _holds(interface: Interface, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    return any(address in ipaddress.ip_interface(each).network for each in interface.addresses)
+def _packet(policy: Policy, access: Access) -> Packet | None:
+    """The operator's own; None where nobody can say by which interface it comes."""
+    saddr = ipaddress.ip_address(access.address)
+    if saddr.is_loopback:
+        return None
+    outside = next((each for each in policy.interfaces if each.role == "external"), None)
+    interface = interface_of(policy, saddr) or (outside if saddr.is_global else None)
+    own = [ipaddress.ip_interface(address).ip for address in interface.addresses] if interface else []
+    daddr = next((address for address in own if address.version == saddr.version), None)
+    if interface is None or daddr is None:
+        return None
+    return Packet(interface.name, saddr, daddr, "tcp", access.port, access.at)
 
 
 def _empty_objects(rules: Iterable[Rule]) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from appliance.privacy import counters
 from appliance.sip import queries as sip
 from appliance.system import queries, services
 from appliance.system.models import Revision
+from appliance.ui.requests import access
 
 router = Router(tags=["system"])
 
@@ -96,14 +97,13 @@ def draft(request: HttpRequest) -> dict[str, Any]:
     return {
         "changes": [change.text for change in queries.pending_changes()],
         "nft": queries.pending_nft(),
-        "findings": queries.findings(request.META.get("REMOTE_ADDR")),
+        "findings": queries.findings(access(request)),
     }
 
 
 @router.post("/apply", response={202: RevisionOut})
 def apply(request: HttpRequest, payload: ApplyIn) -> Status[Revision]:
-    address = request.META.get("REMOTE_ADDR")
-    return Status(202, services.request_apply(actor=_actor(request), asked_from=address, **payload.dict()))
+    return Status(202, services.request_apply(actor=_actor(request), access=access(request), **payload.dict()))
 
 
 @router.post("/revisions/{number}/keep", response={202: RevisionOut})

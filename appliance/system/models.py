@@ -42,6 +42,7 @@ class Revision(models.Model):
     expired = models.JSONField(default=list, help_text=_("ids of rules that have ended since"))
     refreshed_at = models.DateTimeField(null=True, blank=True)
     asked_from = models.GenericIPAddressField(null=True, blank=True)
+    asked_port = models.PositiveIntegerField(null=True, blank=True)
     confirm_within = models.PositiveSmallIntegerField(default=0, help_text=_("seconds; 0: it is kept at once"))
     deadline = models.DateTimeField(null=True, blank=True)
     nft = models.TextField(blank=True)

@@ -22,7 +22,7 @@ from appliance.ruleset import policy as ruleset
 from appliance.ruleset.compile import compile_chains
 from appliance.ruleset.schedule import resolve
 from appliance.ruleset.snapshot import snapshot
-from appliance.ruleset.verify import Finding, verify
+from appliance.ruleset.verify import Access, Finding, verify
 from appliance.system.models import Revision, State
 from sipalg_core.contract import names
 from sipalg_core.nft.ruleset import to_text
@@ -72,9 +72,15 @@ def latest_revision(node: str = names.NODE) -> Revision | None:
     return revisions(node).first()
 
 
-def findings(asked_from: str | None = None, node: str = names.NODE) -> list[Finding]:
+def findings(access: Access | None = None, node: str = names.NODE) -> list[Finding]:
     """What verify says about the rows as they stand."""
-    return verify(snapshot(node, 0), asked_from)
+    return verify(resolve(snapshot(node, 0), time.time()), access)
+
+
+def access_of(revision: Revision) -> Access | None:
+    if revision.asked_from is None or revision.asked_port is None:
+        return None
+    return Access(revision.asked_from, revision.asked_port, time.time())
 
 
 def changes_of(revision: Revision, since: Revision | None) -> tuple[list[Change], list[str]]:

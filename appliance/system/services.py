@@ -22,6 +22,7 @@ from appliance.firewall import services as firewall
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.apply import ApplyResult
 from appliance.ruleset.snapshot import dump_rows, load_rows, snapshot
+from appliance.ruleset.verify import Access
 from appliance.system import queries
 from appliance.system.models import Revision, State
 from sipalg_core.contract import names
@@ -46,13 +47,13 @@ def request_apply(
     actor: User | str,
     reason: str = "",
     confirm_within: int = 0,
-    asked_from: str | None = None,
+    access: Access | None = None,
     node: str = names.NODE,
 ) -> Revision:
     """Freeze the rows as a revision and ask netadmin to apply it; a failure to ask is in the returned revision.
 
     With `confirm_within` seconds it is on trial: unless somebody keeps it, the kernel goes back by itself.
-    `asked_from` is the address that must not be cut off.
+    `access` is what must not be cut off.
     """
     _check_window(confirm_within)
     with transaction.atomic():
@@ -63,7 +64,8 @@ def request_apply(
         number = (Revision.objects.filter(node=node).aggregate(last=Max("number"))["last"] or 0) + 1
         revision = Revision.objects.create(
             number=number, node=node, author=str(actor), reason=reason, rows=dump_rows(),
-            policy=ruleset.dump(snapshot(node, number)), confirm_within=confirm_within, asked_from=asked_from,
+            policy=ruleset.dump(snapshot(node, number)), confirm_within=confirm_within,
+            asked_from=access and access.address, asked_port=access and access.port,
         )  # fmt: skip
         Revision.objects.filter(node=node, state=State.PENDING, number__lt=number).update(state=State.SUPERSEDED)
         record(actor=actor, verb="apply", target=revision, reason=reason)

@@ -37,7 +37,7 @@ def apply_revision(revision_id: int) -> None:
         return
     announce(revision)
     policy = queries.policy_now(revision, time.time())
-    errors = [finding.text for finding in verify(policy, revision.asked_from) if finding.level == "error"]
+    errors = [finding.text for finding in verify(policy, queries.access_of(revision)) if finding.level == "error"]
     try:
         if errors:
             raise ApplyRefused(" ".join(errors) + " Nothing was changed.")

@@ -16,7 +16,7 @@ from django_htmx.http import trigger_client_event
 from appliance.system import queries, services
 from appliance.system.forms import ApplyForm
 from appliance.system.models import Revision, State
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.requests import OperatorRequest, access, operator_required
 from appliance.ui.templatetags.ui import status_context
 
 REVISIONS_A_PAGE: Final = 50
@@ -24,7 +24,7 @@ REVISIONS_A_PAGE: Final = 50
 
 def review_context(request: OperatorRequest) -> dict[str, Any]:
     """What *Apply* would change, what speaks against it, and the form that asks for it."""
-    findings = queries.findings(request.META.get("REMOTE_ADDR"))
+    findings = queries.findings(access(request))
     return {
         "changes": queries.pending_changes(),
         "nft_changes": queries.pending_nft(),
@@ -44,9 +44,8 @@ def review(request: OperatorRequest) -> HttpResponse:
 def apply(request: OperatorRequest) -> HttpResponse:
     form = ApplyForm(request.POST)
     asked: list[Revision] = []
-    address = request.META.get("REMOTE_ADDR")
     if not form.accepted(
-        lambda values: asked.append(services.request_apply(actor=request.user, asked_from=address, **values))
+        lambda values: asked.append(services.request_apply(actor=request.user, access=access(request), **values))
     ):
         template = "system/_review.html" if request.htmx else "system/review.html"
         return render(request, template, review_context(request) | {"apply_form": form})

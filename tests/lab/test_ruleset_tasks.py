@@ -7,13 +7,15 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from appliance.firewall.queries import hits
+from appliance.firewall.tasks import count_hits
 from appliance.ruleset import policy
 from appliance.ruleset.apply import apply, standing
 from appliance.system import tasks
 from appliance.system.models import Revision, State
 from sipalg_core.contract import names
 from sipalg_core.contract import policy as alg
-from tests.lab.ruleset_rig import INTERFACES, namespaces
+from tests.lab.ruleset_rig import HOST, INTERFACES, PEER, namespaces
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
@@ -125,3 +127,17 @@ def test_rule_that_has_ended_is_taken_out_so_that_no_clock_brings_it_back(wire, 
     assert (trial.state, standing(wire.kernel).deciding) == (State.WAITING, 2)
     tasks.keep_revision(trial.pk)
     assert '"rule:1"' not in wire.ruleset()
+
+
+def test_hits_of_a_rule_are_those_of_the_kernel(wire, confirmed):
+    applied(2, 0, policy.Rule(7, 1, "a", "accept", service=policy.Service("x", "udp", "7000")))
+    for _ in range(3):
+        wire.reach(HOST, PEER, 7000)
+        wire.forget()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("appliance.firewall.tasks.Client", lambda: wire.kernel)
+        count_hits()
+        applied(3, 0, policy.Rule(7, 1, "a", "accept", service=policy.Service("x", "udp", "7000")))
+        wire.reach(HOST, PEER, 7000)
+        count_hits()
+    assert hits()[7].packets == 4

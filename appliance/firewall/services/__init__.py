@@ -19,6 +19,7 @@ from appliance.firewall.services.objects import (
 from appliance.firewall.services.rules import (
     RULE_FIELDS,
     clone_rule,
+    count_hits,
     create_rule,
     delete_rule,
     describe_rule,
@@ -29,7 +30,7 @@ from appliance.firewall.services.rules import (
 )
 
 __all__ = [
-    "RULE_FIELDS", "clone_rule", "create_address", "create_rule", "create_schedule", "create_service",
+    "RULE_FIELDS", "clone_rule", "count_hits", "create_address", "create_rule", "create_schedule", "create_service",
     "delete_address", "delete_rule", "delete_schedule", "delete_service", "describe_address", "describe_rule",
     "describe_schedule", "describe_service", "expire_rules", "move_rule", "replace_address", "set_rule_enabled",
     "update_address", "update_rule", "update_schedule", "update_service",

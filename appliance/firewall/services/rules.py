@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from appliance.accounts.models import User
 from appliance.audit.services import record
-from appliance.firewall.models import ACTIONS, Action, AddressKind, AddressObject, Application, Rule, Table
-from appliance.firewall.queries import due
+from appliance.firewall.models import ACTIONS, Action, AddressKind, AddressObject, Application, Hits, Rule, Table
+from appliance.firewall.queries import due, hits
 from appliance.network.models import Role
 from appliance.ruleset import notation
 
@@ -132,6 +133,26 @@ def move_rule(
         actor=actor, verb="move", target=rule, before={"position": previous}, after={"position": rule.position}
     )  # fmt: skip
     return rule
+
+
+@transaction.atomic
+def count_hits(*, counted: Mapping[int, tuple[int, int]]) -> None:
+    """Add what was counted since the last reading: packets and octets in the kernel, by rule.
+
+    Not audited: the kernel's doing. A counter that is lower than it was has begun anew, with new chains.
+    """
+    now = timezone.now()
+    known = hits()
+    for rule_id, (packets, octets) in counted.items():
+        each = known.get(rule_id) or Hits(rule_id=rule_id, since=now)
+        if (packets, octets) == (each.seen_packets, each.seen_octets) and each.rule_id in known:
+            continue
+        more = packets - each.seen_packets if packets >= each.seen_packets else packets
+        each.packets += more
+        each.octets += octets - each.seen_octets if octets >= each.seen_octets else octets
+        each.last = now if more else each.last
+        each.seen_packets, each.seen_octets = packets, octets
+        each.save()
 
 
 def describe_rule(rule: Rule) -> dict[str, Any]:

@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from appliance.audit.models import Entry
 from appliance.firewall.models import Rule
-from appliance.firewall.queries import rules
+from appliance.firewall.queries import hits, rules
 from appliance.firewall.services import (
     clone_rule,
+    count_hits,
     create_address,
     create_schedule,
     delete_address,
@@ -142,3 +143,16 @@ def test_object_is_replaced_everywhere(owner, make_rule, pbx, provider):
     delete_address(actor=owner, address=pbx)
     with pytest.raises(ValidationError, match="holds no groups"):
         replace_address(actor=owner, address=provider, by=group)
+
+
+def test_hits_add_up_over_chains_that_begin_anew(owner, make_rule):
+    rule = make_rule("a")
+    readings = [(0, 0), (5, 500), (5, 500), (2, 200), (3, 300)]
+    seen = []
+    for reading in readings:
+        count_hits(counted={rule.pk: reading})
+        hit = hits()[rule.pk]
+        seen.append((hit.packets, hit.octets, hit.last))
+    assert [each[:2] for each in seen] == [(0, 0), (5, 500), (5, 500), (7, 700), (8, 800)]
+    assert seen[0][2] is None
+    assert seen[1][2] == seen[2][2] < seen[3][2] < seen[4][2]
