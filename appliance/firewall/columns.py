@@ -7,14 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from appliance.firewall.models import Action, AddressObject, Application, Rule, Service, Table
 from appliance.network.models import Role
+from appliance.ruleset.decide import Decision
+from appliance.ruleset.policy import Policy
 from appliance.ui.columns import moment
 
 
@@ -89,6 +92,46 @@ def sentence(values: Mapping[str, Any]) -> SafeString:
     if table == Table.FORWARD and service and service.application == Application.SIP and action == Action.ACCEPT:
         return format_html("{} {}", text, _("The ALG opens the media of each call and closes it afterwards."))
     return text
+
+
+_REASONS: Final = {
+    "auto:console": gettext_lazy("the automatic rule for the console"),
+    "auto:ping": gettext_lazy("the automatic rule for ping from inside"),
+    "auto:dnat": gettext_lazy("the automatic rule for translated connections"),
+    "auto:masquerade": gettext_lazy("masquerade of internal networks"),
+    "auto:default_deny": gettext_lazy("the default: what no rule accepts is dropped"),
+    "auto:no_route": gettext_lazy("no interface leads there"),
+}
+
+
+def decision_sentence(policy: Policy, decision: Decision) -> SafeString:
+    """“Accepted by rule 3 “Web out”, leaves by wan0 as 203.0.113.2.”"""
+    verdicts = {"accept": _("Accepted"), "drop": _("Dropped"), "reject": _("Rejected")}
+    verdict = format_html('<span class="verdict-{}">{}</span>', decision.verdict, verdicts[decision.verdict])
+    if decision.alg:
+        text = _("{verdict} by the SIP ALG because of {reason}; it opens the media of each call.")
+        return format_html(text, verdict=verdict, reason=_reason(policy, decision.reason))
+    parts = [format_html(_("{verdict} by {reason}"), verdict=verdict, reason=_reason(policy, decision.reason))]
+    packet = decision.packet
+    if decision.dnat:
+        text = _("translated to {to} by {reason}")
+        to = f"{packet.daddr} {packet.dport or ''}".strip()
+        parts.append(format_html(text, to=_bold(to), reason=_reason(policy, decision.dnat)))
+    if decision.verdict == "accept" and decision.oifname:
+        parts.append(format_html(_("leaves by {interface}"), interface=_bold(decision.oifname)))
+    if decision.snat:
+        text = _("seen there as {saddr} by {reason}")
+        parts.append(format_html(text, saddr=_bold(str(packet.saddr)), reason=_reason(policy, decision.snat)))
+    return format_html("{}.", format_html_join(", ", "{}", ((part,) for part in parts)))
+
+
+def _reason(policy: Policy, key: str) -> SafeString | str:
+    rule = next((rule for rule in policy.rules if rule.key == key), None)
+    if rule is None:
+        return str(_REASONS.get(key, key))
+    link = f"{reverse('firewall:rules')}?table={rule.table}#rule-{rule.id}"
+    text = _("rule {position} “{name}”").format(position=rule.position, name=rule.name)
+    return format_html('<a href="{}">{}</a>', link, text)
 
 
 def _verb(table: str, action: Action) -> str:

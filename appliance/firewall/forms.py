@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import time
+from ipaddress import ip_address
 from typing import Any, Final
 
 from django import forms
@@ -21,6 +23,8 @@ from appliance.firewall.models import (
     Table,
 )
 from appliance.network.models import Role
+from appliance.ruleset.decide import Host, Packet, packet_of
+from appliance.ruleset.policy import Policy
 from appliance.ui.forms import OperatorForm
 
 _ANY_ZONE = [("", _("any side")), *Role.choices]
@@ -93,6 +97,43 @@ class RuleForm(OperatorForm):
 
     def clean_tags(self) -> list[str]:
         return [tag.strip() for tag in self.cleaned_data["tags"].split(",") if tag.strip()]
+
+
+class PacketForm(OperatorForm):
+    """The first packet of a connection."""
+
+    saddr = forms.GenericIPAddressField(label=_("From address"))
+    daddr = forms.GenericIPAddressField(label=_("To address"))
+    protocol = forms.ChoiceField(label=_("Protocol"), choices=[("udp", "UDP"), ("tcp", "TCP"), ("icmp", "ICMP")])
+    dport = forms.IntegerField(label=_("Port"), required=False, min_value=1, max_value=65535)
+    at = forms.DateTimeField(
+        label=_("When (UTC; empty: now)"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )  # fmt: skip
+    draft = forms.BooleanField(label=_("Ask the draft, not what runs"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        ends = [ip_address(values[name]) for name in ("saddr", "daddr") if values.get(name)]
+        if len({end.version for end in ends}) > 1:
+            self.add_error("daddr", _("Both addresses must be of one family."))
+        if values.get("protocol") in ("udp", "tcp") and not values.get("dport"):
+            self.add_error("dport", _("UDP and TCP need a port."))
+        return values
+
+    def packet(self, policy: Policy) -> Packet:
+        values = self.cleaned_data
+        at = values["at"].timestamp() if values["at"] else time.time()
+        saddr, daddr = ip_address(values["saddr"]), ip_address(values["daddr"])
+        return packet_of(policy, saddr, daddr, values["protocol"], values["dport"], at)
+
+
+class ReachForm(OperatorForm):
+    host = forms.GenericIPAddressField(label=_("Address"))
+    draft = forms.BooleanField(label=_("Ask the draft, not what runs"), required=False)
+
+    def clean_host(self) -> Host:
+        return ip_address(self.cleaned_data["host"])
 
 
 class ScheduleForm(OperatorForm):

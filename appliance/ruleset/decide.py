@@ -16,13 +16,14 @@ from appliance.ruleset import notation
 from appliance.ruleset.policy import Address, Interface, Policy, Rule, Service
 
 Host = ipaddress.IPv4Address | ipaddress.IPv6Address
+Protocol = Literal["udp", "tcp", "icmp"]
 
 
 class Packet(NamedTuple):
     iifname: str
     saddr: Host
     daddr: Host
-    protocol: Literal["udp", "tcp", "icmp"]
+    protocol: Protocol
     dport: int | None
     at: float  # Unix seconds
 
@@ -58,6 +59,31 @@ def decide(policy: Policy, packet: Packet) -> Decision:
     else:
         decision = Decision("drop", "auto:default_deny", packet, oif.name)
     return _source_translated(policy, decision, oif) if decision.verdict == "accept" else decision
+
+
+def packet_of(policy: Policy, saddr: Host, daddr: Host, protocol: Protocol, dport: int | None, at: float) -> Packet:
+    """With the interface by which it comes: that of its network, else the first external one."""
+    interface = _route(policy, saddr)
+    return Packet(interface.name if interface else "", saddr, daddr, protocol, dport, at)
+
+
+def reaching(policy: Policy, host: Host) -> list[Rule]:
+    """Rules that let somebody in to the host, or speak SIP with it: by its own address, or by a translation to it."""
+    table = "input" if str(host) in _own(policy) else "forward"
+    active = [rule for rule in policy.rules if rule.enabled and not rule.expired and rule.activity != ()]
+    let_in, closed = [], False
+    for rule in (rule for rule in active if rule.table == table and not closed):
+        closed = rule.activity is None and _drops_all(rule, host)
+        if rule.action == "accept" and _holds(rule.destination, host):
+            let_in.append(rule)
+    translated = [rule for rule in active if rule.action == "dnat" and _holds(rule.target, host) and not closed]
+    return [*let_in, *translated]
+
+
+def _drops_all(rule: Rule, host: Host) -> bool:
+    """Nothing behind it is asked for this host any more."""
+    open_end = rule.source is None and rule.service is None and not (rule.from_zone or rule.to_zone)
+    return rule.action in ("drop", "reject") and open_end and _holds(rule.destination, host)
 
 
 def interface_of(policy: Policy, host: Host) -> Interface | None:

@@ -68,6 +68,14 @@ def policy_now(revision: Revision, now: float) -> ruleset.Policy:
     return resolve(replace(frozen, rules=rules), now)
 
 
+def policy_asked(*, draft: bool, node: str = names.NODE) -> ruleset.Policy:
+    """What a question is about: the running revision, or the rows as they stand."""
+    running = running_revision(node)
+    if draft or running is None:
+        return resolve(snapshot(node, 0), time.time())
+    return policy_now(running, time.time())
+
+
 def latest_revision(node: str = names.NODE) -> Revision | None:
     return revisions(node).first()
 

@@ -11,13 +11,22 @@ from django.utils.translation import gettext as _
 
 from appliance.accounts.models import User
 from appliance.firewall.models import AddressObject, Schedule, Service
+from appliance.ui.forms import OperatorForm
 
 Reference = int | str | None
+Form = TypeVar("Form", bound=OperatorForm)
 Object = TypeVar("Object", AddressObject, Service, Schedule)
 
 
 def actor(request: HttpRequest) -> User:
     return cast(User, request.user)
+
+
+def checked(form: Form) -> Form:
+    """Raise its errors as a ValidationError by field."""
+    if not form.is_valid():
+        raise ValidationError({field: [str(each) for each in errors] for field, errors in form.errors.items()})
+    return form
 
 
 def address_named(field: str, reference: Reference) -> AddressObject | None:

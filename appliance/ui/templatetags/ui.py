@@ -45,6 +45,7 @@ NAVIGATION: Final = (
         (
             Page("firewall:rules", _("Rules"), "rules"),
             Page("firewall:objects", _("Objects"), "objects"),
+            Page("firewall:questions", _("Which rule decides"), "search"),
         ),
     ),
     (

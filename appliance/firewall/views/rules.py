@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The pages of rules and objects. A form stands in the side panel for htmx and on a page of its own otherwise."""
+"""The page of rules, one table at a time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
-from django_htmx.http import HttpResponseClientRefresh, trigger_client_event
+from django_htmx.http import trigger_client_event
 
 from appliance.firewall import columns, queries, services
-from appliance.firewall.forms import AddressForm, RuleForm, ScheduleForm, ServiceForm
-from appliance.firewall.models import AddressObject, Rule, Schedule, Service, Table
+from appliance.firewall.forms import RuleForm
+from appliance.firewall.models import Rule, Table
+from appliance.firewall.views.forms import done, form_page
 from appliance.system.views import review_context
-from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, operator_required
 
 RULE_ROWS: Final = (
@@ -35,8 +35,6 @@ RULE_ROWS: Final = (
 )
 """Fields that stand beside each other."""
 
-# --- Rules ---
-
 
 @operator_required
 def rules(request: OperatorRequest) -> HttpResponse:
@@ -50,7 +48,7 @@ def add_rule(request: OperatorRequest) -> HttpResponse:
     if request.method == "POST" and form.accepted(
         lambda values: services.create_rule(actor=request.user, table=table, **_without_version(values))
     ):
-        return _done(request, "firewall:rules")
+        return done(request, "firewall:rules")
     return _rule_form(request, form, _("Add rule"), table)
 
 
@@ -66,7 +64,7 @@ def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
         services.update_rule(actor=request.user, rule=rule, version=version, **_without_version(values))
 
     if request.method == "POST" and form.accepted(save):
-        return _done(request, "firewall:rules")
+        return done(request, "firewall:rules")
     overtaken = form.is_bound and form["version"].value() != str(rule.version)
     if overtaken:
         mine = request.POST.copy()
@@ -115,7 +113,7 @@ def move_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 @operator_required
 def delete_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     services.delete_rule(actor=request.user, rule=get_object_or_404(Rule, pk=pk))
-    return _done(request, "firewall:rules")
+    return done(request, "firewall:rules")
 
 
 @require_POST
@@ -173,135 +171,8 @@ def _rule_form(
         "rows": [[name for name in row if name in form.fields] for row in RULE_ROWS],
         "delete_url": rule and reverse("firewall:rules_delete", args=[rule.pk]),
     }
-    return _form(request, form, title, reverse("firewall:rules"), context)
+    return form_page(request, form, title, reverse("firewall:rules"), context)
 
 
 def _without_version(values: dict[str, Any]) -> dict[str, Any]:
     return {field: value for field, value in values.items() if field != "version"}
-
-
-# --- Objects ---
-
-
-@operator_required
-def objects(request: OperatorRequest) -> HttpResponse:
-    context = {
-        "addresses": [(address, queries.rule_uses(address)) for address in queries.addresses()],
-        "services": [(service, service.rules.order_by("position")) for service in queries.services()],
-        "schedules": [(schedule, schedule.rules.order_by("position")) for schedule in queries.schedules()],
-    }
-    return render(request, "firewall/objects.html", context)
-
-
-@operator_required
-def add_address(request: OperatorRequest) -> HttpResponse:
-    form = AddressForm(request.POST or None)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.create_address(actor=request.user, **values)
-    ):  # fmt: skip
-        return _done(request, "firewall:objects")
-    return _object_form(request, form, _("Add address"))
-
-
-@operator_required
-def edit_address(request: OperatorRequest, pk: int) -> HttpResponse:
-    address = get_object_or_404(AddressObject, pk=pk)
-    initial = {"name": address.name, "value": address.value, "members": address.members.all()}
-    form = AddressForm(request.POST or None, address=address, initial=initial)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.update_address(actor=request.user, address=address, **values)
-    ):
-        return _done(request, "firewall:objects")
-    return _object_form(request, form, address.name, reverse("firewall:objects_delete_address", args=[pk]))
-
-
-@require_POST
-@operator_required
-def delete_address(request: OperatorRequest, pk: int) -> HttpResponse:
-    address = get_object_or_404(AddressObject, pk=pk)
-    return _delete_object(request, lambda: services.delete_address(actor=request.user, address=address))
-
-
-@operator_required
-def add_service(request: OperatorRequest) -> HttpResponse:
-    form = ServiceForm(request.POST or None)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.create_service(actor=request.user, **values)
-    ):  # fmt: skip
-        return _done(request, "firewall:objects")
-    return _object_form(request, form, _("Add service"))
-
-
-@operator_required
-def edit_service(request: OperatorRequest, pk: int) -> HttpResponse:
-    service = get_object_or_404(Service, pk=pk)
-    form = ServiceForm(request.POST or None, initial=services.describe_service(service))
-    if request.method == "POST" and form.accepted(
-        lambda values: services.update_service(actor=request.user, service=service, **values)
-    ):
-        return _done(request, "firewall:objects")
-    return _object_form(request, form, service.name, reverse("firewall:objects_delete_service", args=[pk]))
-
-
-@require_POST
-@operator_required
-def delete_service(request: OperatorRequest, pk: int) -> HttpResponse:
-    service = get_object_or_404(Service, pk=pk)
-    return _delete_object(request, lambda: services.delete_service(actor=request.user, service=service))
-
-
-@operator_required
-def add_schedule(request: OperatorRequest) -> HttpResponse:
-    form = ScheduleForm(request.POST or None)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.create_schedule(actor=request.user, **values)
-    ):  # fmt: skip
-        return _done(request, "firewall:objects")
-    return _object_form(request, form, _("Add schedule"))
-
-
-@operator_required
-def edit_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
-    schedule = get_object_or_404(Schedule, pk=pk)
-    form = ScheduleForm(request.POST or None, initial=services.describe_schedule(schedule))
-    if request.method == "POST" and form.accepted(
-        lambda values: services.update_schedule(actor=request.user, schedule=schedule, **values)
-    ):
-        return _done(request, "firewall:objects")
-    return _object_form(request, form, schedule.name, reverse("firewall:objects_delete_schedule", args=[pk]))
-
-
-@require_POST
-@operator_required
-def delete_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
-    schedule = get_object_or_404(Schedule, pk=pk)
-    return _delete_object(request, lambda: services.delete_schedule(actor=request.user, schedule=schedule))
-
-
-def _object_form(request: OperatorRequest, form: OperatorForm, title: str, delete_url: str = "") -> HttpResponse:
-    context = {"rows": [[name] for name in form.fields], "delete_url": delete_url}
-    return _form(request, form, title, reverse("firewall:objects"), context)
-
-
-def _delete_object(request: OperatorRequest, verb: Callable[[], object]) -> HttpResponse:
-    try:
-        verb()
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    return _done(request, "firewall:objects")
-
-
-# --- Both ---
-
-
-def _form(
-    request: OperatorRequest, form: OperatorForm, title: str, back: str, context: dict[str, Any]
-) -> HttpResponse:  # fmt: skip
-    rows = [[form[name] for name in row] for row in context["rows"] if row]
-    template = "ui/_form.html" if request.htmx else "ui/form.html"
-    return render(request, template, context | {"form": form, "title": title, "back": back, "rows": rows})
-
-
-def _done(request: OperatorRequest, view: str) -> HttpResponse:
-    """Back to the list; from the side panel the page underneath is loaded anew."""
-    return HttpResponseClientRefresh() if request.htmx else redirect(view)
