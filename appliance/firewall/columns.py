@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from appliance.firewall.models import Action, AddressObject, Application, Rule, Service, Table
+from appliance.firewall.models import ACTIONS, Action, AddressObject, Application, Rule, Service, Table
 from appliance.network.models import Role
 from appliance.ruleset.decide import Decision
 from appliance.ruleset.policy import Policy
@@ -76,9 +76,9 @@ def rule_sentence(rule: Rule) -> SafeString:
 
 def sentence(values: Mapping[str, Any]) -> SafeString:
     """`values` are those of a rule, or of a form that is not finished: what is missing reads as any."""
-    action = Action(values.get("action") or Action.ACCEPT)
+    table = Table(values.get("table") or Table.FORWARD)
+    action = Action(values.get("action") or ACTIONS[table][0])
     service: Service | None = values.get("service")
-    table = values.get("table") or Table.FORWARD
     here = _bold(_("this device")) if table in (Table.INPUT, Table.DNAT) and not values.get("destination") else None
     text = format_html(
         _("{action} {service} from {source} to {destination}{target}{time}."),

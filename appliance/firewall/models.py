@@ -50,8 +50,8 @@ class Action(models.TextChoices):
     ACCEPT = "accept", _("accept")
     DROP = "drop", _("drop")
     REJECT = "reject", _("reject")
-    DNAT = "dnat", _("forward to")
-    SNAT = "snat", _("send as")
+    DNAT = "dnat", _("translate")
+    SNAT = "snat", _("translate")
     MASQUERADE = "masquerade", _("masquerade")
 
 

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 @app.task(name="appliance.system.tasks.apply_revision")
 def apply_revision(revision_id: int) -> None:
+    settle()  # a trial that has ended must be written down before the next begins
     revision = services.begin(revision_id=revision_id)
     if revision is None:
         return

@@ -141,3 +141,23 @@ def test_hits_of_a_rule_are_those_of_the_kernel(wire, confirmed):
         wire.reach(HOST, PEER, 7000)
         count_hits()
     assert hits()[7].packets == 4
+
+
+def test_trial_that_ended_unnoticed_does_not_disturb_the_next(wire, confirmed):
+    applied(2, 1)
+    time.sleep(1.1)
+    assert applied(3, 60).state == State.WAITING
+    tasks.settle()
+    assert states() == {1: State.APPLIED, 2: State.ROLLED_BACK, 3: State.WAITING}
+    assert standing(wire.kernel).deciding == 3
+
+
+def test_alg_follows_when_the_time_of_a_sip_rule_is_over(wire, confirmed):
+    sip = policy.Service("SIP", "udp", "5060", "sip")
+    phones, provider = policy.Address("Phones", (HOST,)), policy.Address("Provider", (PEER,))
+    until = int(time.time()) + 1
+    applied(2, 0, policy.Rule(1, 1, "a", "accept", phones, provider, sip, until=until))
+    assert [peering.rule for peering in alg.read(names.policy_file()).peerings] == ["rule:1"]
+    time.sleep(until + 0.1 - time.time())
+    tasks.settle()
+    assert not alg.read(names.policy_file()).enabled

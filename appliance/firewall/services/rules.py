@@ -224,6 +224,8 @@ def _check_rule(rule: Rule, *, ended: bool = False) -> None:
     if rule.until and rule.until <= timezone.now() and not ended:
         errors["until"] = [_("The end time is in the past. The rule would never be active.")]
     if rule.service and rule.service.application == Application.SIP and rule.action == Action.ACCEPT:
+        if rule.schedule and rule.table == Table.FORWARD:
+            errors["schedule"] = [_("The ALG knows no schedules: calls would go on outside of it. Use an end time.")]
         for field, name in (("source", rule.source), ("destination", rule.destination)):
             if name is None and rule.table == Table.FORWARD:
                 errors[field] = [_("A SIP rule names its phones and its provider. “Any” would open the ALG to all.")]

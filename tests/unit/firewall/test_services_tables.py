@@ -156,3 +156,10 @@ def test_hits_add_up_over_chains_that_begin_anew(owner, make_rule):
     assert [each[:2] for each in seen] == [(0, 0), (5, 500), (5, 500), (7, 700), (8, 800)]
     assert seen[0][2] is None
     assert seen[1][2] == seen[2][2] < seen[3][2] < seen[4][2]
+
+
+def test_sip_rule_has_no_schedule_because_the_alg_knows_none(owner, make_rule, pbx, provider, sip):
+    office = create_schedule(actor=owner, name="Office", weekdays=[0], begin=time(8), end=time(18))
+    with pytest.raises(ValidationError) as error:
+        make_rule("x", source=pbx, destination=provider, service=sip, schedule=office)
+    assert list(error.value.message_dict) == ["schedule"]
