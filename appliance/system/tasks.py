@@ -59,8 +59,7 @@ def keep_revision(revision_id: int) -> None:
     except WindowEnded:
         settle()
         return
-    services.confirmed(revision=revision)
-    announce(revision)
+    _kept(revision)
 
 
 @app.task(name="appliance.system.tasks.extend_revision")
@@ -91,8 +90,10 @@ def settle() -> None:
     """Follow the kernel: a trial whose window has ended there is over, and so is a rule whose time has."""
     for revision in queries.revisions().filter(state=State.WAITING):
         standing = ruleset_apply.standing(_kernel())
-        if standing.deciding != revision.number or standing.left is None:
+        if standing.deciding != revision.number:
             _go_back(revision, _("No confirmation within %d s.") % revision.confirm_within)
+        elif standing.left is None:
+            _kept(revision)  # netadmin died between the kernel and the row
     for revision in services.stuck():
         if ruleset_apply.standing(_kernel()).deciding == revision.number:
             services.retry(revision=revision)  # netadmin died between the kernel and the row
@@ -120,6 +121,11 @@ def announce(revision: Revision) -> None:
         async_to_sync(layer.group_send)("jobs", event)
     except (RedisError, OSError) as error:
         log.warning("revision %s was not announced: %s", revision.number, error)
+
+
+def _kept(revision: Revision) -> None:
+    services.confirmed(revision=revision)
+    announce(revision)
 
 
 def _waiting(revision_id: int) -> Revision | None:

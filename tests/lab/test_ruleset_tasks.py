@@ -10,12 +10,13 @@ from django.utils import timezone
 from appliance.firewall.queries import hits
 from appliance.firewall.tasks import count_hits
 from appliance.ruleset import policy
-from appliance.ruleset.apply import apply, standing
+from appliance.ruleset.apply import apply, confirm, standing
 from appliance.system import tasks
 from appliance.system.models import Revision, State
 from sipalg_core.contract import names
 from sipalg_core.contract import policy as alg
-from tests.lab.ruleset_rig import HOST, INTERFACES, PEER, namespaces
+from tests.lab.kernel_rig import run
+from tests.lab.ruleset_rig import BOX, HOST, INTERFACES, PEER, namespaces
 
 pytestmark = [pytest.mark.lab, pytest.mark.django_db]
 
@@ -98,6 +99,21 @@ def test_netadmin_killed_between_kernel_and_row_is_finished_by_the_next(wire, co
     apply(policy.load(died.policy), wire.kernel)
     tasks.settle()
     assert states() == {1: State.SUPERSEDED, 2: State.APPLIED}
+
+
+def test_netadmin_killed_while_keeping_has_kept(wire, confirmed):
+    applied(2, 60)
+    confirm(2, wire.kernel)
+    tasks.settle()
+    assert states() == {1: State.SUPERSEDED, 2: State.APPLIED}
+
+
+def test_ruleset_that_somebody_flushed_during_a_trial_comes_back_as_it_was_before(wire, confirmed):
+    applied(2, 60)
+    run("nft", "flush", "ruleset", namespace=BOX)
+    tasks.settle()
+    assert states() == {1: State.APPLIED, 2: State.ROLLED_BACK}
+    assert standing(wire.kernel).deciding == 1
 
 
 def test_netadmin_killed_before_the_kernel_has_changed_nothing(wire, confirmed):
