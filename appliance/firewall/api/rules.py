@@ -17,7 +17,7 @@ from ninja.errors import HttpError
 
 from appliance.firewall import queries, services
 from appliance.firewall.api.references import Reference, actor, named
-from appliance.firewall.models import AddressObject, Rule, Schedule, Service, Table
+from appliance.firewall.models import AddressObject, Hits, Rule, Schedule, Service, Table
 
 router = Router(tags=["firewall"])
 
@@ -83,7 +83,8 @@ class RuleChange(RuleFields, RulePlace):
 def list_rules(request: HttpRequest, table: str = "") -> dict[str, Any]:
     if table not in ("", *Table.values):
         raise ValidationError({"table": [_("Choose forward, dnat, snat or input.")]})
-    items = [_rule(rule) for rule in queries.rules(table)]
+    hits = queries.hits()
+    items = [_rule(rule, hits.get(rule.pk)) for rule in queries.rules(table)]
     return {"items": items, "count": len(items)}
 
 
@@ -133,8 +134,7 @@ def delete_rule(request: HttpRequest, rule_id: int) -> Status[None]:
 # --- Between rows and JSON ---
 
 
-def _rule(rule: Rule) -> dict[str, Any]:
-    hits = queries.hits().get(rule.pk)
+def _rule(rule: Rule, hits: Hits | None) -> dict[str, Any]:
     own = {"id": rule.pk, "version": rule.version, "changed": rule.changed, "expired": rule.expired_at is not None}
     counted = {"hits": hits and hits.packets, "last_hit": hits and hits.last}
     return own | counted | services.describe_rule(rule)
@@ -142,7 +142,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _tagged(response: HttpResponse, rule: Rule) -> dict[str, Any]:
     response["ETag"] = f'"{rule.version}"'
-    return _rule(rule)
+    return _rule(rule, queries.hits().get(rule.pk))
 
 
 def _version(request: HttpRequest, sent: int | None, rule: Rule) -> int:

@@ -133,3 +133,10 @@ def test_address_is_replaced_everywhere(api, make_rule, pbx, provider):
     assert api("post", f"addresses/{pbx.pk}/replace?by=Provider").json() == {"places": 1}
     assert api("post", f"addresses/{pbx.pk}/replace?by=Nobody").json()["fields"]["by"]
     assert api("get", "rules").json()["items"][0]["source"] == "Provider"
+
+
+def test_a_long_list_costs_no_more_questions_than_a_short_one(api, make_rule, django_assert_max_num_queries, web):
+    for number in range(30):
+        make_rule(f"r{number}", service=web)
+    with django_assert_max_num_queries(8):
+        assert api("get", "rules").json()["count"] == 30
