@@ -15,7 +15,7 @@ from tests.lab.ruleset_rig import HOST, INTERFACES, LAN, PEER, WAN, namespaces
 
 pytestmark = pytest.mark.lab
 
-RELOADS = 300
+RELOADS = 200
 OPEN, CLOSED = 7000, 7001
 
 SEND = f"""
