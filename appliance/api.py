@@ -14,7 +14,7 @@ from ninja.security import HttpBearer, SessionAuth
 
 from appliance.accounts.models import User
 from appliance.accounts.queries import user_for_token
-from appliance.firewall.api import router as firewall
+from appliance.firewall.api import routers as firewall
 from appliance.live.control import EngineUnavailable
 from appliance.network.api import router as network
 from appliance.sip.api import router as sip
@@ -44,7 +44,7 @@ api = NinjaAPI(
     docs_url=None,  # its pages need scripts that our content security policy forbids
     auth=[BearerToken(), BrowserSession()],
 )
-for router in (firewall, network, sip, system):
+for router in (*firewall, network, sip, system):
     api.add_router("", router)
 
 

@@ -205,7 +205,19 @@ CELERY_TASK_ROUTES = {"appliance.system.tasks.apply_revision": {"queue": names.n
 CELERY_TASK_TIME_LIMIT = 60
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
-CELERY_BEAT_SCHEDULE = {"reconcile": {"task": "appliance.system.tasks.reconcile", "schedule": 15.0}}
+CELERY_BEAT_SCHEDULE = {
+    "reconcile": {"task": "appliance.system.tasks.reconcile", "schedule": 15.0},
+    "settle": {
+        "task": "appliance.system.tasks.settle",
+        "schedule": 5.0,
+        "options": {"queue": names.netadmin_queue(), "expires": 5.0},
+    },
+    "count_hits": {
+        "task": "appliance.firewall.tasks.count_hits",
+        "schedule": 15.0,
+        "options": {"queue": names.netadmin_queue(), "expires": 15.0},
+    },
+}
 CELERY_TIMEZONE = "UTC"
 
 LOGGING = {

@@ -3,22 +3,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from ipaddress import ip_address
+from typing import Any, Final
 
 from django import forms
+from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from appliance.firewall import queries
-from appliance.firewall.models import Action, AddressKind, AddressObject, Application, Protocol, Service
+from appliance.firewall.models import (
+    ACTIONS,
+    AddressKind,
+    AddressObject,
+    Application,
+    Protocol,
+    Schedule,
+    Service,
+    Table,
+)
 from appliance.network.models import Role
+from appliance.ruleset.decide import Host, Packet, packet_of
+from appliance.ruleset.policy import Policy
 from appliance.ui.forms import OperatorForm
 
 _ANY_ZONE = [("", _("any side")), *Role.choices]
 
 
+_NOT_IN: Final = {
+    Table.FORWARD: ("target", "target_port"),
+    Table.INPUT: ("to_zone", "target", "target_port"),
+    Table.DNAT: ("to_zone", "log"),
+    Table.SNAT: ("from_zone", "target_port", "log"),
+}
+"""Fields that mean nothing in a table."""
+
+
 class RuleForm(OperatorForm):
     name = forms.CharField(label=_("Name"), required=False, max_length=80)
-    action = forms.ChoiceField(label=_("Action"), choices=Action.choices)
+    action = forms.ChoiceField(label=_("Action"))
     source: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
         AddressObject.objects.none(), label=_("From"), required=False, empty_label=_("anywhere")
     )
@@ -30,6 +53,24 @@ class RuleForm(OperatorForm):
     service: forms.ModelChoiceField[Service] = forms.ModelChoiceField(
         Service.objects.none(), label=_("Service"), required=False, empty_label=_("everything")
     )
+    target: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+        AddressObject.objects.none(), label=_("Translate to"), required=False, empty_label=_("nothing")
+    )
+    target_port = forms.IntegerField(
+        label=_("Port there"), required=False, help_text=_("Empty: the port stays as it is.")
+    )  # fmt: skip
+    until = forms.DateTimeField(
+        label=_("Active until (UTC)"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("At that time the kernel ends it, for open connections as well. Empty: without end."),
+    )  # fmt: skip
+    schedule: forms.ModelChoiceField[Schedule] = forms.ModelChoiceField(
+        Schedule.objects.none(), label=_("Schedule"), required=False, empty_label=_("always")
+    )
+    section = forms.CharField(
+        label=_("Section"), required=False, max_length=80, help_text=_("Rules of a section stand together.")
+    )  # fmt: skip
+    tags = forms.CharField(label=_("Tags"), required=False, max_length=400, help_text=_("Separated by commas."))
     comment = forms.CharField(
         label=_("Comment"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Why the rule exists, and who asked for it."),
@@ -38,11 +79,74 @@ class RuleForm(OperatorForm):
     log = forms.BooleanField(label=_("Log what it decides"), required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, table: Table = Table.FORWARD, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("source", "destination"):
-            self.fields[name].queryset = queries.addresses()  # type: ignore[attr-defined]  # a ModelChoiceField
-        self.fields["service"].queryset = queries.services()  # type: ignore[attr-defined]  # a ModelChoiceField
+        for name in _NOT_IN[table]:
+            del self.fields[name]
+        choices = {
+            "source": queries.addresses(), "destination": queries.addresses(), "target": queries.addresses(),
+            "service": queries.services(), "schedule": queries.schedules(),
+        }  # fmt: skip
+        for name, rows in choices.items():
+            if name in self.fields:
+                self.fields[name].queryset = rows  # type: ignore[attr-defined]  # a ModelChoiceField
+        actions = [(action.value, action.label) for action in ACTIONS[table]]
+        self.fields["action"].choices = actions  # type: ignore[attr-defined]  # a ChoiceField
+        if isinstance(self.initial.get("tags"), list):
+            self.initial["tags"] = ", ".join(self.initial["tags"])
+
+    def clean_tags(self) -> list[str]:
+        return [tag.strip() for tag in self.cleaned_data["tags"].split(",") if tag.strip()]
+
+
+class PacketForm(OperatorForm):
+    """The first packet of a connection."""
+
+    saddr = forms.GenericIPAddressField(label=_("From address"))
+    daddr = forms.GenericIPAddressField(label=_("To address"))
+    protocol = forms.ChoiceField(label=_("Protocol"), choices=[("udp", "UDP"), ("tcp", "TCP"), ("icmp", "ICMP")])
+    dport = forms.IntegerField(label=_("Port"), required=False, min_value=1, max_value=65535)
+    at = forms.DateTimeField(
+        label=_("When (UTC; empty: now)"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )  # fmt: skip
+    draft = forms.BooleanField(label=_("Ask the draft, not what runs"), required=False)
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        ends = [ip_address(values[name]) for name in ("saddr", "daddr") if values.get(name)]
+        if len({end.version for end in ends}) > 1:
+            self.add_error("daddr", _("Both addresses must be of one family."))
+        if values.get("protocol") in ("udp", "tcp") and not values.get("dport"):
+            self.add_error("dport", _("UDP and TCP need a port."))
+        return values
+
+    def packet(self, policy: Policy) -> Packet:
+        values = self.cleaned_data
+        at = values["at"].timestamp() if values["at"] else time.time()
+        saddr, daddr = ip_address(values["saddr"]), ip_address(values["daddr"])
+        return packet_of(policy, saddr, daddr, values["protocol"], values["dport"], at)
+
+
+class ReachForm(OperatorForm):
+    host = forms.GenericIPAddressField(label=_("Address"))
+    draft = forms.BooleanField(label=_("Ask the draft, not what runs"), required=False)
+
+    def clean_host(self) -> Host:
+        return ip_address(self.cleaned_data["host"])
+
+
+class ScheduleForm(OperatorForm):
+    name = forms.CharField(label=_("Name"), required=False, max_length=80)
+    weekdays = forms.TypedMultipleChoiceField(
+        label=_("Days"), choices=list(WEEKDAYS.items()), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
+    )
+    begin = forms.TimeField(label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+    end = forms.TimeField(
+        label=_("To"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=_("Before the begin: on the next day."),
+    )  # fmt: skip
+    timezone = forms.CharField(label=_("Time zone"), initial="UTC", max_length=60)
 
 
 class AddressForm(OperatorForm):

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.db import models
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
 
 from appliance.network.models import Role
@@ -34,12 +35,32 @@ class Application(models.TextChoices):
     SIP = "sip", "SIP"
 
 
+class Table(models.TextChoices):
+    """Which packets a list of rules is asked about."""
+
+    FORWARD = "forward", _("Through the firewall")
+    DNAT = "dnat", _("Destination NAT")
+    SNAT = "snat", _("Source NAT")
+    INPUT = "input", _("To this device")
+
+
 class Action(models.TextChoices):
-    """The nft verdict."""
+    """The nft verdict or statement. In the NAT tables `accept` leaves a packet as it is."""
 
     ACCEPT = "accept", _("accept")
     DROP = "drop", _("drop")
     REJECT = "reject", _("reject")
+    DNAT = "dnat", _("translate")
+    SNAT = "snat", _("translate")
+    MASQUERADE = "masquerade", _("masquerade")
+
+
+ACTIONS: Final = {
+    Table.FORWARD: (Action.ACCEPT, Action.DROP, Action.REJECT),
+    Table.INPUT: (Action.ACCEPT, Action.DROP, Action.REJECT),
+    Table.DNAT: (Action.DNAT, Action.ACCEPT),
+    Table.SNAT: (Action.MASQUERADE, Action.SNAT, Action.ACCEPT),
+}
 
 
 class Named(models.Model):
@@ -76,9 +97,27 @@ class Service(Named):
     application = models.CharField(max_length=8, choices=Application.choices, blank=True)
 
 
-class Rule(models.Model):
-    """Null objects and empty zones mean any. The first rule that matches decides."""
+class Schedule(Named):
+    """Every week on `weekdays` (0 is Monday) from `begin` to `end`; an end before the begin is on the next day."""
 
+    weekdays = models.JSONField(default=list)
+    begin = models.TimeField()
+    end = models.TimeField()
+    timezone = models.CharField(max_length=60, default="UTC")
+
+    @property
+    def days(self) -> str:
+        return ", ".join(str(WEEKDAYS_ABBR[day]) for day in self.weekdays)
+
+
+class Rule(models.Model):
+    """Null objects and empty zones mean any. The first rule of a table that matches decides.
+
+    Rules with the same `section` stand together. `expired_at` is when it was seen to be past `until`.
+    """
+
+    table = models.CharField(max_length=8, choices=Table.choices, default=Table.FORWARD)
+    section = models.CharField(max_length=80, blank=True)
     position = models.PositiveIntegerField(db_index=True)
     name = models.CharField(max_length=80)
     enabled = models.BooleanField(default=True)
@@ -89,7 +128,13 @@ class Rule(models.Model):
     service = models.ForeignKey(Service, models.PROTECT, null=True, blank=True, related_name="rules")
     from_zone = models.CharField(max_length=12, choices=Role.choices, blank=True)
     to_zone = models.CharField(max_length=12, choices=Role.choices, blank=True)
-    action = models.CharField(max_length=6, choices=Action.choices)
+    action = models.CharField(max_length=10, choices=Action.choices)
+    target = models.ForeignKey(AddressObject, models.PROTECT, null=True, blank=True, related_name="target_rules")
+    target_port = models.PositiveIntegerField(null=True, blank=True)
+    until = models.DateTimeField(null=True, blank=True)
+    expired_at = models.DateTimeField(null=True, blank=True)
+    schedule = models.ForeignKey(Schedule, models.PROTECT, null=True, blank=True, related_name="rules")
+    tags = models.JSONField(default=list, blank=True)
     log = models.BooleanField(default=False)
     comment = models.CharField(max_length=500, blank=True)
     created = models.DateTimeField(default=timezone.now)
@@ -98,7 +143,19 @@ class Rule(models.Model):
     version = models.PositiveIntegerField(default=1)
 
     class Meta:
-        ordering: ClassVar = ["position"]
+        ordering: ClassVar = ["table", "position"]
 
     def __str__(self) -> str:
         return self.name
+
+
+class Hits(models.Model):
+    """What the kernel counted for a rule since `since`; `seen_…` are its counters as last read."""
+
+    rule_id = models.BigIntegerField(primary_key=True)
+    packets = models.BigIntegerField(default=0)
+    octets = models.BigIntegerField(default=0)
+    since = models.DateTimeField(default=timezone.now)
+    last = models.DateTimeField(null=True, blank=True)
+    seen_packets = models.BigIntegerField(default=0)
+    seen_octets = models.BigIntegerField(default=0)

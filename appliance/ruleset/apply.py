@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Policy into the kernel and to the ALG: check, swap, write the policy file, tell broker and engine.
 
-Runs in `netadmin` only. Until the swap nothing has changed; the swap is one nft transaction, all or nothing.
+Runs in `netadmin` only. Until the swap nothing has changed; the swap is one nft transaction, all or nothing. What
+decides is what the kernel says (`standing`), not what anybody remembers.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.live.control import BrokerUnavailable, EngineUnavailable, ask_engine, reload_broker
-from appliance.ruleset.compile import TABLE, compile_alg, compile_nft
+from appliance.ruleset.compile import TABLE, Trial, compile_alg, compile_chains, compile_nft, layout
 from appliance.ruleset.policy import Policy
 from sipalg_core.contract import names
 from sipalg_core.contract import policy as alg
@@ -27,11 +28,23 @@ class Kernel(Protocol):
 
     def check(self, transaction: Transaction, /) -> list[NftError]: ...
     def apply(self, transaction: Transaction, /) -> None: ...
-    def list_table(self, name: str, /) -> list[dict[str, Any]]: ...
+    def list_table(self, name: str, /, *, terse: bool = True) -> list[dict[str, Any]]: ...
 
 
 class ApplyRefused(Exception):
     """The kernel or the disk said no, and nothing was changed; the message names the rule."""
+
+
+class WindowEnded(Exception):
+    """Too late: the revision before decides again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the kernel does now: the revision that decides (None: no table), and, on trial, for how many seconds yet."""
+
+    deciding: int | None
+    left: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +56,87 @@ class ApplyResult:
     swap: float
     tell: float
     notes: tuple[str, ...]
+    window: float = 0  # how long it is on trial
 
     @property
     def duration(self) -> float:
         return self.check + self.swap + self.tell
 
 
-def apply(policy: Policy, kernel: Kernel) -> ApplyResult:
+# --- The verbs ---
+
+
+def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window: float = 0) -> ApplyResult:
+    """Let the policy decide: for good, or, where a fallback stands behind it, for `window` seconds on trial."""
     started = time.monotonic()
-    transaction = compile_nft(policy, _chains(kernel))
-    _check(policy, kernel, transaction)
+    present = _chains(kernel)
+    trial = Trial(fallback.revision, window) if fallback and window else None
+    missing = compile_chains(fallback) if trial and fallback and not layout.holds(present, fallback.revision) else ()
+    transaction = compile_nft(policy, present, trial)
+    whole = (*layout.frame(), *missing, *transaction)
+    _check(policy, kernel, whole)
     checked = time.monotonic()
+    swapped, notes = _swap(policy, kernel, whole)
+    told = time.monotonic()
+    return ApplyResult(
+        to_text(transaction), checked - started, swapped - checked, told - swapped, notes, window if trial else 0
+    )
+
+
+def confirm(revision: int, kernel: Kernel) -> None:
+    """Keep the revision that is on trial; raise WindowEnded where the kernel has gone back already."""
+    _within_window(kernel, layout.confirm(revision, _chains(kernel)))
+
+
+def extend(kernel: Kernel, window: float) -> None:
+    """The trial ends `window` seconds from now; raise WindowEnded."""
+    _within_window(kernel, layout.extend(window))
+
+
+def revert(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
+    """Let the policy decide again that decided before, for good: its chains, with their counters, are there still."""
+    present = _chains(kernel)
+    kept = layout.holds(present, policy.revision)
+    transaction = layout.hand_over(policy.revision, present) if kept else compile_nft(policy, present)
+    return _swap(policy, kernel, transaction)[1]
+
+
+def refresh(policy: Policy, kernel: Kernel) -> None:
+    """Fill the chains of a revision that the kernel holds anew, because time went on; who decides stays."""
+    if not layout.holds(_chains(kernel), policy.revision):
+        return
+    if standing(kernel).deciding == policy.revision:
+        _swap(policy, kernel, compile_chains(policy))
+    else:
+        kernel.apply(compile_chains(policy))
+
+
+def standing(kernel: Kernel) -> Standing:
+    """Read from the base chain of forward; nothing but `goto`s of hand_over's stand there."""
+    items = kernel.list_table(TABLE.name, terse=False)
+    targets = [
+        int(statement["goto"]["target"].rpartition("_r")[2])
+        for item in items
+        if "rule" in item and item["rule"]["chain"] == layout.FORWARD.name
+        for statement in item["rule"]["expr"]
+        if "goto" in statement
+    ]
+    left = [
+        element["elem"]["expires"]
+        for item in items
+        if "set" in item and item["set"]["name"] == layout.CONFIRM_WINDOW.name
+        for element in item["set"].get("elem", ())
+    ]
+    if len(targets) > 1 and left:
+        return Standing(targets[0], min(left))
+    return Standing(targets[-1] if targets else None)
+
+
+# --- Their steps ---
+
+
+def _swap(policy: Policy, kernel: Kernel, transaction: Transaction) -> tuple[float, tuple[str, ...]]:
+    """The kernel, then the ALG; when the kernel had it, and who could not be told."""
     prepared = _prepare(names.policy_file(), alg.dump(compile_alg(policy)))
     try:
         kernel.apply(transaction)
@@ -61,10 +144,17 @@ def apply(policy: Policy, kernel: Kernel) -> ApplyResult:
         prepared.unlink()
         raise _refused(policy, error) from error
     prepared.replace(names.policy_file())
-    swapped = time.monotonic()
-    notes = _tell()
-    told = time.monotonic()
-    return ApplyResult(to_text(transaction), checked - started, swapped - checked, told - swapped, notes)
+    return time.monotonic(), _tell()
+
+
+def _within_window(kernel: Kernel, transaction: Transaction) -> None:
+    """The transaction deletes the window's elements; those that have expired are not there to be deleted."""
+    try:
+        kernel.apply(transaction)
+    except NftError as error:
+        if standing(kernel).left is not None:
+            raise
+        raise WindowEnded from error
 
 
 def _chains(kernel: Kernel) -> list[str]:

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
 Role = Literal["internal", "external", "dmz", "management"]
@@ -40,14 +40,32 @@ class Service:
     application: Literal["", "sip"] = ""
 
 
+class Window(NamedTuple):
+    """Unix seconds (UTC); it ends when `last` begins."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, config=_FROZEN)
+class Schedule:
+    """Every week on these days, in this zone's own time; `end` before `begin` is on the next day."""
+
+    name: str
+    weekdays: tuple[Annotated[int, Field(ge=0, le=6)], ...]  # 0 is Monday
+    begin: str  # "08:00"
+    end: str
+    timezone: str
+
+
 @dataclass(frozen=True, config=_FROZEN)
 class Rule:
-    """None and "" mean any."""
+    """None and "" mean any. `position` counts within the table."""
 
     id: int
     position: int
     name: str
-    action: Literal["accept", "drop", "reject"]
+    action: Literal["accept", "drop", "reject", "dnat", "snat", "masquerade"]
     source: Address | None = None
     destination: Address | None = None
     service: Service | None = None
@@ -55,6 +73,14 @@ class Rule:
     to_zone: Role | Literal[""] = ""
     log: bool = False
     enabled: bool = True
+    table: Literal["forward", "dnat", "snat", "input"] = "forward"
+    section: str = ""
+    target: Address | None = None  # where dnat and snat translate to
+    target_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    until: int | None = None  # Unix seconds (UTC)
+    expired: bool = False  # it was seen to end: a clock that is set back does not make it young again
+    schedule: Schedule | None = None
+    windows: tuple[Window, ...] | None = None  # of the schedule; ruleset.schedule.resolve
 
     @property
     def key(self) -> str:
@@ -64,7 +90,25 @@ class Rule:
     @property
     def opens_alg(self) -> bool:
         """Not a hole in the packet filter, but a permission to speak SIP: the ALG opens what the calls need."""
-        return self.enabled and self.action == "accept" and self.service is not None and bool(self.service.application)
+        return (
+            self.enabled
+            and not self.expired
+            and self.table == "forward"
+            and self.action == "accept"
+            and self.service is not None
+            and bool(self.service.application)
+        )
+
+    @property
+    def activity(self) -> tuple[Window, ...] | None:
+        """When it may match: None for always, () for never (again)."""
+        if self.expired or (self.schedule and self.windows is None):
+            return ()
+        if self.until is None:
+            return self.windows
+        until = self.until
+        windows = (Window(0, until),) if self.windows is None else self.windows
+        return tuple(Window(first, min(last, until)) for first, last in windows if first < until)
 
 
 @dataclass(frozen=True, config=_FROZEN)

@@ -1,15 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Rows to Policy, and nothing else: the only place where the ruleset meets Django."""
+"""Rows to Policy, and rows out and in again as they are: the only place where the ruleset meets Django."""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import math
+from typing import Any, Final
+
+from django.core import serializers
+from django.db import models
 
 from appliance.firewall import queries as firewall
-from appliance.firewall.models import AddressKind, AddressObject
+from appliance.firewall.models import AddressKind, AddressObject, Rule, Schedule, Service
 from appliance.network import queries as network
+from appliance.network.models import Interface
 from appliance.ruleset import policy
 from appliance.sip.models import Provider
+
+_CONFIGURATION: Final[tuple[type[models.Model], ...]] = (
+    Interface, AddressObject, Service, Schedule, Rule, Provider,
+)  # fmt: skip
+"""In the order in which rows can be created; backwards they can be deleted."""
 
 
 def snapshot(node: str, revision: int) -> policy.Policy:
@@ -46,6 +57,13 @@ def snapshot(node: str, revision: int) -> policy.Policy:
                     "to_zone": row.to_zone,
                     "log": row.log,
                     "enabled": row.enabled,
+                    "table": row.table,
+                    "section": row.section,
+                    "target": resolved(row.target_id),
+                    "target_port": row.target_port,
+                    "until": row.until and math.ceil(row.until.timestamp()),
+                    "expired": row.expired_at is not None,
+                    "schedule": row.schedule and _schedule(row.schedule),
                 }
                 for row in firewall.rules()
             ],
@@ -65,3 +83,28 @@ def snapshot(node: str, revision: int) -> policy.Policy:
 def _address(address: AddressObject) -> dict[str, Any]:
     held = address.members.all() if address.kind == AddressKind.GROUP else [address]
     return {"name": address.name, "values": sorted({each.value for each in held if each.value})}
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "name": schedule.name,
+        "weekdays": sorted(schedule.weekdays),
+        "begin": schedule.begin.isoformat("minutes"),
+        "end": schedule.end.isoformat("minutes"),
+        "timezone": schedule.timezone,
+    }
+
+
+def dump_rows() -> list[dict[str, Any]]:
+    """The whole configuration as plain JSON values."""
+    rows = [row for model in _CONFIGURATION for row in model._default_manager.order_by("pk")]
+    plain: list[dict[str, Any]] = json.loads(serializers.serialize("json", rows))
+    return plain
+
+
+def load_rows(plain: list[dict[str, Any]]) -> None:
+    """Replace the configuration; call it inside a transaction. Keys stay, so that a rule's history is one."""
+    for model in reversed(_CONFIGURATION):
+        model._default_manager.all().delete()
+    for row in serializers.deserialize("python", plain, ignorenonexistent=True):
+        row.save()

@@ -6,11 +6,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import combinations
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
-from appliance.ruleset.notation import AddressRange, Ports, address_range, port_ranges
-from appliance.ruleset.policy import Address, Policy, Rule, Service
+from appliance.ruleset.compile import limits
+from appliance.ruleset.decide import Packet, decide, interface_of
+from appliance.ruleset.notation import LAST_PORT, AddressRange, Ports, address_range, port_ranges
+from appliance.ruleset.policy import Address, Policy, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,22 +22,63 @@ class Finding:
     rule: int | None = None  # Rule.id
 
 
-def verify(policy: Policy) -> list[Finding]:
+class Access(NamedTuple):
+    """Who asks, at which port of the console, and when (Unix seconds): it must work afterwards, too."""
+
+    address: str
+    port: int
+    at: float
+
+
+def verify(policy: Policy, access: Access | None = None) -> list[Finding]:
     """In the order of the rules, errors among them."""
     rules = [rule for rule in policy.rules if rule.enabled]
-    return [*_interfaces(policy), *_empty_objects(rules), *_alg(policy, rules), *_shadowed(rules)]
+    about_rules = (*_empty_objects(rules), *_alg(policy, rules), *_limits(rules), *_shadowed(rules))
+    return [*_access(policy, access), *about_rules]
 
 
-def _interfaces(policy: Policy) -> Iterator[Finding]:
+def _access(policy: Policy, access: Access | None) -> Iterator[Finding]:
     if not policy.names_of("internal", "management"):
         yield Finding(
             "error", "locked_out", "No interface is internal or for management: this would cut off the console."
         )  # fmt: skip
+        return
+    packet = access and _packet(policy, access)
+    if packet is None:
+        return
+    decision = decide(policy, packet)
+    if decision.verdict == "accept" and not decision.oifname and not decision.dnat:
+        return
+    reason = decision.reason if decision.verdict != "accept" else decision.dnat
+    rule = next((rule for rule in policy.rules if rule.key == reason), None)
+    where = f"TCP {packet.dport} at {packet.iifname}"
+    if rule is None:
+        why = f"no rule would accept {where}"
+    elif rule.table == "dnat":
+        why = f"rule {rule.position} “{rule.name}” would send {where} elsewhere"
+    else:
+        why = f"rule {rule.position} “{rule.name}” would {rule.action} {where}"
+    text = f"These changes would cut off your own access from {packet.saddr}: {why}."
+    yield Finding("error", "locked_out", text, rule.id if rule else None)
+
+
+def _packet(policy: Policy, access: Access) -> Packet | None:
+    """The operator's own; None where nobody can say by which interface it comes."""
+    saddr = ipaddress.ip_address(access.address)
+    if saddr.is_loopback:
+        return None
+    outside = next((each for each in policy.interfaces if each.role == "external"), None)
+    interface = interface_of(policy, saddr) or (outside if saddr.is_global else None)
+    own = [ipaddress.ip_interface(address).ip for address in interface.addresses] if interface else []
+    daddr = next((address for address in own if address.version == saddr.version), None)
+    if interface is None or daddr is None:
+        return None
+    return Packet(interface.name, saddr, daddr, "tcp", access.port, access.at)
 
 
 def _empty_objects(rules: Iterable[Rule]) -> Iterator[Finding]:
     for rule in rules:
-        for address in (rule.source, rule.destination):
+        for address in (rule.source, rule.destination, rule.target):
             if address is not None and not address.values:
                 text = f"Rule {rule.position} “{rule.name}” matches nothing: “{address.name}” holds no address."
                 yield Finding("error", "empty_object", text, rule.id)
@@ -68,12 +110,29 @@ def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
             yield Finding("hint", "sip_without_provider", text, rule.id)
 
 
+def _limits(rules: Iterable[Rule]) -> Iterator[Finding]:
+    """Each rule that ends needs a ct mark of its own."""
+    seen: dict[int, Rule] = {}
+    for rule in rules:
+        number = limits.number(rule)
+        if number is not None and (other := seen.setdefault(number, rule)) is not rule:
+            text = (
+                f"Rule {rule.position} “{rule.name}” and rule {other.position} “{other.name}” cannot both have an end: "
+                "they share a connection mark. Make one of them anew."
+            )
+            yield Finding("error", "limit_mark", text, rule.id)
+
+
 def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
     """A rule that an earlier one covers whole can never decide. SIP rules are the ALG's and stand apart."""
-    seen: set[int] = set()
-    for earlier, later in combinations([rule for rule in rules if not rule.opens_alg], 2):
-        if later.id not in seen and _covers(earlier, later):
-            seen.add(later.id)
+    shapes = [(rule, _Shape.of(rule)) for rule in rules if not rule.opens_alg]
+    before: dict[str, list[tuple[Rule, _Shape]]] = {}
+    for later, inner in shapes:
+        lasting = before.setdefault(later.table, [])
+        earlier = next((rule for rule, outer in lasting if outer.covers(inner)), None)
+        if later.activity is None:
+            lasting.append((later, inner))
+        if earlier is not None:
             text = (
                 f"Rule {later.position} “{later.name}” never decides: "
                 f"rule {earlier.position} “{earlier.name}” covers all of it."
@@ -81,32 +140,56 @@ def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
             yield Finding("warning", "shadowed", text, later.id)
 
 
-def _covers(earlier: Rule, later: Rule) -> bool:
-    return (
-        earlier.from_zone in ("", later.from_zone)
-        and earlier.to_zone in ("", later.to_zone)
-        and _covers_address(earlier.source, later.source)
-        and _covers_address(earlier.destination, later.destination)
-        and _covers_service(earlier.service, later.service)
-    )
+_Span = tuple[int, int, int]
+"""Address family, first, last: plain numbers, because every rule is compared with all before it."""
+
+_EVERYTHING: Final = frozenset({"udp", "tcp", "icmp", "other"})
 
 
-def _covers_address(earlier: Address | None, later: Address | None) -> bool:
-    if earlier is None or later is None:
-        return earlier is None
-    outer = [address_range(value) for value in earlier.values]
-    return all(_within(address_range(value), outer) for value in later.values)
+class _Shape(NamedTuple):
+    """What a rule matches; None is any."""
+
+    from_zone: str
+    to_zone: str
+    source: tuple[_Span, ...] | None
+    destination: tuple[_Span, ...] | None
+    protocols: frozenset[str]
+    ports: tuple[Ports, ...]
+
+    @classmethod
+    def of(cls, rule: Rule) -> _Shape:
+        service = rule.service
+        named = service.protocol if service else "any"
+        protocols = {"any": _EVERYTHING, "both": frozenset({"udp", "tcp"})}.get(named, frozenset({named}))
+        ports = port_ranges(service.ports) if service else ()
+        return cls(rule.from_zone, rule.to_zone, _spans(rule.source), _spans(rule.destination), protocols, ports)
+
+    def covers(self, inner: _Shape) -> bool:
+        return (
+            self.from_zone in ("", inner.from_zone)
+            and self.to_zone in ("", inner.to_zone)
+            and self.protocols >= inner.protocols
+            and _covers_spans(self.source, inner.source)
+            and _covers_spans(self.destination, inner.destination)
+            and (not self.ports or _covers_ports(self.ports, inner.ports or (Ports(1, LAST_PORT),)))
+        )
 
 
-def _covers_service(earlier: Service | None, later: Service | None) -> bool:
-    if earlier is None or earlier.protocol == "any":
-        return True
-    if later is None or later.protocol not in (
-        {"udp", "tcp", "both"} if earlier.protocol == "both" else {earlier.protocol}
-    ):
-        return False
-    outer, inner = port_ranges(earlier.ports), port_ranges(later.ports) or (Ports(1, 65535),)
-    return not outer or all(any(o.first <= i.first and i.last <= o.last for o in outer) for i in inner)
+def _spans(address: Address | None) -> tuple[_Span, ...] | None:
+    if address is None:
+        return None
+    ranges = (address_range(value) for value in address.values)
+    return tuple((first.version, int(first), int(last)) for first, last in ranges)
+
+
+def _covers_spans(outer: tuple[_Span, ...] | None, inner: tuple[_Span, ...] | None) -> bool:
+    if outer is None or inner is None:
+        return outer is None
+    return all(any(o[0] == i[0] and o[1] <= i[1] and i[2] <= o[2] for o in outer) for i in inner)
+
+
+def _covers_ports(outer: tuple[Ports, ...], inner: tuple[Ports, ...]) -> bool:
+    return all(any(o.first <= i.first and i.last <= o.last for o in outer) for i in inner)
 
 
 def _within(inner: AddressRange, outer: Iterable[AddressRange]) -> bool:

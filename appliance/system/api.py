@@ -17,7 +17,7 @@ from appliance.privacy import counters
 from appliance.sip import queries as sip
 from appliance.system import queries, services
 from appliance.system.models import Revision
-from sipalg_core.contract import names
+from appliance.ui.requests import access
 
 router = Router(tags=["system"])
 
@@ -28,9 +28,11 @@ class RevisionOut(Schema):
     author: str
     reason: str
     created: datetime
-    state: Literal["pending", "applying", "applied", "failed", "superseded"]
+    state: Literal["pending", "applying", "waiting", "applied", "rolled_back", "failed", "superseded"]
     error: str
     applied_at: datetime | None
+    confirm_within: int
+    deadline: datetime | None
     duration: float | None
 
 
@@ -44,8 +46,31 @@ class RevisionList(Schema):
     count: int
 
 
+class FindingOut(Schema):
+    level: Literal["error", "warning", "hint"]
+    code: str
+    text: str
+    rule: int | None
+
+
+class Compared(Schema):
+    """In words, and as the lines of a unified diff of nft's text."""
+
+    changes: list[str]
+    nft: list[str]
+
+
+class Draft(Compared):
+    """What *apply* would change; an error among the findings stops it."""
+
+    findings: list[FindingOut]
+
+
 class ApplyIn(Schema):
+    """`confirm_within` seconds (30 to 600): without `keep` in that time the kernel goes back. 0: no trial."""
+
     reason: str = ""
+    confirm_within: int = 0
 
 
 @router.get("/revisions", response=RevisionList)
@@ -56,12 +81,60 @@ def list_revisions(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/revisions/{number}", response=RevisionDetail)
 def get_revision(request: HttpRequest, number: int) -> Revision:
-    return Revision.objects.get(node=names.NODE, number=number)
+    return _revision(number)
+
+
+@router.get("/revisions/{number}/compare", response=Compared)
+def compare_revision(request: HttpRequest, number: int, since: int) -> dict[str, Any]:
+    """What revision `number` changed since revision `since`."""
+    changes, nft = queries.changes_of(_revision(number), _revision(since))
+    return {"changes": [change.text for change in changes], "nft": nft}
+
+
+@router.get("/changes", response=Draft)
+def draft(request: HttpRequest) -> dict[str, Any]:
+    """A dry run of *apply*: nothing is changed."""
+    return {
+        "changes": [change.text for change in queries.pending_changes()],
+        "nft": queries.pending_nft(),
+        "findings": queries.findings(access(request)),
+    }
 
 
 @router.post("/apply", response={202: RevisionOut})
 def apply(request: HttpRequest, payload: ApplyIn) -> Status[Revision]:
-    return Status(202, services.request_apply(actor=cast(User, request.user), reason=payload.reason))
+    return Status(202, services.request_apply(actor=_actor(request), access=access(request), **payload.dict()))
+
+
+@router.post("/revisions/{number}/keep", response={202: RevisionOut})
+def keep(request: HttpRequest, number: int) -> Status[Revision]:
+    return Status(202, services.keep(actor=_actor(request), revision=_revision(number)))
+
+
+@router.post("/revisions/{number}/extend", response={202: RevisionOut})
+def extend(request: HttpRequest, number: int) -> Status[Revision]:
+    return Status(202, services.extend(actor=_actor(request), revision=_revision(number)))
+
+
+@router.post("/revisions/{number}/undo", response={202: RevisionOut})
+def undo(request: HttpRequest, number: int) -> Status[Revision]:
+    return Status(202, services.undo(actor=_actor(request), revision=_revision(number)))
+
+
+@router.post("/revisions/{number}/go-back", response=RevisionOut)
+def go_back(request: HttpRequest, number: int) -> Revision:
+    """The draft becomes the configuration of that revision; apply it as any other."""
+    revision = _revision(number)
+    services.go_back(actor=_actor(request), revision=revision)
+    return revision
+
+
+def _revision(number: int) -> Revision:
+    return queries.revisions().get(number=number)
+
+
+def _actor(request: HttpRequest) -> User:
+    return cast(User, request.user)
 
 
 # --- Health ---

@@ -13,23 +13,38 @@ from sipalg_core.contract import names
 
 
 class State(models.TextChoices):
+    """One revision of a node is `applied`; one more may be `waiting`, and decides until its deadline."""
+
     PENDING = "pending", _("pending")
     APPLYING = "applying", _("applying")
-    APPLIED = "applied", _("applied")
+    WAITING = "waiting", _("waiting for confirmation")
+    APPLIED = "applied", _("confirmed")
+    ROLLED_BACK = "rolled_back", _("rolled back")
     FAILED = "failed", _("failed")
     SUPERSEDED = "superseded", _("superseded")
 
 
 class Revision(models.Model):
-    """`policy` is what the operator saw when asking for it (ruleset.policy); `nft` what the kernel got."""
+    """`policy` is what the operator saw when asking for it (ruleset.policy); `nft` what the kernel got.
+
+    `rows` is the configuration that it came from, so that one can go back to it. `deadline` is for people: the kernel
+    counts by itself.
+    """
 
     number = models.PositiveIntegerField()
     node = models.CharField(max_length=40, default=names.NODE)
     author = models.CharField(max_length=150)
     reason = models.CharField(max_length=500, blank=True)
     created = models.DateTimeField(default=timezone.now)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.PENDING)
     policy = models.JSONField()
+    rows = models.JSONField(null=True, blank=True)
+    expired = models.JSONField(default=list, help_text=_("ids of rules that have ended since"))
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+    asked_from = models.GenericIPAddressField(null=True, blank=True)
+    asked_port = models.PositiveIntegerField(null=True, blank=True)
+    confirm_within = models.PositiveSmallIntegerField(default=0, help_text=_("seconds; 0: it is kept at once"))
+    deadline = models.DateTimeField(null=True, blank=True)
     nft = models.TextField(blank=True)
     error = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True, blank=True)

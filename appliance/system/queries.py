@@ -3,25 +3,32 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from difflib import unified_diff
 from typing import Any, Final, Literal, NamedTuple
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection, models
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from appliance.ruleset import policy as ruleset
+from appliance.ruleset.compile import compile_chains
+from appliance.ruleset.schedule import resolve
 from appliance.ruleset.snapshot import snapshot
-from appliance.ruleset.verify import Finding, verify
+from appliance.ruleset.verify import Access, Finding, verify
 from appliance.system.models import Revision, State
 from sipalg_core.contract import names
+from sipalg_core.nft.ruleset import to_text
 
-_NOT_SHOWN: Final = {"position", "revision"}
-"""A rule that only slid because of another has not changed; moving has its own line."""
+_NOT_SHOWN: Final = {"position", "revision", "expired", "windows"}
+"""A rule that only slid because of another, or whose time has come, has not changed; moving has its own line."""
 
 
 class Change(NamedTuple):
@@ -34,17 +41,60 @@ def revisions(node: str = names.NODE) -> models.QuerySet[Revision]:
     return Revision.objects.filter(node=node)
 
 
-def running_revision(node: str = names.NODE) -> Revision | None:
+def waiting_revision(node: str = names.NODE) -> Revision | None:
+    """On trial now. Past its deadline the kernel has gone back, whether or not anybody has written that down."""
+    return revisions(node).filter(state=State.WAITING, deadline__gt=timezone.now()).first()
+
+
+def confirmed_revision(node: str = names.NODE) -> Revision | None:
+    """What decides when no trial runs."""
     return revisions(node).filter(state=State.APPLIED).first()
+
+
+def running_revision(node: str = names.NODE) -> Revision | None:
+    """The one that decides."""
+    return waiting_revision(node) or confirmed_revision(node)
+
+
+def standing_revisions(node: str = names.NODE) -> list[Revision]:
+    """Those whose chains the kernel holds: the confirmed one, and the one on trial."""
+    return list(revisions(node).filter(state__in=[State.APPLIED, State.WAITING]))
+
+
+def policy_now(revision: Revision, now: float) -> ruleset.Policy:
+    """What the revision means at this time: without the rules that have ended, with the windows of its schedules."""
+    frozen = ruleset.load(revision.policy)
+    rules = tuple(replace(rule, expired=rule.expired or rule.id in revision.expired) for rule in frozen.rules)
+    return resolve(replace(frozen, rules=rules), now)
+
+
+def policy_asked(*, draft: bool, node: str = names.NODE) -> ruleset.Policy:
+    """What a question is about: the running revision, or the rows as they stand."""
+    running = running_revision(node)
+    if draft or running is None:
+        return resolve(snapshot(node, 0), time.time())
+    return policy_now(running, time.time())
 
 
 def latest_revision(node: str = names.NODE) -> Revision | None:
     return revisions(node).first()
 
 
-def findings(node: str = names.NODE) -> list[Finding]:
+def findings(access: Access | None = None, node: str = names.NODE) -> list[Finding]:
     """What verify says about the rows as they stand."""
-    return verify(snapshot(node, 0))
+    return verify(resolve(snapshot(node, 0), time.time()), access)
+
+
+def access_of(revision: Revision) -> Access | None:
+    if revision.asked_from is None or revision.asked_port is None:
+        return None
+    return Access(revision.asked_from, revision.asked_port, time.time())
+
+
+def changes_of(revision: Revision, since: Revision | None) -> tuple[list[Change], list[str]]:
+    """What the revision changed, in words and in nft text; `since` None compares with nothing at all."""
+    old, new = _policy(since, revision.node), _policy(revision, revision.node)
+    return compare(old, new), compare_nft(old, new)
 
 
 def job_row(revision: Revision) -> dict[str, Any]:
@@ -59,15 +109,26 @@ def job_row(revision: Revision) -> dict[str, Any]:
         "error": revision.error,
         "created": revision.created.timestamp(),
         "applied": revision.applied_at.timestamp() if revision.applied_at else None,
+        "deadline": revision.deadline.timestamp() if revision.deadline else None,
         "duration": revision.duration,
     }
 
 
 def pending_changes(node: str = names.NODE) -> list[Change]:
     """What *Apply* would change, in words; empty where the running revision is what the rows say."""
-    running = running_revision(node)
-    old = ruleset.load(running.policy) if running else ruleset.Policy(0, node)
-    new = snapshot(node, 0)
+    return compare(_policy(running_revision(node), node), snapshot(node, 0))
+
+
+def pending_nft(node: str = names.NODE) -> list[str]:
+    """The same as lines of a unified diff of nft's text."""
+    return compare_nft(_policy(running_revision(node), node), snapshot(node, 0))
+
+
+def _policy(revision: Revision | None, node: str) -> ruleset.Policy:
+    return ruleset.load(revision.policy) if revision else ruleset.Policy(0, node)
+
+
+def compare(old: ruleset.Policy, new: ruleset.Policy) -> list[Change]:
     changes = [
         *_changes(_("Interface “%s”"), "name", old.interfaces, new.interfaces),
         *_changes(_("Rule “%s”"), "id", old.rules, new.rules),
@@ -77,6 +138,16 @@ def pending_changes(node: str = names.NODE) -> list[Change]:
     if [rule.id for rule in old.rules if rule.id in kept] != [rule.id for rule in new.rules if rule.id in kept]:
         changes.append(Change("moved", _("The order of the rules is different.")))
     return changes
+
+
+def compare_nft(old: ruleset.Policy, new: ruleset.Policy) -> list[str]:
+    """Both as if they had the same number, so that only what differs is shown."""
+    now = time.time()
+    before, after = (
+        to_text(compile_chains(resolve(replace(policy, revision=new.revision), now))).splitlines()
+        for policy in (old, new)
+    )
+    return list(unified_diff(before, after, lineterm="", n=1))[2:]
 
 
 def _changes(label: str, key_name: str, before: Iterable[Any], after: Iterable[Any]) -> Iterator[Change]:
@@ -94,10 +165,17 @@ def _changes(label: str, key_name: str, before: Iterable[Any], after: Iterable[A
 def _differences(before: Any, after: Any) -> list[str]:
     """Of two frozen values of one class: `source Phones (192.168.0.10) → PBX (192.168.0.2)`."""
     return [
-        f"{field.name.replace('_', ' ')} {_words(getattr(before, field.name))} → {_words(getattr(after, field.name))}"
+        f"{field.name.replace('_', ' ')} {_said(field.name, before)} → {_said(field.name, after)}"
         for field in fields(before)
         if field.name not in _NOT_SHOWN and getattr(before, field.name) != getattr(after, field.name)
     ]
+
+
+def _said(field: str, of: Any) -> str:
+    value = getattr(of, field)
+    if field == "until":
+        return f"{datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M} UTC" if value else _("no end")
+    return _words(value)
 
 
 def _words(value: object) -> str:
@@ -110,6 +188,8 @@ def _words(value: object) -> str:
             return f"{value.name} ({', '.join(value.values)})"
         case ruleset.Service():
             return f"{value.name} ({' '.join(filter(None, (value.protocol, value.ports, value.application)))})"
+        case ruleset.Schedule():
+            return value.name
         case tuple():
             return ", ".join(map(str, value))
     return str(value)

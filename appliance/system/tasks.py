@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Celery's side of a revision: `apply_revision` on netadmin's queue, `reconcile` for beat. All may run twice."""
+"""Celery's side of a revision: netadmin's tasks on its own queue, `reconcile` for beat. All may run twice.
+
+The kernel goes back by itself; `settle` writes down that it did, cleans up behind it, and makes the ALG follow.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +13,17 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from appliance.celery import app
-from appliance.ruleset import policy as ruleset
-from appliance.ruleset.apply import ApplyRefused, apply
+from appliance.ruleset import apply as ruleset_apply
+from appliance.ruleset.apply import ApplyRefused, WindowEnded
+from appliance.ruleset.policy import Policy
 from appliance.ruleset.verify import verify
-from appliance.system import services
-from appliance.system.models import Revision
+from appliance.system import queries, services
+from appliance.system.models import Revision, State
 from appliance.system.queries import job_row
 from sipalg_core.nft.client import Client, NftError
 
@@ -26,24 +32,84 @@ log = logging.getLogger(__name__)
 
 @app.task(name="appliance.system.tasks.apply_revision")
 def apply_revision(revision_id: int) -> None:
+    settle()  # a trial that has ended must be written down before the next begins
     revision = services.begin(revision_id=revision_id)
     if revision is None:
         return
     announce(revision)
-    policy = ruleset.load(revision.policy)
-    errors = [finding.text for finding in verify(policy) if finding.level == "error"]
+    policy = queries.policy_now(revision, time.time())
+    errors = [finding.text for finding in verify(policy, queries.access_of(revision)) if finding.level == "error"]
     try:
         if errors:
             raise ApplyRefused(" ".join(errors) + " Nothing was changed.")
-        services.complete(revision=revision, result=apply(policy, _kernel()))
+        result = ruleset_apply.apply(policy, _kernel(), _fallback(revision), revision.confirm_within)
+        services.complete(revision=revision, result=result)
     except (ApplyRefused, NftError) as error:
         services.fail(revision=revision, error=str(error))
     announce(revision)
 
 
+@app.task(name="appliance.system.tasks.keep_revision")
+def keep_revision(revision_id: int) -> None:
+    revision = _waiting(revision_id)
+    if revision is None:
+        return
+    try:
+        ruleset_apply.confirm(revision.number, _kernel())
+    except WindowEnded:
+        settle()
+        return
+    _kept(revision)
+
+
+@app.task(name="appliance.system.tasks.extend_revision")
+def extend_revision(revision_id: int) -> None:
+    revision = _waiting(revision_id)
+    if revision is None or revision.deadline is None:
+        return
+    left = (revision.deadline - timezone.now()).total_seconds() + services.EXTENSION
+    left = min(left, services.LONGEST_WINDOW)
+    try:
+        ruleset_apply.extend(_kernel(), left)
+    except WindowEnded:
+        settle()
+        return
+    services.extended(revision=revision, left=left)
+    announce(revision)
+
+
+@app.task(name="appliance.system.tasks.undo_revision")
+def undo_revision(revision_id: int) -> None:
+    revision = _waiting(revision_id)
+    if revision is not None:
+        _go_back(revision, _("Undone by the operator."))
+
+
+@app.task(name="appliance.system.tasks.settle")
+def settle() -> None:
+    """Follow the kernel: a trial whose window has ended there is over, and so is a rule whose time has."""
+    for revision in queries.revisions().filter(state=State.WAITING):
+        standing = ruleset_apply.standing(_kernel())
+        if standing.deciding != revision.number:
+            _go_back(revision, _("No confirmation within %d s.") % revision.confirm_within)
+        elif standing.left is None:
+            _kept(revision)  # netadmin died between the kernel and the row
+    for revision in services.stuck():
+        if ruleset_apply.standing(_kernel()).deciding == revision.number:
+            services.retry(revision=revision)  # netadmin died between the kernel and the row
+            apply_revision(revision.pk)
+        else:
+            services.fail(revision=revision, error=_("The process that applies rules did not finish. Apply again."))
+            announce(revision)
+
+    for revision in services.expire():
+        ruleset_apply.refresh(queries.policy_now(revision, time.time()), _kernel())
+
+
 @app.task(name="appliance.system.tasks.reconcile")
 def reconcile() -> None:
-    for revision in services.fail_stuck():
+    """Without netadmin: what was never taken has failed."""
+    for revision in services.fail_not_taken():
         announce(revision)
 
 
@@ -55,6 +121,33 @@ def announce(revision: Revision) -> None:
         async_to_sync(layer.group_send)("jobs", event)
     except (RedisError, OSError) as error:
         log.warning("revision %s was not announced: %s", revision.number, error)
+
+
+def _kept(revision: Revision) -> None:
+    services.confirmed(revision=revision)
+    announce(revision)
+
+
+def _waiting(revision_id: int) -> Revision | None:
+    return Revision.objects.filter(pk=revision_id, state=State.WAITING).first()
+
+
+def _fallback(revision: Revision) -> Policy | None:
+    before = queries.confirmed_revision(revision.node)
+    return queries.policy_now(before, time.time()) if before else None
+
+
+def _go_back(revision: Revision, reason: str) -> None:
+    """Only a revision with one before it is ever on trial."""
+    before = queries.confirmed_revision(revision.node)
+    if before is None:
+        log.error("revision %s has none before it", revision.number)
+        return
+    notes = ruleset_apply.revert(queries.policy_now(before, time.time()), _kernel())
+    kept = _("Revision %d is active again; your changes are kept as a draft.") % before.number
+    services.rolled_back(revision=revision, reason=" ".join((reason, kept, *notes)))
+    announce(revision)
+    announce(before)
 
 
 @cache

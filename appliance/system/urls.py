@@ -14,4 +14,8 @@ urlpatterns = [
     path("changes/apply/", views.apply, name="changes_apply"),
     path("changes/<int:number>/", views.revision, name="changes_revision"),
     path("changes/<int:number>/progress/", views.progress, name="changes_progress"),
+    path("changes/<int:number>/keep/", views.decide, {"verb": "keep"}, name="changes_keep"),
+    path("changes/<int:number>/extend/", views.decide, {"verb": "extend"}, name="changes_extend"),
+    path("changes/<int:number>/undo/", views.decide, {"verb": "undo"}, name="changes_undo"),
+    path("changes/<int:number>/go-back/", views.go_back, name="changes_go_back"),
 ]

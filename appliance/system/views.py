@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -13,17 +15,19 @@ from django_htmx.http import trigger_client_event
 
 from appliance.system import queries, services
 from appliance.system.forms import ApplyForm
-from appliance.system.models import State
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.system.models import Revision, State
+from appliance.ui.requests import OperatorRequest, access, operator_required
+from appliance.ui.templatetags.ui import status_context
 
 REVISIONS_A_PAGE: Final = 50
 
 
-def review_context() -> dict[str, Any]:
+def review_context(request: OperatorRequest) -> dict[str, Any]:
     """What *Apply* would change, what speaks against it, and the form that asks for it."""
-    findings = queries.findings()
+    findings = queries.findings(access(request))
     return {
         "changes": queries.pending_changes(),
+        "nft_changes": queries.pending_nft(),
         "findings": findings,
         "blocked": any(finding.level == "error" for finding in findings),
         "apply_form": ApplyForm(),
@@ -32,19 +36,49 @@ def review_context() -> dict[str, Any]:
 
 @operator_required
 def review(request: OperatorRequest) -> HttpResponse:
-    return render(request, "system/review.html", review_context() | {"running": queries.running_revision()})
+    return render(request, "system/review.html", review_context(request) | {"running": queries.running_revision()})
 
 
 @require_POST
 @operator_required
 def apply(request: OperatorRequest) -> HttpResponse:
     form = ApplyForm(request.POST)
-    if not form.is_valid():
-        return render(request, "system/review.html", review_context() | {"apply_form": form})
-    asked = services.request_apply(actor=request.user, reason=form.cleaned_data["reason"])
+    asked: list[Revision] = []
+    if not form.accepted(
+        lambda values: asked.append(services.request_apply(actor=request.user, access=access(request), **values))
+    ):
+        template = "system/_review.html" if request.htmx else "system/review.html"
+        return render(request, template, review_context(request) | {"apply_form": form})
     if request.htmx:
-        return _progress(request, asked.number)
-    return redirect("system:changes_revision", number=asked.number)
+        return _progress(request, asked[0].number)
+    return redirect("system:changes_revision", number=asked[0].number)
+
+
+@require_POST
+@operator_required
+def decide(request: OperatorRequest, number: int, verb: Literal["keep", "extend", "undo"]) -> HttpResponse:
+    """Of the revision on trial: keep it, wait longer, or go back now."""
+    revision = get_object_or_404(queries.revisions(), number=number)
+    ask = {"keep": services.keep, "extend": services.extend, "undo": services.undo}[verb]
+    try:
+        ask(actor=request.user, revision=revision)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    if request.htmx:
+        return render(request, "ui/_status.html", status_context())
+    return redirect("system:changes_revision", number=number)
+
+
+@require_POST
+@operator_required
+def go_back(request: OperatorRequest, number: int) -> HttpResponse:
+    """The configuration of that revision becomes the draft."""
+    try:
+        services.go_back(actor=request.user, revision=get_object_or_404(queries.revisions(), number=number))
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        return redirect("system:changes_revision", number=number)
+    return redirect("system:changes_review")
 
 
 @operator_required
@@ -69,6 +103,17 @@ def changes(request: OperatorRequest) -> HttpResponse:
 
 @operator_required
 def revision(request: OperatorRequest, number: int) -> HttpResponse:
-    return render(
-        request, "system/revision.html", {"revision": get_object_or_404(queries.revisions(), number=number)}
-    )  # fmt: skip
+    """With what it changed since the revision `?since=`, or since the one before it."""
+    shown = get_object_or_404(queries.revisions(), number=number)
+    others = queries.revisions().exclude(pk=shown.pk)
+    since = request.GET.get("since", "")
+    if since.isdecimal():
+        compared: Revision | None = get_object_or_404(others, number=since)
+    else:
+        compared = others.filter(number__lt=number).first()
+    changes, nft_changes = queries.changes_of(shown, compared)
+    context = {
+        "revision": shown, "compared": compared, "others": others[:REVISIONS_A_PAGE],
+        "changes": changes, "nft_changes": nft_changes,
+    }  # fmt: skip
+    return render(request, "system/revision.html", context)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a live table is: its columns, their words and their order. One value drives header, cells and script.
+"""What a live table is: its columns, their words and their order; and how a time is written everywhere.
 
 The kinds of cells are those of static/js/cells.js.
 """
@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from sipalg_core.contract.events import Topic
 
@@ -19,6 +22,13 @@ Kind = Literal[
     "text", "number", "seconds", "time", "address", "uri", "direction", "state", "duration", "countdown", "audio"
 ]
 Mark = Literal["", "ok", "hint", "warning", "error"]
+
+
+def moment(value: datetime | None) -> SafeString | str:
+    """In UTC; static/js/page.js turns it into the reader's own time."""
+    if value is None:
+        return "–"
+    return format_html('<time datetime="{}" data-local>{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M} UTC")
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, ParamSpec, cast
@@ -16,6 +17,7 @@ from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
 from appliance.accounts.models import User
+from appliance.ruleset.verify import Access
 
 P = ParamSpec("P")
 
@@ -23,6 +25,12 @@ P = ParamSpec("P")
 class OperatorRequest(HttpRequest):
     user: User
     htmx: HtmxDetails
+
+
+def access(request: HttpRequest) -> Access | None:
+    """By which way the request came, to be kept open; None where that was no network."""
+    address = request.META.get("REMOTE_ADDR")
+    return Access(address, int(request.get_port()), time.time()) if address else None
 
 
 def operator_required(

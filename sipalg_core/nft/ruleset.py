@@ -129,6 +129,7 @@ class Elements:
 
     set: Set
     keys: tuple[tuple[Constant, ...], ...]
+    timeout: float | None = None  # seconds; only for adding
 
     kind: ClassVar = "element"
 
@@ -138,7 +139,8 @@ class Elements:
 
     @property
     def definition(self) -> str:
-        return " " + listed(" . ".join(map(constant, key)) for key in self.keys)
+        timeout = "" if self.timeout is None else f" timeout {seconds(self.timeout)}"
+        return " " + listed(" . ".join(map(constant, key)) + timeout for key in self.keys)
 
 
 @dataclass(frozen=True, slots=True)

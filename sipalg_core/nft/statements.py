@@ -100,9 +100,9 @@ class Concat:
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """`left & mask` or `left | mask`: single bits of a mark."""
+    """`left & mask` or `left | mask`: single bits of a mark. Of a `Masked`, too: `ct mark & 0xffff0000 | 0x7`."""
 
-    left: Field
+    left: Field | Masked
     mask: int
     operator: Literal["&", "|"] = "&"
 
@@ -228,6 +228,10 @@ RETURN: Final = Verdict("return")
 
 def jump(chain: str) -> Verdict:
     return Verdict("jump", chain)
+
+
+def goto(chain: str) -> Verdict:
+    return Verdict("goto", chain)
 
 
 @dataclass(frozen=True, slots=True)

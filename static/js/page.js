@@ -39,3 +39,15 @@ export function showLocalTimes(root) {
 }
 
 showLocalTimes(document);
+
+// --- the trial of a revision: the kernel counts, the page only shows what is left ---
+
+function showCountdowns() {
+  for (const clock of document.querySelectorAll("[data-countdown]")) {
+    const left = Math.max(0, Math.round((new Date(clock.dataset.countdown) - Date.now()) / 1000));
+    clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  }
+}
+
+showCountdowns();
+setInterval(showCountdowns, 500);

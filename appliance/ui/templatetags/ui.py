@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final
 
 from django import template
@@ -19,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appliance.sip import queries as sip
 from appliance.system import queries as system
+from appliance.ui import columns
 
 register = template.Library()
 
@@ -45,6 +45,7 @@ NAVIGATION: Final = (
         (
             Page("firewall:rules", _("Rules"), "rules"),
             Page("firewall:objects", _("Objects"), "objects"),
+            Page("firewall:questions", _("Which rule decides"), "search"),
         ),
     ),
     (
@@ -64,12 +65,7 @@ def icon(name: str, css: str = "") -> SafeString:
     return format_html('<svg class="icon {}" aria-hidden="true"><use href="{}"/></svg>', css, href)
 
 
-@register.filter
-def moment(value: datetime | None) -> SafeString | str:
-    """In UTC; static/js/app.js turns it into the reader's own time."""
-    if value is None:
-        return "–"
-    return format_html('<time datetime="{}" data-local>{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M} UTC")
+register.filter(columns.moment)
 
 
 @register.inclusion_tag("ui/_navigation.html")
@@ -86,8 +82,9 @@ def status() -> dict[str, Any]:
 
 
 def status_context() -> dict[str, Any]:
-    """Health and pending changes: what the top bar shows on every page."""
-    return {"telephony": sip.telephony(), "changes": len(system.pending_changes())}
+    """Health, pending changes and the revision on trial: what the top bar shows on every page."""
+    waiting = system.waiting_revision()
+    return {"telephony": sip.telephony(), "changes": len(system.pending_changes()), "waiting": waiting}
 
 
 @register.simple_tag

@@ -77,3 +77,66 @@ def test_session_reads_freely_and_writes_with_the_csrf_token_only(owner, make_ru
     assert (refused.status_code, list(refused.json())) == (403, ["error"])
     browser.cookies["csrftoken"] = secret = "x" * CSRF_SECRET_LENGTH
     assert browser.delete(f"/api/v1/rules/{rule.pk}", headers={"X-CSRFToken": secret}).status_code == 204
+
+
+def test_rule_of_every_table_with_all_that_it_can_say(api, pbx, web):
+    api("post", "schedules", {"name": "Office", "weekdays": [0], "begin": "08:00", "end": "18:00"})
+    api("post", "services", {"name": "HTTPS", "protocol": "tcp", "ports": "443"})
+    body = {
+        "name": "Remote maintenance", "table": "dnat", "action": "dnat", "from_zone": "external", "service": "HTTPS",
+        "target": "PBX", "target_port": 8443, "until": "2030-01-01T12:00:00Z", "schedule": "Office",
+        "section": "Support", "tags": ["pbx"],
+    }  # fmt: skip
+    rule = api("post", "rules", body).json()
+    assert {key: rule[key] for key in body} == body
+    assert (rule["expired"], rule["hits"], rule["last_hit"]) == (False, None, None)
+    assert api("get", "rules?table=dnat").json()["count"] == 1
+    assert api("get", "rules?table=input").json()["count"] == 0
+    assert api("get", "rules?table=nat").status_code == 422
+
+
+def test_etag_guards_against_lost_updates(client, api, token, make_rule):
+    rule = make_rule("a")
+
+    def patch(tag, **change):
+        return client.patch(
+            f"/api/v1/rules/{rule.pk}", data=change, content_type="application/json",
+            headers={"Authorization": f"Bearer {token}", "If-Match": tag},
+        )  # fmt: skip
+
+    tag = api("get", f"rules/{rule.pk}").headers["ETag"]
+    changed = patch(tag, name="b")
+    assert (changed.status_code, changed.headers["ETag"]) == (200, '"2"')
+    assert patch(tag, name="c").status_code == 412
+    assert list(api("patch", f"rules/{rule.pk}", {"name": "c"}).json()["fields"]) == ["version"]
+    assert api("get", f"rules/{rule.pk}").json()["name"] == "b"
+
+
+def test_rule_is_moved_to_a_position_and_cloned(api, make_rule):
+    a, _b = make_rule("a"), make_rule("b")
+    assert api("patch", f"rules/{a.pk}", {"version": 1, "position": 2}).json()["position"] == 2
+    assert api("post", f"rules/{a.pk}/clone").json()["name"] == "Copy of a"
+    assert [rule["name"] for rule in api("get", "rules").json()["items"]] == ["b", "a", "Copy of a"]
+
+
+def test_schedules(api):
+    body = {"name": "Office", "weekdays": [0, 4], "begin": "08:00", "end": "18:00", "timezone": "Europe/Berlin"}
+    made = api("post", "schedules", body).json()
+    assert api("put", f"schedules/{made['id']}", body | {"timezone": "Nowhere"}).json()["fields"]["timezone"]
+    assert api("put", f"schedules/{made['id']}", body | {"end": "19:00"}).json()["end"].startswith("19:00")
+    assert api("get", "schedules").json()["count"] == 1
+    assert api("delete", f"schedules/{made['id']}").status_code == 204
+
+
+def test_address_is_replaced_everywhere(api, make_rule, pbx, provider):
+    make_rule("a", source=pbx)
+    assert api("post", f"addresses/{pbx.pk}/replace?by=Provider").json() == {"places": 1}
+    assert api("post", f"addresses/{pbx.pk}/replace?by=Nobody").json()["fields"]["by"]
+    assert api("get", "rules").json()["items"][0]["source"] == "Provider"
+
+
+def test_a_long_list_costs_no_more_questions_than_a_short_one(api, make_rule, django_assert_max_num_queries, web):
+    for number in range(30):
+        make_rule(f"r{number}", service=web)
+    with django_assert_max_num_queries(8):
+        assert api("get", "rules").json()["count"] == 30

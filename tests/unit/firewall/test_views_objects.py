@@ -3,7 +3,7 @@
 
 import pytest
 
-from appliance.firewall.models import AddressObject, Service
+from appliance.firewall.models import AddressObject, Schedule, Service
 from appliance.firewall.services import create_address
 
 
@@ -80,3 +80,17 @@ def test_bad_ports_are_said_at_the_field(console, web):
 def test_deleting_a_service(console, web):
     console.post(f"/firewall/objects/services/{web.pk}/delete/")
     assert not Service.objects.exists()
+
+
+def test_adding_editing_and_deleting_a_schedule(console):
+    values = {"name": "Office", "weekdays": ["0", "4"], "begin": "08:00", "end": "18:00", "timezone": "Europe/Berlin"}
+    console.post("/firewall/objects/schedules/add/", values)
+    schedule = Schedule.objects.get()
+    assert "Mon, Fri 08:00–18:00 Europe/Berlin" in console.get("/firewall/objects/").content.decode()
+    path = f"/firewall/objects/schedules/{schedule.pk}/"
+    assert "is no time zone" in console.post(path, values | {"timezone": "Berlin"}).content.decode()
+    console.post(path, values | {"weekdays": ["6"]})
+    schedule.refresh_from_db()
+    assert schedule.weekdays == [6]
+    console.post(f"{path}delete/")
+    assert not Schedule.objects.exists()

@@ -4,9 +4,11 @@
 import re
 
 import pytest
+from django.utils import timezone
 
 from appliance.firewall.columns import rule_sentence
 from appliance.firewall.models import Rule
+from appliance.firewall.services import create_service
 
 HTMX = {"HX-Request": "true"}
 
@@ -33,8 +35,7 @@ def test_the_list_says_each_rule_in_words_and_shows_what_the_system_adds(console
     rule = make_rule("Phones", source=pbx, destination=provider, service=sip, from_zone="internal")
     text = console.get("/firewall/rules/").content.decode()
     assert rule_sentence(rule) in text
-    assert "Console access" in text
-    assert text.index("Console access") < text.index(f'id="rule-{rule.pk}"') < text.index("Everything else")
+    assert text.index("Running connections") < text.index(f'id="rule-{rule.pk}"') < text.index("Everything else")
 
 
 def test_the_sentence_names_objects_and_sides(make_rule, pbx, provider, sip):
@@ -131,6 +132,59 @@ def test_deleting_a_rule(console, make_rule):
     assert names() == []
 
 
-@pytest.mark.parametrize("verb", ["enabled", "move", "delete"])
+@pytest.mark.parametrize("verb", ["enabled", "move", "clone", "delete"])
 def test_reading_changes_nothing(console, make_rule, verb):
     assert console.get(f"/firewall/rules/{make_rule('One').pk}/{verb}/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("table", "shown", "hidden"),
+    [
+        ("forward", ("from_zone", "to_zone", "until"), ("target",)),
+        ("dnat", ("target", "target_port"), ("to_zone", "log")),
+        ("snat", ("target", "to_zone"), ("from_zone", "target_port")),
+        ("input", ("from_zone", "log"), ("to_zone", "target")),
+    ],
+)
+def test_each_table_asks_for_what_it_knows(console, table, shown, hidden):
+    text = console.get(f"/firewall/rules/add/?table={table}").content.decode()
+    assert [name for name in shown if f'name="{name}"' not in text] == []
+    assert [name for name in hidden if f'name="{name}"' in text] == []
+
+
+def test_a_rule_is_added_to_its_table_and_said_in_words(console, pbx, owner):
+    https = create_service(actor=owner, name="HTTPS", protocol="tcp", ports="443")
+    values = {
+        "name": "Maintenance", "action": "dnat", "from_zone": "external", "service": https.pk, "target": pbx.pk,
+        "target_port": "8443", "until": "2030-01-01T12:00", "section": "Support", "tags": "pbx, later", "enabled": "on",
+    }  # fmt: skip
+    console.post("/firewall/rules/add/?table=dnat", values)
+    rule = Rule.objects.get()
+    assert (rule.table, rule.tags, rule.until.isoformat()) == ("dnat", ["pbx", "later"], "2030-01-01T12:00:00+00:00")
+    text = console.get("/firewall/rules/?table=dnat").content.decode()
+    assert "Support" in text
+    assert re.sub(r"<[^>]*>", "", rule_sentence(rule)) == (
+        "Translate HTTPS from anywhere (external) to this device on to PBX, port 8443 until 2030-01-01 12:00 UTC."
+    )
+    assert f'id="rule-{rule.pk}"' not in console.get("/firewall/rules/").content.decode()
+    edit = console.get(f"/firewall/rules/{rule.pk}/").content.decode()
+    assert 'value="pbx, later"' in edit
+    assert 'value="2030-01-01T12:00"' in edit
+
+
+def test_an_end_in_the_past_is_said_at_the_field(console):
+    text = console.post("/firewall/rules/add/", {"name": "x", "action": "accept", "until": "2020-01-01T00:00"})
+    assert "The end time is in the past. The rule would never be active." in text.content.decode()
+
+
+def test_an_expired_rule_is_shown_as_expired(console, make_rule):
+    rule = make_rule("Old")
+    Rule.objects.update(until=timezone.now(), expired_at=timezone.now())
+    text = console.get("/firewall/rules/").content.decode()
+    assert 'data-state="expired"' in text
+    assert f'id="rule-{rule.pk}"' in text
+
+
+def test_copying_a_rule(console, make_rule):
+    console.post(f"/firewall/rules/{make_rule('One').pk}/clone/", headers=HTMX)
+    assert names() == ["One", "Copy of One"]

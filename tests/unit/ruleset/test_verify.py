@@ -4,7 +4,7 @@
 import pytest
 
 from appliance.ruleset.policy import Address, Interface, Policy, Provider, Rule, Service
-from appliance.ruleset.verify import verify
+from appliance.ruleset.verify import Access, verify
 
 INTERFACES = (
     Interface("lan0", "internal", ("192.168.0.1/24",)),
@@ -30,6 +30,59 @@ def test_good_policy_has_no_finding():
 
 def test_nobody_is_locked_out():
     assert codes(interfaces=INTERFACES[1:]) == [("error", "locked_out", None)]
+
+
+MGMT = Interface("mgmt0", "management", ("10.0.0.1/24",))
+WAN = INTERFACES[1]
+HTTPS = Service("HTTPS", "tcp", "443")
+ADMIN = Address("Admin", ("203.0.113.66", "198.51.100.7", "1.1.1.1"))
+
+
+def table_rule(action, table, **fields):
+    return Rule(5, 2, "Odd", action, table=table, **fields)
+
+
+@pytest.mark.parametrize(
+    ("address", "lan_role", "rules", "why"),
+    [
+        ("192.168.0.20", "internal", (), None),
+        ("192.168.0.20", "internal", (table_rule("drop", "input"),), None),
+        ("192.168.0.20", "external", (), "no rule would accept TCP 443 at lan0"),
+        ("192.168.0.20", "dmz", (table_rule("reject", "input"),), "rule 2 “Odd” would reject TCP 443 at lan0"),
+        (
+            "192.168.0.20", "internal", (table_rule("dnat", "dnat", service=HTTPS, target=PHONES),),
+            "rule 2 “Odd” would send TCP 443 at lan0 elsewhere",
+        ),
+        ("192.168.0.20", "internal", (table_rule("dnat", "dnat", from_zone="external", target=PHONES),), None),
+        ("203.0.113.66", "internal", (), "no rule would accept TCP 443 at wan0"),
+        ("203.0.113.66", "internal", (table_rule("accept", "input", source=ADMIN, service=HTTPS),), None),
+        ("203.0.113.66", "internal", (table_rule("accept", "input", source=ADMIN, until=99),), "no rule would accept"),
+        ("1.1.1.1", "internal", (), "no rule would accept TCP 443 at wan0"),
+        ("127.0.0.1", "external", (), None),
+        ("172.16.5.5", "internal", (), None),  # a router inside; nobody knows behind which interface
+    ],
+)  # fmt: skip
+def test_operator_does_not_cut_off_himself(address, lan_role, rules, why):
+    lan = Interface("lan0", lan_role, ("192.168.0.1/24",))
+    findings = verify(Policy(1, "local", (lan, WAN, MGMT), rules), Access(address, 443, 100.0))
+    assert [each.code for each in findings if each.level == "error"] == ["locked_out"] * bool(why)
+    if why:
+        assert findings[0].text.startswith(f"These changes would cut off your own access from {address}: {why}")
+
+
+def test_two_rules_with_an_end_never_share_a_mark():
+    rules = (Rule(1, 1, "a", "accept", until=9), Rule(1 + 65535, 2, "b", "drop", until=9))
+    assert "limit_mark" not in [code for _, code, _ in codes(*rules)]
+    rules = (rules[0], Rule(1 + 65535, 2, "b", "accept", until=9))
+    assert ("error", "limit_mark", 1 + 65535) in codes(*rules)
+    other_table = Rule(1 + 65535, 2, "b", "accept", until=9, table="input")
+    assert ("error", "limit_mark", 1 + 65535) in codes(rules[0], other_table)
+
+
+def test_rule_that_ends_shadows_nothing_and_neither_does_one_of_another_table():
+    later = Rule(2, 2, "b", "drop")
+    assert codes(Rule(1, 1, "a", "drop", until=9), later) == []
+    assert codes(Rule(1, 1, "a", "drop", table="input"), later) == []
 
 
 def test_empty_object():

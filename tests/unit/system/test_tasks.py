@@ -20,7 +20,8 @@ def test_policy_that_locks_out_never_reaches_the_kernel():
 
 @pytest.mark.parametrize("state", [State.APPLYING, State.APPLIED, State.FAILED, State.SUPERSEDED])
 def test_second_delivery_changes_nothing(state):
-    revision = Revision.objects.create(number=1, author="anna", policy={}, state=state)
+    frozen = policy.dump(policy.Policy(1, "local"))
+    revision = Revision.objects.create(number=1, author="anna", policy=frozen, state=state)
     apply_revision(revision.pk)
     revision.refresh_from_db()
     assert (revision.state, revision.error) == (state, "")

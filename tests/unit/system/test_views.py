@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Review, apply with its progress and its failures, and the list of revisions."""
 
-import pytest
+from datetime import timedelta
 
+import pytest
+from django.utils import timezone
+
+from appliance.firewall.services import create_rule
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
-from appliance.ruleset.snapshot import snapshot
+from appliance.ruleset.snapshot import dump_rows, snapshot
 from appliance.system.models import Revision, State
+from appliance.system.queries import pending_changes
 
 HTMX = {"HX-Request": "true"}
 
@@ -73,6 +78,62 @@ def test_progress_asks_again_until_the_revision_is_done(console, make_revision):
     assert "hx-trigger" not in text_of(answer)
     assert "Revision 1 is active. It took 0.25 s" in text_of(answer)
     assert "changed" in answer.headers["HX-Trigger"]
+
+
+def test_a_window_that_is_too_long_is_said_at_the_field(console, draft):
+    text = text_of(console.post("/system/changes/apply/", {"confirm_within": 601}, headers=HTMX))
+    assert "less than or equal to 600" in text
+    assert not Revision.objects.exists()
+
+
+@pytest.fixture
+def trial(make_revision):
+    make_revision(1, State.APPLIED)
+    return make_revision(2, State.WAITING, deadline=timezone.now() + timedelta(seconds=90), confirm_within=90)
+
+
+@pytest.mark.parametrize("path", ["/system/changes/", "/firewall/rules/", "/", "/accounts/"])
+def test_every_page_has_the_countdown_and_its_buttons(console, trial, path):
+    text = text_of(console.get(path))
+    assert f'data-countdown="{trial.deadline.isoformat()}"' in text
+    for verb in ("keep", "extend", "undo"):
+        assert f"/system/changes/2/{verb}/" in text
+
+
+@pytest.mark.parametrize("verb", ["keep", "extend", "undo"])
+def test_a_verb_without_queue_says_that_the_kernel_goes_back(console, trial, verb):
+    text = text_of(console.post(f"/system/changes/2/{verb}/", follow=True))
+    assert "Without a confirmation the kernel goes back by itself." in text
+    assert console.get(f"/system/changes/2/{verb}/").status_code == 405
+
+
+def test_a_revision_that_went_back_says_so(console, make_revision):
+    make_revision(1, State.ROLLED_BACK, error="No confirmation within 90 s. Revision 0 is active again.")
+    text = text_of(console.get("/system/changes/1/"))
+    assert "Revision 1 was rolled back." in text
+    assert "No confirmation within 90 s." in text
+
+
+def test_revisions_are_compared_in_words_and_in_nft(console, owner, make_revision):
+    make_revision(1, State.SUPERSEDED)
+    rule = create_rule(actor=owner, name="Odd", source=None, destination=None, service=None, action="drop")
+    make_revision(2, State.SUPERSEDED)
+    make_revision(3, State.APPLIED)
+    text = text_of(console.get("/system/changes/3/"))
+    assert "No difference." in text
+    text = text_of(console.get("/system/changes/3/?since=1"))
+    assert "Rule “Odd” is new." in text
+    assert f"+add rule inet appliance forward_r3 counter drop comment &quot;rule:{rule.pk}&quot;" in text
+    assert console.get("/system/changes/3/?since=99").status_code == 404
+
+
+def test_going_back_makes_a_draft(console, owner, draft):
+    frozen = Revision.objects.create(number=1, author="anna", state=State.APPLIED, policy={}, rows=dump_rows())
+    Revision.objects.update(policy=policy.dump(snapshot("local", 1)))
+    save_interface(actor=owner, name="lan0", role="internal", addresses=["10.0.0.1/24"])
+    assert pending_changes()
+    console.post(f"/system/changes/{frozen.number}/go-back/")
+    assert not pending_changes()
 
 
 def test_a_failed_revision_says_why(console, make_revision):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every write to address objects, services and rules: one function per verb of the operator, audited.
+"""Every write to address objects, services and schedules: one function per verb of the operator, audited.
 
 Errors are ValidationErrors that name the field.
 """
@@ -7,28 +7,23 @@ Errors are ValidationErrors that name the field.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, cast
+from datetime import time
+from typing import Any, cast
+from zoneinfo import available_timezones
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Max
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from appliance.accounts.models import User
 from appliance.audit.services import record
-from appliance.firewall.models import Action, AddressKind, AddressObject, Application, Named, Protocol, Rule, Service
+from appliance.firewall.models import AddressKind, AddressObject, Application, Named, Protocol, Rule, Schedule, Service
 from appliance.firewall.queries import rule_uses
-from appliance.network.models import Role
+from appliance.firewall.services.rules import update_rule
 from appliance.ruleset import notation
 
 Actor = User | str
-
-RULE_FIELDS: Final = (
-    "name", "enabled", "source", "destination", "service", "from_zone", "to_zone", "action", "log", "comment",
-)  # fmt: skip
-"""What `update_rule` may change; the position has `move_rule`."""
 
 # --- Address objects ---
 
@@ -167,139 +162,85 @@ def _check_service(service: Service) -> None:
         raise ValidationError({"ports": [_("SIP needs UDP and the ports that the provider listens on, often 5060.")]})
 
 
-# --- Rules ---
+# --- Schedules ---
 
 
 @transaction.atomic
-def create_rule(
-    *,
-    actor: Actor,
-    name: str,
-    source: AddressObject | None,
-    destination: AddressObject | None,
-    service: Service | None,
-    action: str,
-    from_zone: str = "",
-    to_zone: str = "",
-    enabled: bool = True,
-    log: bool = False,
-    comment: str = "",
-    before: Rule | None = None,
-    after: Rule | None = None,
-    position: int | None = None,
-) -> Rule:
-    """At the end, or where `before`, `after` or `position` (from 1) says."""
-    rule = Rule(
-        name=name.strip(), source=source, destination=destination, service=service, action=action,
-        from_zone=from_zone, to_zone=to_zone, enabled=enabled, log=log, comment=comment, changed_by=str(actor),
-    )  # fmt: skip
-    _check_rule(rule)
-    rule.position = (Rule.objects.aggregate(last=Max("position"))["last"] or 0) + 1
-    rule.save()
-    _place(rule, before=before, after=after, position=position)
-    record(actor=actor, verb="create", target=rule, after=describe_rule(rule))
-    return rule
+def create_schedule(
+    *, actor: Actor, name: str, weekdays: Sequence[int], begin: time, end: time, timezone: str = "UTC"
+) -> Schedule:
+    schedule = Schedule(name=name.strip(), weekdays=sorted(set(weekdays)), begin=begin, end=end, timezone=timezone)
+    _check_schedule(schedule)
+    schedule.save()
+    record(actor=actor, verb="create", target=schedule, after=describe_schedule(schedule))
+    return schedule
 
 
 @transaction.atomic
-def update_rule(*, actor: Actor, rule: Rule, version: int, **changes: Any) -> Rule:
-    """Change RULE_FIELDS; refused where somebody else was faster (`version` is what the caller had seen)."""
-    current = Rule.objects.select_related("source", "destination", "service").get(pk=rule.pk)
-    if current.version != version:
-        when = timezone.localtime(current.changed).strftime("%H:%M")
-        message = _("%(who)s changed this rule at %(when)s. Compare and choose.")
-        raise ValidationError(
-            {"version": [message % {"who": current.changed_by or _("Somebody"), "when": when}]}, code="conflict"
-        )
-    previous = describe_rule(current)
+def update_schedule(*, actor: Actor, schedule: Schedule, **changes: Any) -> Schedule:
+    """`changes`: name, weekdays, begin, end, timezone."""
+    before = describe_schedule(schedule)
     for field, value in changes.items():
-        if field not in RULE_FIELDS:
-            raise ValidationError({field: [_("This cannot be changed here.")]})
-        setattr(current, field, value)
-    _check_rule(current)
-    current.version += 1
-    current.changed_by = str(actor)
-    current.save()
-    record(actor=actor, verb="update", target=current, before=previous, after=describe_rule(current))
-    return current
+        setattr(schedule, field, value)
+    _check_schedule(schedule)
+    schedule.save()
+    record(actor=actor, verb="update", target=schedule, before=before, after=describe_schedule(schedule))
+    return schedule
 
 
 @transaction.atomic
-def set_rule_enabled(*, actor: Actor, rule: Rule, enabled: bool) -> Rule:
-    """Without a version: switching it twice to the same state does no harm."""
-    current = Rule.objects.get(pk=rule.pk)
-    return update_rule(actor=actor, rule=current, version=current.version, enabled=enabled)
+def delete_schedule(*, actor: Actor, schedule: Schedule) -> None:
+    uses = list(schedule.rules.all())
+    if uses:
+        raise ValidationError({"schedule": [_in_use(schedule, uses)]}, code="in_use")
+    record(actor=actor, verb="delete", target=schedule, before=describe_schedule(schedule))
+    schedule.delete()
+
+
+def describe_schedule(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "name": schedule.name,
+        "weekdays": schedule.weekdays,
+        "begin": schedule.begin.isoformat("minutes"),
+        "end": schedule.end.isoformat("minutes"),
+        "timezone": schedule.timezone,
+    }
+
+
+def _check_schedule(schedule: Schedule) -> None:
+    _check_name(schedule)
+    if not schedule.weekdays or not set(schedule.weekdays) <= set(range(7)):
+        raise ValidationError({"weekdays": [_("Choose at least one day of the week; 0 is Monday, 6 is Sunday.")]})
+    if schedule.timezone not in available_timezones():
+        message = _("“%s” is no time zone. Write it like Europe/Berlin.") % schedule.timezone
+        raise ValidationError({"timezone": [message]})
+
+
+# --- Every kind of object ---
 
 
 @transaction.atomic
-def delete_rule(*, actor: Actor, rule: Rule) -> None:
-    record(actor=actor, verb="delete", target=rule, before=describe_rule(rule))
-    rule.delete()
-    _renumber(list(Rule.objects.order_by("position")))
+def replace_address(*, actor: Actor, address: AddressObject, by: AddressObject) -> int:
+    """In every rule and every group; how many there were. The object itself stays."""
+    if by == address:
+        raise ValidationError({"by": [_("Choose another object.")]})
+    replaced = 0
+    for field in ("source", "destination", "target"):
+        for rule in Rule.objects.filter(**{field: address}):
+            changes = {field: by}
+            update_rule(actor=actor, rule=rule, version=rule.version, **changes)
+            replaced += 1
+    for group in address.groups.all():
+        if by.kind == AddressKind.GROUP:
+            raise ValidationError({"by": [_("“%s” is in a group, and a group holds no groups.") % address.name]})
+        members = [by if member == address else member for member in group.members.all()]
+        update_address(actor=actor, address=group, members=members)
+        replaced += 1
+    record(actor=actor, verb="replace", target=address, after={"by": by.name, "places": replaced})
+    return replaced
 
 
-@transaction.atomic
-def move_rule(*, actor: Actor, rule: Rule, before: Rule | None = None, after: Rule | None = None) -> Rule:
-    if (before is None) == (after is None):
-        raise ValidationError({"position": [_("Say before which rule or after which rule, not both.")]})
-    previous = rule.position
-    _place(rule, before=before, after=after, position=None)
-    record(
-        actor=actor, verb="move", target=rule, before={"position": previous}, after={"position": rule.position}
-    )  # fmt: skip
-    return rule
-
-
-def describe_rule(rule: Rule) -> dict[str, Any]:
-    """Names instead of keys: the audit trail must be readable when the objects are gone."""
-    named = {field: str(getattr(rule, field)) if getattr(rule, field) else None for field in _OBJECTS}
-    return {field: getattr(rule, field) for field in RULE_FIELDS} | named | {"position": rule.position}
-
-
-_OBJECTS: Final = ("source", "destination", "service")
-
-
-def _place(rule: Rule, *, before: Rule | None, after: Rule | None, position: int | None) -> None:
-    others = list(Rule.objects.exclude(pk=rule.pk).order_by("position"))
-    anchor = before or after
-    if anchor is not None:
-        if anchor not in others:
-            raise ValidationError({"position": [_("A rule cannot stand before or after itself.")]})
-        index = others.index(anchor) + (1 if after else 0)
-    else:
-        index = len(others) if position is None else max(0, min(position - 1, len(others)))
-    others.insert(index, rule)
-    _renumber(others)
-
-
-def _renumber(rules: list[Rule]) -> None:
-    for position, rule in enumerate(rules, start=1):
-        if rule.position != position:
-            rule.position = position
-            rule.save(update_fields=["position"])
-
-
-def _check_rule(rule: Rule) -> None:
-    errors: dict[str, list[str]] = {}
-    if not rule.name.strip():
-        errors["name"] = [_("Give the rule a name that says what it is for.")]
-    if rule.action not in Action.values:
-        errors["action"] = [_("Choose accept, drop or reject.")]
-    for field in ("from_zone", "to_zone"):
-        if getattr(rule, field) not in ["", *Role.values]:
-            errors[field] = [_("Choose internal, external, dmz or management.")]
-    if rule.service and rule.service.application == Application.SIP and rule.action == Action.ACCEPT:
-        for field, name in (("source", rule.source), ("destination", rule.destination)):
-            if name is None:
-                errors[field] = [_("A SIP rule names its phones and its provider. “Any” would open the ALG to all.")]
-    if errors:
-        raise ValidationError(errors)
-
-
-# --- What they share ---
-
-
-def _check_name(thing: AddressObject | Service) -> None:
+def _check_name(thing: AddressObject | Service | Schedule) -> None:
     if not thing.name:
         raise ValidationError({"name": [_("Give it a name.")]})
     model: type[Named] = type(thing)
@@ -307,7 +248,7 @@ def _check_name(thing: AddressObject | Service) -> None:
         raise ValidationError({"name": [_("“%s” exists already. Choose another name.") % thing.name]})
 
 
-def _in_use(thing: AddressObject | Service, rules: list[Rule]) -> str:
+def _in_use(thing: AddressObject | Service | Schedule, rules: list[Rule]) -> str:
     count = len(rules)
     message = ngettext(
         "“%(name)s” is used in %(count)d rule (%(rules)s). Replace it there first.",

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Objects by name or id, as bodies of requests give them, and who sent the request."""
+
+from __future__ import annotations
+
+from typing import TypeVar, cast
+
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from appliance.accounts.models import User
+from appliance.firewall.models import AddressObject, Schedule, Service
+from appliance.ui.forms import OperatorForm
+
+Reference = int | str | None
+Form = TypeVar("Form", bound=OperatorForm)
+Object = TypeVar("Object", AddressObject, Service, Schedule)
+
+
+def actor(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def checked(form: Form) -> Form:
+    """Raise its errors as a ValidationError by field."""
+    if not form.is_valid():
+        raise ValidationError({field: [str(each) for each in errors] for field, errors in form.errors.items()})
+    return form
+
+
+def address_named(field: str, reference: Reference) -> AddressObject | None:
+    """Raise ValidationError on `field` where there is no such object."""
+    return named(AddressObject, field, reference)
+
+
+def named(model: type[Object], field: str, reference: Reference) -> Object | None:
+    if reference is None:
+        return None
+    by = {"pk": reference} if isinstance(reference, int) else {"search": reference.casefold()}
+    found = model._default_manager.filter(**by).first()
+    if found is None:
+        raise ValidationError({field: [_("There is no object “%s”. Create it first.") % reference]})
+    return found

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Policy to the ALG's policy: which side an interface is on, and who may speak SIP with whom."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from typing import Final
+
+from appliance.ruleset import notation
+from appliance.ruleset.policy import Address, Policy
+from sipalg_core.contract import policy as alg
+from sipalg_core.net import Side
+
+_SIDES: Final = {"internal": Side.INTERNAL, "dmz": Side.INTERNAL, "external": Side.EXTERNAL}
+
+
+def compile_alg(policy: Policy) -> alg.AlgPolicy:
+    peerings = tuple(_peerings(policy))
+    return alg.AlgPolicy(
+        revision=policy.revision,
+        enabled=bool(peerings),
+        interfaces=tuple(_alg_interfaces(policy)),
+        peerings=peerings,
+    )
+
+
+def _peerings(policy: Policy) -> Iterator[alg.Peering]:
+    """A rule with an open end gives none: verify has refused it, and here the safe reading is no permission."""
+    providers = {provider.signalling: provider for provider in policy.providers}
+    for rule in policy.rules:
+        if not rule.opens_alg or rule.source is None or rule.destination is None or rule.service is None:
+            continue
+        provider = providers.get(rule.destination.name)
+        yield alg.Peering(
+            rule=rule.key,
+            name=provider.name if provider else rule.destination.name,
+            internal=_networks(rule.source),
+            external=_networks(rule.destination),
+            media=_networks(provider.media) if provider and provider.media else (),
+            ports=tuple(
+                port
+                for span in notation.merged_ports(notation.port_ranges(rule.service.ports))
+                for port in range(span.first, span.last + 1)
+            ),
+            symmetric_media=provider is not None and provider.symmetric_media,
+        )
+
+
+def _networks(address: Address) -> tuple[alg.Network, ...]:
+    spans = notation.merged(notation.address_range(value) for value in address.values)
+    return tuple(network for span in spans for network in notation.networks(f"{span.first}-{span.last}"))
+
+
+def _alg_interfaces(policy: Policy) -> Iterator[alg.Interface]:
+    for interface in policy.interfaces:
+        if interface.role in _SIDES:
+            addresses = [ipaddress.ip_interface(address) for address in interface.addresses]
+            yield alg.Interface(
+                name=interface.name,
+                side=_SIDES[interface.role],
+                addresses=tuple(str(address.ip) for address in addresses),
+                networks=tuple(address.network for address in addresses),
+            )

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What stands in a revision's own chains: the automatic rules and the operator's, table by table."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from itertools import chain as chained
+from typing import Final, Literal
+
+from appliance.ruleset import notation
+from appliance.ruleset.compile import layout, limits
+from appliance.ruleset.compile.matches import (
+    Statements,
+    activity,
+    address_matches,
+    interface,
+    one_or_set,
+    ranges,
+    service_matches,
+    zones,
+)
+from appliance.ruleset.policy import Address, Policy, Rule
+from sipalg_core.nft import ruleset as nft
+from sipalg_core.nft import statements as stm
+
+_DEFAULT_DENY: Final = (stm.Counter(), stm.DROP)
+_TRANSLATED: Final = stm.Match(stm.Field("ct status"), "dnat")
+_TO_US: Final = stm.Match(stm.Field("fib daddr type"), "local")
+_FAMILIES: Final[dict[int, tuple[Literal["ip", "ip6"], str]]] = {4: ("ip", "ipv4"), 6: ("ip6", "ipv6")}
+
+
+def rules(policy: Policy, chains: Mapping[nft.Chain, nft.Chain]) -> Iterator[nft.Rule]:
+    """`chains` are the revision's own, by the base chain that hands over to them."""
+    return chained(
+        _input_rules(policy, chains[layout.INPUT]),
+        _forward_rules(policy, chains[layout.FORWARD]),
+        _dnat_rules(policy, chains[layout.PREROUTING]),
+        _snat_rules(policy, chains[layout.POSTROUTING]),
+        limits.rules(policy, chains[layout.ENDED]),
+    )
+
+
+def _input_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
+    """The way to the console stays open from the inside whatever the operator's rules say."""
+    console = interface("iifname", policy.names_of("internal", "management"))
+    if console and policy.console_ports:
+        ports = stm.Match(stm.Field("tcp dport"), tuple(sorted(policy.console_ports)))
+        yield nft.Rule(chain, (*console, ports, stm.Counter(), stm.ACCEPT), "auto:console")
+    inside = interface("iifname", policy.names_of("internal", "dmz", "management"))
+    if inside:
+        for field in ("icmp type", "icmpv6 type"):
+            echo = stm.Match(stm.Field(field), "echo-request")
+            yield nft.Rule(chain, (*inside, echo, stm.Counter(), stm.ACCEPT), "auto:ping")
+    yield from _filter_rules(policy, "input", chain)
+    yield nft.Rule(chain, _DEFAULT_DENY, "auto:default_deny")
+
+
+def _forward_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
+    """A rule of the ALG leaves none here. What a DNAT rule has translated it has also let in."""
+    yield from _filter_rules(policy, "forward", chain)
+    if any(_active(policy, "dnat")):
+        yield nft.Rule(chain, (_TRANSLATED, stm.Counter(), stm.ACCEPT), "auto:dnat")
+    yield nft.Rule(chain, _DEFAULT_DENY, "auto:default_deny")
+
+
+def _filter_rules(policy: Policy, table: str, chain: nft.Chain) -> Iterator[nft.Rule]:
+    for rule in _active(policy, table):
+        for _family, matches in _matches(policy, rule):
+            yield nft.Rule(chain, (*matches, *_ends(rule)), rule.key)
+
+
+def _dnat_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
+    """`accept` leaves the packet as it is. Without a destination a rule means what is addressed to ourselves."""
+    for rule in _active(policy, "dnat"):
+        to_us = () if rule.destination else (_TO_US,)
+        for family, matches in _matches(policy, rule):
+            if rule.action == "accept":
+                yield nft.Rule(chain, (*matches, *to_us, stm.Counter(), stm.ACCEPT), rule.key)
+                continue
+            for translated, nat in _translations(rule, "dnat", family):
+                mark = limits.mark(rule)
+                yield nft.Rule(chain, (*translated, *matches, *to_us, *mark, stm.Counter(), nat), rule.key)
+
+
+def _snat_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
+    for rule in _active(policy, "snat"):
+        for family, matches in _matches(policy, rule):
+            if rule.action == "snat":
+                for translated, nat in _translations(rule, "snat", family):
+                    yield nft.Rule(chain, (*translated, *matches, stm.Counter(), nat), rule.key)
+            else:
+                end = stm.Masquerade() if rule.action == "masquerade" else stm.ACCEPT
+                yield nft.Rule(chain, (*matches, stm.Counter(), end), rule.key)
+    yield from _masquerade_rules(policy, chain)
+
+
+def _translations(rule: Rule, kind: Literal["dnat", "snat"], family: int) -> Iterator[tuple[Statements, stm.Nat]]:
+    """Per family that the rule and its target have in common; the first address of the target is taken."""
+    for version in (family,) if family else (4, 6):
+        targets = ranges(rule.target, version) if rule.target else ()
+        if targets:
+            word, protocol = _FAMILIES[version]
+            first = notation.address_range(stm.constant(targets[0])).first
+            nat = stm.Nat(kind, word, first, rule.target_port)
+            yield (stm.Match(stm.Field("meta nfproto"), protocol),), nat
+
+
+def _active(policy: Policy, table: str) -> Iterator[Rule]:
+    return (
+        rule
+        for rule in policy.rules
+        if rule.table == table and rule.enabled and not rule.expired and not rule.opens_alg
+    )
+
+
+def _matches(policy: Policy, rule: Rule) -> Iterator[tuple[int, Statements]]:
+    """One for each family that the rule's objects have, 0 for both at once; none where nothing can match."""
+    where, when = zones(policy, rule), activity(rule)
+    if where is None or when is None:
+        return
+    for family, addresses in address_matches(rule):
+        yield family, (*where, *addresses, *service_matches(rule.service, family), *when)
+
+
+def _ends(rule: Rule) -> Statements:
+    log = (stm.Log(rule.key),) if rule.log else ()
+    verdict = {"drop": stm.DROP, "reject": stm.Reject()}.get(rule.action, stm.ACCEPT)
+    mark = limits.mark(rule) if rule.action == "accept" else ()
+    return (*mark, *log, stm.Counter(), verdict)
+
+
+def _masquerade_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
+    """IPv4 only: an IPv6 network has addresses of its own, and translating them would take away what they are for."""
+    internal = Address("internal", tuple(str(network) for network in _internal_networks(policy)))
+    sources = ranges(internal, 4)
+    outward = tuple(each.name for each in policy.interfaces if each.masquerade)
+    if sources and outward:
+        match = stm.Match(stm.Field("ip saddr"), one_or_set(sources))
+        yield nft.Rule(
+            chain, (*interface("oifname", outward), match, stm.Counter(), stm.Masquerade()), "auto:masquerade"
+        )
+
+
+def _internal_networks(policy: Policy) -> Iterator[notation.Network]:
+    for each in policy.interfaces:
+        if each.role in ("internal", "dmz"):
+            yield from (ipaddress.ip_interface(address).network for address in each.addresses)

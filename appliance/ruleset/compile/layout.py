@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What of `inet appliance` no revision changes: its base chains, which revision decides, and for how long on trial.
+
+Base chains are immortal and only hand over: `goto input_r43`. While revision 43 is on trial they say `meta nfproto
+@confirm_window goto input_r43` and then `goto input_r42`: when the window's elements time out, the kernel is back at
+42 with no process alive. The timeout runs on jiffies, so a clock that is set does not move it, and an element that has
+expired cannot be deleted, so a confirmation that comes too late fails as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sipalg_core.contract import names
+from sipalg_core.nft import ruleset as nft
+from sipalg_core.nft import statements as stm
+
+TABLE: Final = nft.Table(names.APPLIANCE_TABLE)
+INPUT: Final = nft.Chain(TABLE, "input_policy", nft.Hook("filter", "input", 0, "drop"))
+FORWARD: Final = nft.Chain(TABLE, "forward_policy", nft.Hook("filter", "forward", 0, "drop"))
+PREROUTING: Final = nft.Chain(TABLE, "prerouting_policy", nft.Hook("nat", "prerouting", -100))
+POSTROUTING: Final = nft.Chain(TABLE, "postrouting_policy", nft.Hook("nat", "postrouting", 100))
+ENDED: Final = nft.Chain(TABLE, "ended_policy")
+"""Before known flows are accepted: drops those whose rule's time is over."""
+HANDOVER: Final = (INPUT, FORWARD, PREROUTING, POSTROUTING, ENDED)
+"""Every chain here has its counterpart in each revision."""
+CONFIRM_WINDOW: Final = nft.Set(TABLE, "confirm_window", ("nf_proto",), flags=("timeout",))
+
+LIMIT_BITS: Final = 0xFFFFFFFF & ~(names.MARK_ACCEPT | names.MARK_DIVERT)
+"""Of the ct mark: which rules, limited in time, let this connection in (filter.Limit)."""
+
+_WINDOW_KEYS: Final = (("ipv4",), ("ipv6",))
+_VOUCHED: Final = stm.Match(stm.Masked(stm.Field("meta mark"), names.MARK_ACCEPT), names.MARK_ACCEPT)
+_LIMITED: Final = stm.Match(stm.Masked(stm.Field("ct mark"), LIMIT_BITS), 0, "!=")
+_KNOWN_FLOW: Final = stm.Match(stm.Field("ct state"), ("established", "related"))
+_INVALID: Final = stm.Match(stm.Field("ct state"), "invalid")
+_NEIGHBOUR_DISCOVERY: Final = (
+    "nd-neighbor-solicit", "nd-neighbor-advert", "nd-router-solicit", "nd-router-advert",
+    "mld-listener-query", "packet-too-big", "time-exceeded", "parameter-problem", "destination-unreachable",
+)  # fmt: skip
+"""RFC 4890 §4.4: without these IPv6 does not work on the link."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A revision decides for `window` seconds unless it is confirmed; then `fallback` decides again."""
+
+    fallback: int
+    window: float
+
+
+def revision_chain(base: nft.Chain, revision: int) -> nft.Chain:
+    return nft.Chain(TABLE, f"{base.name.removesuffix('_policy')}_r{revision}")
+
+
+def revision_chains(revision: int) -> dict[nft.Chain, nft.Chain]:
+    return {base: revision_chain(base, revision) for base in HANDOVER}
+
+
+def holds(present: Iterable[str], revision: int) -> bool:
+    """Whether the table that holds these chains has the revision in full: its chains come in one transaction."""
+    return {chain.name for chain in revision_chains(revision).values()} <= set(present)
+
+
+# --- Transactions, or their ends ---
+
+
+def frame() -> nft.Transaction:
+    """The table without a rule; what is there already stays."""
+    return (nft.Add(TABLE), nft.Add(CONFIRM_WINDOW), *map(nft.Add, HANDOVER))
+
+
+def hand_over(revision: int, present: Iterable[str], trial: Trial | None = None) -> nft.Transaction:
+    """Let `revision` decide, on trial or for good, and delete the chains (of those `present`) that nobody needs."""
+    kept = {chain.name for chain in (*HANDOVER, *revision_chains(revision).values())}
+    if trial:
+        kept |= {chain.name for chain in revision_chains(trial.fallback).values()}
+    stale = [nft.Chain(TABLE, name) for name in sorted(set(present) - kept)]
+    window = (nft.Add(nft.Elements(CONFIRM_WINDOW, _WINDOW_KEYS, trial.window)),) if trial else ()
+    return (
+        nft.Flush(CONFIRM_WINDOW),
+        *window,
+        *map(nft.Flush, (*HANDOVER, *stale)),
+        *map(nft.Add, _base_rules(revision, trial)),
+        *map(nft.Delete, stale),
+    )
+
+
+def confirm(revision: int, present: Iterable[str]) -> nft.Transaction:
+    """Refused as a whole where the window has ended."""
+    return (nft.Delete(nft.Elements(CONFIRM_WINDOW, _WINDOW_KEYS)), *hand_over(revision, present))
+
+
+def extend(window: float) -> nft.Transaction:
+    """The window ends in `window` seconds from now; refused as a whole where it has ended."""
+    return (
+        nft.Delete(nft.Elements(CONFIRM_WINDOW, _WINDOW_KEYS)),
+        nft.Add(nft.Elements(CONFIRM_WINDOW, _WINDOW_KEYS, window)),
+    )
+
+
+def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
+    """The ALG's word, known flows and IPv6's own needs, then the revision."""
+    yield nft.Rule(INPUT, (stm.Match(stm.Field("iifname"), stm.Interface("lo")), stm.ACCEPT))
+    for base in (INPUT, FORWARD):
+        yield nft.Rule(base, (_VOUCHED, stm.ACCEPT), "auto:alg")
+        yield nft.Rule(base, (_LIMITED, stm.jump(ENDED.name)))
+        yield nft.Rule(base, (_KNOWN_FLOW, stm.ACCEPT), "auto:known_flow")
+        yield nft.Rule(base, (_INVALID, stm.Counter(), stm.DROP), "auto:invalid")
+    discovery = stm.Match(stm.Field("icmpv6 type"), _NEIGHBOUR_DISCOVERY)
+    yield nft.Rule(INPUT, (discovery, stm.ACCEPT), "auto:neighbour_discovery")
+    yield nft.Rule(PREROUTING, (_VOUCHED, stm.ACCEPT), "auto:alg")
+    on_trial = stm.Match(stm.Field("meta nfproto"), stm.Named(CONFIRM_WINDOW.name))
+    for base in HANDOVER:
+        if trial:
+            yield nft.Rule(base, (on_trial, stm.goto(revision_chain(base, revision).name)), "auto:on_trial")
+        deciding = trial.fallback if trial else revision
+        yield nft.Rule(base, (stm.goto(revision_chain(base, deciding).name),))

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Which rule decides, asked of the policy and of the kernel: random policies, every packet, 10,000 of them."""
+
+import contextlib
+import random
+import socket
+import time
+from collections import Counter
+from ipaddress import ip_address
+from itertools import product
+
+import pytest
+
+from appliance.ruleset.apply import apply
+from appliance.ruleset.decide import Packet, decide
+from appliance.ruleset.policy import Address, Policy, Rule, Service
+from tests.lab.kernel_rig import within
+from tests.lab.ruleset_rig import (
+    BOX,
+    HOST,
+    HOST6,
+    INSIDE,
+    INTERFACES,
+    LAN,
+    OUTSIDE,
+    OUTSIDE6,
+    PEER,
+    PEER6,
+    STRANGER,
+    WAN,
+    WHERE,
+    namespaces,
+)
+
+pytestmark = pytest.mark.lab
+
+PACKETS = 10_000
+PORTS = (1000, 2000, 2001, 3000)
+SOURCES = {HOST: "lan0", HOST6: "lan0", PEER: "wan0", STRANGER: "wan0", PEER6: "wan0"}
+TARGETS = (HOST, HOST6, PEER, STRANGER, PEER6, INSIDE, OUTSIDE, OUTSIDE6)
+ADDRESSES = (
+    None, None, Address("host", (HOST,)), Address("host6", (HOST6,)), Address("both", (HOST, HOST6)),
+    Address("peer", (PEER, PEER6)), Address("range", ("203.0.113.60-203.0.113.70",)),
+    Address("outside", (OUTSIDE, OUTSIDE6)), Address("nets", ("192.168.0.0/24", "2001:db8:a::/64", "203.0.113.1")),
+)  # fmt: skip
+SERVICES = (
+    None, None, Service("a", "udp", "1000"), Service("b", "both", "2000-2001"), Service("c", "tcp"),
+    Service("d", "udp"), Service("e", "any"), Service("f", "udp", "1000,3000"), Service("g", "icmp"),
+)  # fmt: skip
+ONE_PORT = Service("one", "udp", "1000")
+ZONES = ("", "", "internal", "external", "dmz")
+HOSTS = (Address("host", (HOST,)), Address("host6", (HOST6,)), Address("both", (HOST, HOST6)))
+OWN = (Address("out", (OUTSIDE, OUTSIDE6)), Address("second", ("203.0.113.77",)))
+
+
+def random_rule(pick, number, now):
+    table = pick.choice(("forward", "forward", "forward", "dnat", "snat", "input"))
+    filters = table in ("forward", "input")
+    action = pick.choice({"dnat": ("dnat", "dnat", "accept"), "snat": ("snat", "masquerade", "accept")}.get(
+        table, ("accept", "accept", "drop", "reject")))  # fmt: skip
+    to_one_port = action == "dnat" and pick.random() < 0.4
+    return Rule(
+        number, number, f"r{number}", action, pick.choice(ADDRESSES), pick.choice(ADDRESSES),
+        ONE_PORT if to_one_port else pick.choice(SERVICES),
+        pick.choice(ZONES) if table != "snat" else "", pick.choice(ZONES) if table in ("forward", "snat") else "",
+        enabled=pick.random() < 0.9, table=table,
+        target={"dnat": pick.choice(HOSTS), "snat": pick.choice(OWN)}.get(action),
+        target_port=3000 if to_one_port else None,
+        until=pick.choice((None, None, None, now - 60, now + 600)), expired=filters and pick.random() < 0.05,
+    )  # fmt: skip
+
+
+def random_policy(pick, number):
+    now = int(time.time())
+    interfaces = (INTERFACES[0], pick.choice((INTERFACES[1], type(INTERFACES[1])("wan0", "external",
+                  INTERFACES[1].addresses, masquerade=True))))  # fmt: skip
+    rules = tuple(random_rule(pick, each, now) for each in range(1, pick.randint(2, 12)))
+    return Policy(number, "local", interfaces, rules)
+
+
+def pairs():
+    """Whatever travels by the box: not inside one network, and one family at a time."""
+    for source, target in product(SOURCES, TARGETS):
+        if (":" in source) == (":" in target) and WHERE[source] != WHERE[target]:
+            yield source, target
+
+
+class Listeners:
+    """A socket for each port in each namespace; what arrives is known by its text."""
+
+    def __init__(self, stack):
+        self.sockets = {}
+        for namespace, port, family in product((LAN, BOX, WAN), PORTS, (socket.AF_INET, socket.AF_INET6)):
+            made = within(namespace, lambda family=family: socket.socket(family, socket.SOCK_DGRAM))
+            if family == socket.AF_INET6:
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.bind(("", port))
+            made.setblocking(False)
+            self.sockets[namespace, port, family] = stack.enter_context(made)
+        self.senders = {}
+        for source in SOURCES:
+            family = socket.AF_INET6 if ":" in source else socket.AF_INET
+            made = within(WHERE[source], lambda family=family: socket.socket(family, socket.SOCK_DGRAM))
+            made.bind((source, 0))
+            self.senders[source] = stack.enter_context(made)
+
+    def heard(self):
+        """Text → where, at which port, from whom."""
+        found = {}
+        for (namespace, port, _family), each in self.sockets.items():
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    text, peer = each.recvfrom(64)
+                    found[text.decode()] = (namespace, port, peer[0])
+        return found
+
+
+def expected(policy, source, target, port):
+    packet = Packet(SOURCES[source], ip_address(source), ip_address(target), "udp", port, time.time())
+    decision = decide(policy, packet)
+    if decision.verdict != "accept":
+        return None, decision
+    where = {"": BOX, "lan0": LAN, "wan0": WAN}[decision.oifname]
+    return (where, decision.packet.dport, str(decision.packet.saddr)), decision
+
+
+def test_policy_and_kernel_agree(tmp_path, monkeypatch):
+    monkeypatch.setenv("PINHOLE_RUN", str(tmp_path))
+    monkeypatch.setenv("PINHOLE_STATE", str(tmp_path))
+    pick, asked, reasons = random.Random(4), 0, Counter()
+    with namespaces() as wire, contextlib.ExitStack() as stack:
+        listeners = Listeners(stack)
+        revision = 0
+        while asked < PACKETS:
+            revision += 1
+            policy = random_policy(pick, revision)
+            wire.inside(apply, policy, wire.kernel)
+            wire.forget()
+            answers = {}
+            for source, target in pairs():
+                for port in PORTS:
+                    answer, decision = expected(policy, source, target, port)
+                    if str(decision.packet.daddr) == source:
+                        continue  # translated back to who sent it: no host believes a packet from itself
+                    text = f"{revision} {source} {target} {port}"
+                    with contextlib.suppress(OSError):  # the answer of a reject
+                        listeners.senders[source].sendto(text.encode(), (target, port))
+                    answers[text] = answer, decision
+                    reasons[decision.reason.partition(":")[0], decision.verdict] += 1
+            time.sleep(0.02)
+            heard = listeners.heard()
+            wrong = [
+                (text, heard.get(text), answer, decision)
+                for text, (answer, decision) in answers.items()
+                if heard.get(text) != answer
+            ]
+            assert wrong == [], "\n".join(map(str, (*wrong[:4], *policy.rules)))
+            asked += len(answers)
+    assert min(reasons[kind] for kind in product(("rule",), ("accept", "drop", "reject"))) >= PACKETS / 100
