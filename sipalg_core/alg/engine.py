@@ -160,6 +160,10 @@ class Engine:
         """
         return self._state.restore(exported, now)
 
+    def external_endpoints(self) -> list[Endpoint]:
+        """Where the outside may send signalling to us: one for each mapping."""
+        return [mapping.external for mapping in self._mappings]
+
     def _health(self, now: float) -> HealthRow:
         if self._started < 0:
             self._started = now

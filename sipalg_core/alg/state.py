@@ -100,8 +100,9 @@ class State:
 
     def _read(self, exported: Mapping[str, Any]) -> dict[str, list[Any]]:
         """The parts; without what belongs to a rule that is gone. Raises StateError."""
-        if exported.get("version") != VERSION:
-            raise StateError(f"version {exported.get('version')}, not {VERSION}")
+        version = exported.get("version") if isinstance(exported, dict) else None
+        if version != VERSION:
+            raise StateError(f"version {version}, not {VERSION}")
         try:
             return {name: list(self._values(kind, exported[name])) for name, kind in PARTS.items()}
         except (KeyError, ValueError, TypeError, AttributeError) as error:

@@ -55,6 +55,11 @@ def policy_file() -> Path:
     return state_dir() / "policy.json"
 
 
+def engine_state_file() -> Path:
+    """What the engine must still know after a restart; its own, and gone after a reboot."""
+    return run_dir() / "engine-state.json"
+
+
 def live_channel(node: str = NODE) -> str:
     """Redis pub/sub channel on which the engine publishes `contract.events.Delta` as JSON."""
     return f"pinhole:{node}:live"

@@ -15,12 +15,13 @@ from typing import Any, Final
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
-from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim, peer_ports
+from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim, peer_ports, wildcard
 from sipalg_core.contract.events import TOPICS
 from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
 from sipalg_core.io import tproxy
 from sipalg_core.io.control import Answer, BadRequest, ControlServer
 from sipalg_core.io.faults import Faults
+from sipalg_core.io.journal import Journal
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.io.publisher import Publisher
 from sipalg_core.io.tcp import TcpConnections
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 # --- Implementation constants ---
 
 COUNT_INTERVAL: Final = 0.5  # seconds; the arrows of the live view follow the audio by no more than this
+KEPT_TOPICS: Final = frozenset({"calls", "registrations"})
+"""A change of these is one that a restart must not forget; packet counts come with the next."""
 _PATIENCE: Final = 2.0  # seconds the second connection waits: its answers are long, and nobody waits for them
 _LONGEST_SLEEP: Final = 3600.0
 
@@ -49,6 +52,7 @@ class Runner:
         self._udp = UdpSockets(self._broker, engine.counts, self._take, self._schedule)
         self._tcp = TcpConnections(self._broker, engine.counts, self._take, self._schedule)
         self._publisher = Publisher(engine, names.redis_socket(), self._faults)
+        self._journal = Journal(engine, names.engine_state_file(), self._faults)
         operations = {"snapshot": self._snapshot, "reload": self._reload, "ping": self._ping}
         self._control = ControlServer(operations, self._faults)
         self._broker_answers = False
@@ -59,16 +63,21 @@ class Runner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
+        self._drive("state of the engine before", self._journal.restore)
+        self._signalling |= {wildcard(each) for each in self._engine.external_endpoints()}
         self._listen()
         self._schedule()
         await self._control.start(names.engine_socket())
         log.info("ready at %s, policy revision %d", names.engine_socket(), self._revision)
         tasks = [asyncio.create_task(self._count()), asyncio.create_task(self._publisher.run())]
+        tasks.append(asyncio.create_task(self._journal.run()))
         await stop.wait()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+        with self._faults.caught("writing the state"):
+            self._journal.write()
         await self._control.close()
         await self._publisher.close()
         self._udp.close()
@@ -136,6 +145,8 @@ class Runner:
                     (self._tcp if effect.transport is Transport.TCP else self._udp).send(effect)
                 case Changed(topic, ident):
                     self._publisher.changed(topic, ident)
+                    if topic in KEPT_TOPICS:
+                        self._journal.changed()
 
     # --- the policy, and what is asked ---
 

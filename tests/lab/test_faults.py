@@ -129,3 +129,19 @@ def test_malformed_datagrams_are_counted_and_harm_nobody(lab: RunningLab) -> Non
         }
         assert sum(counted.values()) == 4, counted
         assert_audio_flows(lab)
+
+
+def test_a_killed_engine_knows_its_calls_and_phones(lab: RunningLab) -> None:
+    with lab.place_call() as call:
+        assert until(lambda: in_call(call.id), 2)
+        time.sleep(1)  # as long as a change may be unwritten, twice
+        known = lab.get("registrations")["count"]
+        before = supervision.pids()["engine"]
+        os.kill(before, signal.SIGKILL)
+        assert_audio_flows(lab)
+        assert until(lambda: supervision.pids().get("engine", before) != before and lab.healthy(), 10)
+        assert in_call(call.id)
+        assert lab.get("registrations")["count"] == known
+        assert_audio_flows(lab)
+        assert_next_call_works(lab)  # inbound: it finds the phone by a mapping of the engine before
+    assert until(lambda: not lab.elements("pinholes"), 7), "its BYE closed nothing"

@@ -55,6 +55,12 @@ class Engine:
     def row(self, topic, ident, now):
         return None
 
+    def external_endpoints(self):
+        return []
+
+    def export(self):
+        return {"calls": []}
+
     def set_policy(self, policy, now):
         return []
 
