@@ -203,13 +203,15 @@ class PinholeTable:
     def _forget_left_over(self, pinhole: Pinhole) -> None:
         """Connections of a closed gate, whose external port nobody knows: found by a walk through all connections.
 
-        That takes 10 ms, so it is not done when a gate closes, but only where an endpoint of it is used again.
+        That takes 10 ms, so it is not done when a gate closes, but only where an endpoint of it is used again with
+        another translation: a connection that is translated as the new pinhole wants is in nobody's way.
         """
-        for endpoint in (pinhole.internal, pinhole.mapped):
-            gate = self._left_over.pop(endpoint, None)
-            if gate is not None:
+        for gate in {self._left_over.get(endpoint, pinhole) for endpoint in (pinhole.internal, pinhole.mapped)}:
+            if (gate.internal, gate.mapped) != (pinhole.internal, pinhole.mapped):
                 self._conntrack.forget(gate.internal, gate.external)
                 self._conntrack.forget(gate.external, gate.mapped)
+                for endpoint in (gate.internal, gate.mapped):
+                    self._left_over.pop(endpoint, None)
         while len(self._left_over) > _MAXIMUM_LEFT_OVER:
             del self._left_over[next(iter(self._left_over))]
 
