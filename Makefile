@@ -4,7 +4,7 @@
 python := .venv/bin/python
 set-up := deploy/setup --tests
 
-.PHONY: check test torture lab browser bench run
+.PHONY: check test torture fuzz lab browser bench run
 
 check:
 	@$(set-up)
@@ -21,6 +21,9 @@ torture:
 
 lab:
 	@deploy/test -m lab
+
+fuzz:
+	@deploy/test tests/torture/test_fuzz.py --hypothesis-profile=fuzz
 
 browser:
 	@deploy/test -m browser
