@@ -145,3 +145,4 @@ def test_a_killed_engine_knows_its_calls_and_phones(lab: RunningLab) -> None:
         assert_audio_flows(lab)
         assert_next_call_works(lab)  # inbound: it finds the phone by a mapping of the engine before
     assert until(lambda: not lab.elements("pinholes"), 7), "its BYE closed nothing"
+    lab.pids = supervision.pids()
