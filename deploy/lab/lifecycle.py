@@ -104,7 +104,7 @@ def _is_up() -> bool:
 
 
 def _start(say: Say) -> None:
-    say("network: ph-lan — ph-fw — ph-wan")
+    say(f"network: {' — '.join(topology.NAMESPACES.values())}")
     topology.create()
     processes.prepare()
     supervision.start_supervisor()

@@ -30,9 +30,11 @@ from typing import Final
 
 from pyroute2 import netns  # type: ignore[import-untyped]  # has no annotations
 
-LAN: Final = "ph-lan"
-FW: Final = "ph-fw"
-WAN: Final = "ph-wan"
+_PREFIX: Final = os.environ.get("PINHOLE_LAB", "ph")
+"""Two laboratories on one machine need another prefix, PINHOLE_RUN and PINHOLE_PORT each."""
+LAN: Final = f"{_PREFIX}-lan"
+FW: Final = f"{_PREFIX}-fw"
+WAN: Final = f"{_PREFIX}-wan"
 NAMESPACES: Final = {"lan": LAN, "fw": FW, "wan": WAN}
 
 PBX: Final = "192.168.0.2"

@@ -2,6 +2,7 @@
 """<case>/policy.json compiles to expected.nft and expected.alg.json, and the kernel takes every expected.nft."""
 
 import json
+import os
 import random
 import subprocess
 from dataclasses import replace
@@ -15,7 +16,7 @@ from sipalg_core.contract import policy as alg
 from sipalg_core.nft.ruleset import to_text
 
 CASES = sorted(path.parent for path in Path(__file__).parent.glob("*/policy.json"))
-NAMESPACE = "ph-golden"
+NAMESPACE = f"ph-golden-{os.getpid()}"
 
 
 def load(case: Path) -> policy.Policy:

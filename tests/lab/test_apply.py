@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """apply against a real kernel: one revision after the other, refusal, and a default that denies."""
 
+import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -19,7 +20,7 @@ from sipalg_core.nft.statements import jump
 
 pytestmark = pytest.mark.lab
 
-NAMESPACE = "ph-apply"
+NAMESPACE = f"ph-apply-{os.getpid()}"
 POLICY = Policy(
     1, "local", (Interface("lan0", "internal", ("192.168.0.1/24",)),), (Rule(12, 1, "RTP in", "accept"),)
 )  # fmt: skip

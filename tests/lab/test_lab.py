@@ -12,6 +12,7 @@ import pytest
 
 from deploy.lab import peers, registrar, topology
 from deploy.lab.processes import User
+from sipalg_core.contract import names
 from tests.lab.running import RunningLab, alive, capabilities, until
 
 pytestmark = pytest.mark.lab
@@ -24,7 +25,7 @@ TEARDOWN_SECONDS = 5
 
 def test_up_says_what_a_program_needs_to_know(lab: RunningLab) -> None:
     assert lab.console.startswith("http://127.0.0.1:")
-    assert lab.namespaces == {"lan": "ph-lan", "fw": "ph-fw", "wan": "ph-wan"}
+    assert lab.namespaces == topology.NAMESPACES
     assert {"redis", "broker", "engine", "netadmin", "worker", "beat", "web", "kamailio"} <= lab.pids.keys()
     assert all(alive(pid) for pid in lab.pids.values())
     assert lab.get("health")["status"] == "ok"
@@ -172,7 +173,7 @@ def test_the_laboratory_goes_without_a_trace_and_comes_again(lab: RunningLab) ->
     lab.down()
     assert not [name for name in topology.NAMESPACES.values() if Path("/run/netns", name).exists()]
     assert not [name for name, pid in before.items() if alive(pid)]
-    assert not Path("/run/pinhole").exists()
+    assert not names.run_dir().exists()
     assert not json.loads(lab.manage("lab", "status", "--json"))["callable"]
     lab.down()  # twice is as good as once
     lab.up()
