@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 
 import pytest
@@ -48,13 +48,17 @@ def take_over(world: World) -> World:
 
 
 def seen(world: World) -> list[dict[str, object]]:
-    """What people see, without what a restart may change."""
+    """What people see, without what a restart may change; a topic's rows have ids and no order."""
     topics = ("calls", "pinholes", "registrations")
-    rows = [dict(row) for topic in topics for row in world.engine.rows(topic, world.now)]
+    rows = [dict(row) for topic in topics for row in sorted(world.engine.rows(topic, world.now), key=_id)]
     return [
         {key: round(value, 3) if isinstance(value, float) else value for key, value in row.items() if key != "expires"}
         for row in rows
     ]
+
+
+def _id(row: Mapping[str, object]) -> str:
+    return str(row["id"])
 
 
 STEPS: dict[str, Callable[[World], object]] = {
