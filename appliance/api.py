@@ -15,6 +15,7 @@ from ninja.security import HttpBearer, SessionAuth
 from appliance.accounts.models import User
 from appliance.accounts.queries import user_for_token
 from appliance.firewall.api import routers as firewall
+from appliance.gate import admit
 from appliance.live.control import EngineUnavailable
 from appliance.network.api import router as network
 from appliance.sip.api import router as sip
@@ -27,7 +28,7 @@ class BearerToken(HttpBearer):
         if user is None:
             raise AuthenticationError
         request.user = user
-        return user
+        return admit(request, user)
 
 
 class BrowserSession(SessionAuth):
@@ -35,6 +36,9 @@ class BrowserSession(SessionAuth):
 
     def __call__(self, request: HttpRequest) -> Any:
         return super().__call__(request) if request.user.is_authenticated else None
+
+    def authenticate(self, request: HttpRequest, _key: str | None) -> User | None:
+        return admit(request, request.user) if isinstance(request.user, User) else None
 
 
 api = NinjaAPI(

@@ -7,6 +7,7 @@ from django.urls import include, path
 
 from appliance.api import api
 from appliance.privacy import csp_report
+from appliance.ui.requests import anybody
 
 urlpatterns = [
     path("", include("appliance.ui.urls")),
@@ -15,5 +16,5 @@ urlpatterns = [
     path("calls/", include("appliance.sip.urls")),
     path("system/", include("appliance.system.urls")),
     path("api/v1/", api.urls),
-    path("csp-report/", csp_report, name="csp-report"),
+    path("csp-report/", anybody(csp_report), name="csp-report"),
 ]

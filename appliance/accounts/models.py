@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from appliance.permissions import Role
 
 
 def secret_hash(text: str) -> str:
@@ -17,7 +20,17 @@ def secret_hash(text: str) -> str:
 
 
 class User(AbstractUser):
-    """No account exists before somebody makes one; the owner is the first superuser."""
+    """No account exists before somebody makes one. A superuser is an owner, and an owner a superuser."""
+
+    role = models.CharField(max_length=16, choices=Role.choices, default=Role.AUDITOR)
+
+    token: ApiToken | None = None
+    """With which a program speaks in this user's name; None in a browser."""
+
+    def save(self, *args: Any, **options: Any) -> None:
+        if self.is_superuser:
+            self.role = Role.OWNER
+        super().save(*args, **options)
 
 
 class ApiToken(models.Model):
@@ -28,6 +41,9 @@ class ApiToken(models.Model):
     created = models.DateTimeField(default=timezone.now)
     expires = models.DateTimeField(null=True, blank=True)
     last_used = models.DateTimeField(null=True, blank=True)
+    role = models.CharField(
+        max_length=16, choices=Role.choices, blank=True, help_text=_("may at most what this role may, and its user")
+    )
 
     class Meta:
         ordering: ClassVar = ["-created"]

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from appliance.accounts import services
 from appliance.accounts.forms import PasswordForm, SignInForm, TokenForm
 from appliance.accounts.models import ApiToken
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.requests import OperatorRequest, may
 
 
 class SignIn(LoginView):
@@ -42,13 +42,13 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
     return redirect("ui:overview")
 
 
-@operator_required
+@may("account.own")
 def account(request: OperatorRequest) -> HttpResponse:
     return _page(request)
 
 
 @require_POST
-@operator_required
+@may("account.own")
 def set_password(request: OperatorRequest) -> HttpResponse:
     form = PasswordForm(request.POST)
     if not form.accepted(lambda values: services.set_password(actor=request.user, user=request.user, **values)):
@@ -59,7 +59,7 @@ def set_password(request: OperatorRequest) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("account.own")
 def create_token(request: OperatorRequest) -> HttpResponse:
     """The text of the token is shown in this answer and never again."""
     form = TokenForm(request.POST)
@@ -70,7 +70,7 @@ def create_token(request: OperatorRequest) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("account.own")
 def revoke_token(request: OperatorRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(ApiToken, pk=pk, user=request.user)
     services.delete_api_token(actor=request.user, token=token)

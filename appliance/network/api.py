@@ -12,6 +12,7 @@ from ninja import Router, Schema
 
 from appliance.network.queries import interfaces
 from appliance.network.services import describe
+from appliance.ui.requests import may
 
 router = Router(tags=["network"])
 
@@ -30,6 +31,7 @@ class InterfaceList(Schema):
 
 
 @router.get("/interfaces", response=InterfaceList)
+@may("network.see")
 def list_interfaces(request: HttpRequest) -> dict[str, Any]:
     items = [{"id": interface.pk} | describe(interface) for interface in interfaces()]
     return {"items": items, "count": len(items)}

@@ -14,6 +14,7 @@ from appliance.accounts.models import User
 from appliance.firewall.api import Reference, address_named
 from appliance.sip import queries, services
 from appliance.sip.models import Provider
+from appliance.ui.requests import may
 from sipalg_core.contract.events import CallRow, PinholeRow, RegistrationRow, Topic
 
 router = Router(tags=["telephony"])
@@ -40,16 +41,19 @@ def _rows(topic: Topic) -> dict[str, Any]:
 
 
 @router.get("/calls", response=CallList)
+@may("calls.see")
 def list_calls(request: HttpRequest) -> dict[str, Any]:
     return _rows("calls")
 
 
 @router.get("/pinholes", response=PinholeList)
+@may("calls.see")
 def list_pinholes(request: HttpRequest) -> dict[str, Any]:
     return _rows("pinholes")
 
 
 @router.get("/registrations", response=RegistrationList)
+@may("calls.see")
 def list_registrations(request: HttpRequest) -> dict[str, Any]:
     return _rows("registrations")
 
@@ -87,17 +91,20 @@ class ProviderChange(Schema):
 
 
 @router.get("/providers", response=ProviderList)
+@may("providers.see")
 def list_providers(request: HttpRequest) -> dict[str, Any]:
     items = [_provider(provider) for provider in queries.providers()]
     return {"items": items, "count": len(items)}
 
 
 @router.post("/providers", response={201: ProviderOut})
+@may("providers.change")
 def create_provider(request: HttpRequest, payload: ProviderIn) -> Status[dict[str, Any]]:
     return Status(201, _provider(services.create_provider(actor=_actor(request), **_fields(payload.dict()))))
 
 
 @router.patch("/providers/{provider_id}", response=ProviderOut)
+@may("providers.change")
 def update_provider(request: HttpRequest, provider_id: int, payload: ProviderChange) -> dict[str, Any]:
     provider = Provider.objects.get(pk=provider_id)
     fields = _fields(payload.dict(exclude_unset=True))
@@ -105,6 +112,7 @@ def update_provider(request: HttpRequest, provider_id: int, payload: ProviderCha
 
 
 @router.delete("/providers/{provider_id}", response={204: None})
+@may("providers.change")
 def delete_provider(request: HttpRequest, provider_id: int) -> Status[None]:
     services.delete_provider(actor=_actor(request), provider=Provider.objects.get(pk=provider_id))
     return Status(204, None)

@@ -8,9 +8,11 @@ import json
 from contextlib import suppress
 from typing import Any, Final, cast
 
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
 
+from appliance.gate import may_watch
 from appliance.live.access import Identify
 from appliance.live.hub import Viewer, hub
 
@@ -65,18 +67,28 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             if self.viewer is None:
                 return
             if isinstance(topic, str) and topic in hub.feeds:
-                await hub.subscribe(self.viewer, topic)
+                await self._subscribe(topic)
             else:
                 known = ", ".join(hub.feeds)
                 await self.send_json({"error": f"There is no such topic. Choose from: {known}.", "topic": topic})
+
+    async def _subscribe(self, topic: str) -> None:
+        if not await self._may_watch({topic}):
+            await self.send_json({"error": "You may not see this topic.", "topic": topic})
+        elif self.viewer is not None:
+            await hub.subscribe(self.viewer, topic)
+
+    async def _may_watch(self, topics: set[str]) -> bool:
+        user = await self._identify()
+        return user is not None and await database_sync_to_async(may_watch)(user, topics)
 
     async def _deliver(self, viewer: Viewer) -> None:
         while True:
             await self.send_json(await viewer.messages.get())
 
     async def _watch_identity(self) -> None:
-        """Who cannot be identified any more, for whatever reason, does not go on watching."""
+        """Who cannot be identified any more, or may not see all that he watches, does not go on watching."""
         with suppress(DatabaseError):
-            while await self._identify() is not None:
+            while self.viewer is not None and await self._may_watch(self.viewer.topics):
                 await asyncio.sleep(IDENTITY_INTERVAL)
         await self.close(code=UNAUTHENTICATED)

@@ -7,19 +7,19 @@ from django.http import HttpResponse
 from django.shortcuts import render
 
 from appliance.sip.columns import CALLS, PINHOLES, REGISTRATIONS
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.requests import OperatorRequest, may
 
 
-@operator_required
+@may("calls.see")
 def calls(request: OperatorRequest) -> HttpResponse:
     return render(request, "sip/calls.html", {"table": CALLS})
 
 
-@operator_required
+@may("calls.see")
 def registrations(request: OperatorRequest) -> HttpResponse:
     return render(request, "sip/registrations.html", {"table": REGISTRATIONS})
 
 
-@operator_required
+@may("calls.see")
 def pinholes(request: OperatorRequest) -> HttpResponse:
     return render(request, "sip/pinholes.html", {"table": PINHOLES})

@@ -17,7 +17,7 @@ from appliance.privacy import counters
 from appliance.sip import queries as sip
 from appliance.system import queries, services
 from appliance.system.models import Revision
-from appliance.ui.requests import access
+from appliance.ui.requests import access, may
 
 router = Router(tags=["system"])
 
@@ -74,17 +74,20 @@ class ApplyIn(Schema):
 
 
 @router.get("/revisions", response=RevisionList)
+@may("changes.see")
 def list_revisions(request: HttpRequest) -> dict[str, Any]:
     items = list(queries.revisions())
     return {"items": items, "count": len(items)}
 
 
 @router.get("/revisions/{number}", response=RevisionDetail)
+@may("changes.see")
 def get_revision(request: HttpRequest, number: int) -> Revision:
     return _revision(number)
 
 
 @router.get("/revisions/{number}/compare", response=Compared)
+@may("changes.see")
 def compare_revision(request: HttpRequest, number: int, since: int) -> dict[str, Any]:
     """What revision `number` changed since revision `since`."""
     changes, nft = queries.changes_of(_revision(number), _revision(since))
@@ -92,6 +95,7 @@ def compare_revision(request: HttpRequest, number: int, since: int) -> dict[str,
 
 
 @router.get("/changes", response=Draft)
+@may("changes.see")
 def draft(request: HttpRequest) -> dict[str, Any]:
     """A dry run of *apply*: nothing is changed."""
     return {
@@ -102,26 +106,31 @@ def draft(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.post("/apply", response={202: RevisionOut})
+@may("changes.apply")
 def apply(request: HttpRequest, payload: ApplyIn) -> Status[Revision]:
     return Status(202, services.request_apply(actor=_actor(request), access=access(request), **payload.dict()))
 
 
 @router.post("/revisions/{number}/keep", response={202: RevisionOut})
+@may("changes.apply")
 def keep(request: HttpRequest, number: int) -> Status[Revision]:
     return Status(202, services.keep(actor=_actor(request), revision=_revision(number)))
 
 
 @router.post("/revisions/{number}/extend", response={202: RevisionOut})
+@may("changes.apply")
 def extend(request: HttpRequest, number: int) -> Status[Revision]:
     return Status(202, services.extend(actor=_actor(request), revision=_revision(number)))
 
 
 @router.post("/revisions/{number}/undo", response={202: RevisionOut})
+@may("changes.apply")
 def undo(request: HttpRequest, number: int) -> Status[Revision]:
     return Status(202, services.undo(actor=_actor(request), revision=_revision(number)))
 
 
 @router.post("/revisions/{number}/go-back", response=RevisionOut)
+@may("changes.apply")
 def go_back(request: HttpRequest, number: int) -> Revision:
     """The draft becomes the configuration of that revision; apply it as any other."""
     revision = _revision(number)
@@ -160,6 +169,7 @@ class Health(Schema):
 
 
 @router.get("/health", response=Health)
+@may("overview.see")
 def health(request: HttpRequest) -> dict[str, Any]:
     telephony = sip.telephony()
     engine, broker = _engine(), _broker()

@@ -16,7 +16,7 @@ from django_htmx.http import trigger_client_event
 from appliance.system import queries, services
 from appliance.system.forms import ApplyForm
 from appliance.system.models import Revision, State
-from appliance.ui.requests import OperatorRequest, access, operator_required
+from appliance.ui.requests import OperatorRequest, access, may
 from appliance.ui.templatetags.ui import status_context
 
 REVISIONS_A_PAGE: Final = 50
@@ -34,13 +34,13 @@ def review_context(request: OperatorRequest) -> dict[str, Any]:
     }
 
 
-@operator_required
+@may("changes.see")
 def review(request: OperatorRequest) -> HttpResponse:
     return render(request, "system/review.html", review_context(request) | {"running": queries.running_revision()})
 
 
 @require_POST
-@operator_required
+@may("changes.apply")
 def apply(request: OperatorRequest) -> HttpResponse:
     form = ApplyForm(request.POST)
     asked: list[Revision] = []
@@ -55,7 +55,7 @@ def apply(request: OperatorRequest) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("changes.apply")
 def decide(request: OperatorRequest, number: int, verb: Literal["keep", "extend", "undo"]) -> HttpResponse:
     """Of the revision on trial: keep it, wait longer, or go back now."""
     revision = get_object_or_404(queries.revisions(), number=number)
@@ -70,7 +70,7 @@ def decide(request: OperatorRequest, number: int, verb: Literal["keep", "extend"
 
 
 @require_POST
-@operator_required
+@may("changes.apply")
 def go_back(request: OperatorRequest, number: int) -> HttpResponse:
     """The configuration of that revision becomes the draft."""
     try:
@@ -81,7 +81,7 @@ def go_back(request: OperatorRequest, number: int) -> HttpResponse:
     return redirect("system:changes_review")
 
 
-@operator_required
+@may("changes.see")
 def progress(request: OperatorRequest, number: int) -> HttpResponse:
     return _progress(request, number)
 
@@ -94,14 +94,14 @@ def _progress(request: OperatorRequest, number: int) -> HttpResponse:
     return response
 
 
-@operator_required
+@may("changes.see")
 def changes(request: OperatorRequest) -> HttpResponse:
     page = Paginator(queries.revisions(), REVISIONS_A_PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "running": queries.running_revision(), "pending": len(queries.pending_changes())}
     return render(request, "system/changes.html", context)
 
 
-@operator_required
+@may("changes.see")
 def revision(request: OperatorRequest, number: int) -> HttpResponse:
     """With what it changed since the revision `?since=`, or since the one before it."""
     shown = get_object_or_404(queries.revisions(), number=number)

@@ -1,25 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who asks: the typed request of a signed-in operator, and the decorator that lets nobody else in."""
+"""Who asks: the typed request of a signed-in operator, and the word for what a view or an API operation lets one do."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
-from urllib.parse import urlsplit
+from typing import Any, TypeVar, cast
 
-from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
-from django.views.decorators.cache import never_cache
-from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
+from ninja.decorators import decorate_view
 
 from appliance.accounts.models import User
+from appliance.permissions import ANYBODY, PERMISSIONS
 from appliance.ruleset.verify import Access
 
-P = ParamSpec("P")
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class OperatorRequest(HttpRequest):
@@ -33,25 +30,48 @@ def access(request: HttpRequest) -> Access | None:
     return Access(address, int(request.get_port()), time.time()) if address else None
 
 
-def operator_required(
-    view: Callable[Concatenate[OperatorRequest, P], HttpResponseBase],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponseBase]:
-    """Send others to the sign-in page, as a whole and not into a fragment of it.
+def may(permission: str, **by_method: str) -> Callable[[View], View]:
+    """Name what the view or API operation lets one do; `by_method` where a method is another matter (`POST=…`).
 
-    A fragment that only refreshes itself leaves the page as it is: static/js/app.js then says what happened.
+    It only names: `appliance.gate` asks, and refuses what has no name. Below the router's decorator, above nothing.
     """
+    named = {"": permission} | by_method
+    unknown = set(named.values()) - set(PERMISSIONS) - {ANYBODY}
+    if unknown:
+        raise ValueError(f"no such permission: {', '.join(sorted(unknown))}; see appliance/permissions.py")
 
-    @never_cache
+    def name(view: View) -> View:
+        vars(view)["permissions"] = named
+        decorate_view(_noting(permission))(view)
+        return view
+
+    return name
+
+
+def anybody(view: Callable[..., Any]) -> Callable[..., Any]:
+    """For views that need no account, those of others too."""
+
     @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        asked = cast(OperatorRequest, request)
-        if asked.user.is_authenticated:
-            return view(asked, *args, **kwargs)
-        if asked.htmx and request.method == "GET":
-            return trigger_client_event(HttpResponse(status=204), "signed-out")
-        if asked.htmx:
-            page = urlsplit(asked.htmx.current_url or "/").path
-            return HttpResponseClientRedirect(redirect_to_login(page).url)
-        return redirect_to_login(request.get_full_path())
+    def named(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
 
-    return guarded
+    return may(ANYBODY)(named)
+
+
+def permission_of(view: Callable[..., Any], method: str) -> str | None:
+    named: dict[str, str] = getattr(view, "permissions", {})
+    return named.get("GET" if method == "HEAD" else method, named.get(""))
+
+
+def _noting(permission: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Around an API operation: the word is at the request before the operation looks at who asks."""
+
+    def decorate(run: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(run)
+        def noted(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            cast(Any, request).permission = permission
+            return run(request, *args, **kwargs)
+
+        return noted
+
+    return decorate

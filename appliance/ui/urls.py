@@ -7,10 +7,11 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from appliance.ui import views
+from appliance.ui.requests import anybody
 
 app_name = "ui"
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("status/", views.status, name="status"),
-    path("language/", set_language, name="language"),
+    path("language/", anybody(set_language), name="language"),
 ]

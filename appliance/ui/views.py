@@ -11,12 +11,12 @@ from appliance.network.models import Role
 from appliance.sip import queries as sip
 from appliance.sip.columns import CALLS_IN_BRIEF
 from appliance.system import queries as system
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.requests import OperatorRequest, may
 from appliance.ui.templatetags.ui import status_context
 from sipalg_core.contract import names
 
 
-@operator_required
+@may("overview.see")
 def overview(request: OperatorRequest) -> HttpResponse:
     context = {
         "telephony": sip.telephony(),
@@ -36,6 +36,6 @@ def _external_address() -> dict[str, str] | None:
     return None
 
 
-@operator_required
+@may("overview.see")
 def status(request: OperatorRequest) -> HttpResponse:
     return render(request, "ui/_status.html", status_context())

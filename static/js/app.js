@@ -69,6 +69,11 @@ panel.addEventListener("click", (event) => {
   if (event.target === panel || event.target.closest("[data-close]")) panel.close();
 });
 
+// What is refused is said on the page, above what was there (appliance/gate.py).
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status === 403) event.detail.shouldSwap = true;
+});
+
 // --- rules: Alt with an arrow moves the rule that has the focus ---
 
 document.addEventListener("keydown", (event) => {

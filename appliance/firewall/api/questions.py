@@ -15,6 +15,7 @@ from appliance.firewall.api.references import checked
 from appliance.firewall.forms import PacketForm, ReachForm
 from appliance.ruleset.decide import decide, reaching
 from appliance.system import queries as system
+from appliance.ui.requests import may
 
 router = Router(tags=["firewall"])
 
@@ -58,6 +59,7 @@ class ReachingList(Schema):
 
 
 @router.get("/decide", response=DecisionOut)
+@may("questions.ask")
 def which_rule_decides(request: HttpRequest, asked: Query[PacketIn]) -> dict[str, Any]:
     form = checked(PacketForm(asked.dict()))
     policy = system.policy_asked(draft=asked.draft)
@@ -71,6 +73,7 @@ def which_rule_decides(request: HttpRequest, asked: Query[PacketIn]) -> dict[str
 
 
 @router.get("/reaching", response=ReachingList)
+@may("questions.ask")
 def who_can_reach(request: HttpRequest, host: str, draft: bool = False) -> dict[str, Any]:
     form = checked(ReachForm({"host": host}))
     rules = reaching(system.policy_asked(draft=draft), form.cleaned_data["host"])

@@ -18,6 +18,7 @@ from ninja.errors import HttpError
 from appliance.firewall import queries, services
 from appliance.firewall.api.references import Reference, actor, named
 from appliance.firewall.models import AddressObject, Hits, Rule, Schedule, Service, Table
+from appliance.ui.requests import may
 
 router = Router(tags=["firewall"])
 
@@ -80,6 +81,7 @@ class RuleChange(RuleFields, RulePlace):
 
 
 @router.get("/rules", response=RuleList)
+@may("rules.see")
 def list_rules(request: HttpRequest, table: str = "") -> dict[str, Any]:
     if table not in ("", *Table.values):
         raise ValidationError({"table": [_("Choose forward, dnat, snat or input.")]})
@@ -89,17 +91,20 @@ def list_rules(request: HttpRequest, table: str = "") -> dict[str, Any]:
 
 
 @router.get("/rules/{rule_id}", response=RuleOut)
+@may("rules.see")
 def get_rule(request: HttpRequest, response: HttpResponse, rule_id: int) -> dict[str, Any]:
     return _tagged(response, Rule.objects.get(pk=rule_id))
 
 
 @router.post("/rules", response={201: RuleOut})
+@may("rules.change")
 def create_rule(request: HttpRequest, response: HttpResponse, payload: RuleIn) -> Status[dict[str, Any]]:
     fields = payload.dict() | _objects(payload.dict(exclude_unset=True)) | _place(payload)
     return Status(201, _tagged(response, services.create_rule(actor=actor(request), **fields)))
 
 
 @router.patch("/rules/{rule_id}", response=RuleOut)
+@may("rules.change")
 def update_rule(
     request: HttpRequest, response: HttpResponse, rule_id: int, payload: RuleChange
 ) -> dict[str, Any]:  # fmt: skip
@@ -116,6 +121,7 @@ def update_rule(
 
 
 @router.post("/rules/{rule_id}/clone", response={201: RuleOut})
+@may("rules.change")
 def clone_rule(request: HttpRequest, response: HttpResponse, rule_id: int) -> Status[dict[str, Any]]:
     """Right below, disabled."""
     rule = services.clone_rule(actor=actor(request), rule=queries.rules().get(pk=rule_id))
@@ -123,6 +129,7 @@ def clone_rule(request: HttpRequest, response: HttpResponse, rule_id: int) -> St
 
 
 @router.delete("/rules/{rule_id}", response={204: None})
+@may("rules.delete")
 def delete_rule(request: HttpRequest, rule_id: int) -> Status[None]:
     rule = Rule.objects.get(pk=rule_id)
     if "If-Match" in request.headers:

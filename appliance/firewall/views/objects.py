@@ -18,10 +18,10 @@ from appliance.firewall.forms import AddressForm, ScheduleForm, ServiceForm
 from appliance.firewall.models import AddressObject, Schedule, Service
 from appliance.firewall.views.forms import done, form_page
 from appliance.ui.forms import OperatorForm
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.requests import OperatorRequest, may
 
 
-@operator_required
+@may("objects.see")
 def objects(request: OperatorRequest) -> HttpResponse:
     context = {
         "addresses": [(address, queries.rule_uses(address)) for address in queries.addresses()],
@@ -31,7 +31,7 @@ def objects(request: OperatorRequest) -> HttpResponse:
     return render(request, "firewall/objects.html", context)
 
 
-@operator_required
+@may("objects.change")
 def add_address(request: OperatorRequest) -> HttpResponse:
     form = AddressForm(request.POST or None)
     if request.method == "POST" and form.accepted(
@@ -41,7 +41,7 @@ def add_address(request: OperatorRequest) -> HttpResponse:
     return _object_form(request, form, _("Add address"))
 
 
-@operator_required
+@may("objects.change")
 def edit_address(request: OperatorRequest, pk: int) -> HttpResponse:
     address = get_object_or_404(AddressObject, pk=pk)
     initial = {"name": address.name, "value": address.value, "members": address.members.all()}
@@ -54,13 +54,13 @@ def edit_address(request: OperatorRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("objects.change")
 def delete_address(request: OperatorRequest, pk: int) -> HttpResponse:
     address = get_object_or_404(AddressObject, pk=pk)
     return _delete_object(request, lambda: services.delete_address(actor=request.user, address=address))
 
 
-@operator_required
+@may("objects.change")
 def add_service(request: OperatorRequest) -> HttpResponse:
     form = ServiceForm(request.POST or None)
     if request.method == "POST" and form.accepted(
@@ -70,7 +70,7 @@ def add_service(request: OperatorRequest) -> HttpResponse:
     return _object_form(request, form, _("Add service"))
 
 
-@operator_required
+@may("objects.change")
 def edit_service(request: OperatorRequest, pk: int) -> HttpResponse:
     service = get_object_or_404(Service, pk=pk)
     form = ServiceForm(request.POST or None, initial=services.describe_service(service))
@@ -82,13 +82,13 @@ def edit_service(request: OperatorRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("objects.change")
 def delete_service(request: OperatorRequest, pk: int) -> HttpResponse:
     service = get_object_or_404(Service, pk=pk)
     return _delete_object(request, lambda: services.delete_service(actor=request.user, service=service))
 
 
-@operator_required
+@may("objects.change")
 def add_schedule(request: OperatorRequest) -> HttpResponse:
     form = ScheduleForm(request.POST or None)
     if request.method == "POST" and form.accepted(
@@ -98,7 +98,7 @@ def add_schedule(request: OperatorRequest) -> HttpResponse:
     return _object_form(request, form, _("Add schedule"))
 
 
-@operator_required
+@may("objects.change")
 def edit_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(Schedule, pk=pk)
     form = ScheduleForm(request.POST or None, initial=services.describe_schedule(schedule))
@@ -110,7 +110,7 @@ def edit_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("objects.change")
 def delete_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(Schedule, pk=pk)
     return _delete_object(request, lambda: services.delete_schedule(actor=request.user, schedule=schedule))

@@ -10,10 +10,10 @@ from appliance.firewall import columns
 from appliance.firewall.forms import PacketForm, ReachForm
 from appliance.ruleset.decide import decide, reaching
 from appliance.system import queries as system
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.requests import OperatorRequest, may
 
 
-@operator_required
+@may("questions.ask")
 def questions(request: OperatorRequest) -> HttpResponse:
     """Both ask by GET, so that an answer has an address."""
     packet_form = PacketForm(request.GET if "saddr" in request.GET else None)

@@ -20,7 +20,7 @@ from appliance.firewall.forms import RuleForm
 from appliance.firewall.models import Rule, Table
 from appliance.firewall.views.forms import done, form_page
 from appliance.system.views import review_context
-from appliance.ui.requests import OperatorRequest, operator_required
+from appliance.ui.requests import OperatorRequest, may
 
 RULE_ROWS: Final = (
     ("name",),
@@ -36,12 +36,12 @@ RULE_ROWS: Final = (
 """Fields that stand beside each other."""
 
 
-@operator_required
+@may("rules.see")
 def rules(request: OperatorRequest) -> HttpResponse:
     return render(request, "firewall/rules.html", _list_context(_table(request)) | review_context(request))
 
 
-@operator_required
+@may("rules.change")
 def add_rule(request: OperatorRequest) -> HttpResponse:
     table = _table(request)
     form = RuleForm(request.POST or None, table=table)
@@ -52,7 +52,7 @@ def add_rule(request: OperatorRequest) -> HttpResponse:
     return _rule_form(request, form, _("Add rule"), table)
 
 
-@operator_required
+@may("rules.change")
 def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(queries.rules(), pk=pk)
     initial = {field: getattr(rule, field) for field in (*services.RULE_FIELDS, "version")}
@@ -73,7 +73,7 @@ def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     return _rule_form(request, form, _("Edit rule"), table, rule, overtaken=overtaken)
 
 
-@operator_required
+@may("rules.see")
 def sentence(request: OperatorRequest) -> HttpResponse:
     """The unfinished form in words, while somebody types."""
     table = _table(request)
@@ -83,7 +83,7 @@ def sentence(request: OperatorRequest) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("rules.change")
 def switch_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(Rule, pk=pk)
     return _change_list(
@@ -94,7 +94,7 @@ def switch_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("rules.change")
 def move_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     """One place up or down; at either end it stays where it is."""
     rule = get_object_or_404(Rule, pk=pk)
@@ -110,14 +110,14 @@ def move_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 
 
 @require_POST
-@operator_required
+@may("rules.delete")
 def delete_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     services.delete_rule(actor=request.user, rule=get_object_or_404(Rule, pk=pk))
     return done(request, "firewall:rules")
 
 
 @require_POST
-@operator_required
+@may("rules.change")
 def clone_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(queries.rules(), pk=pk)
     return _change_list(request, rule.table, lambda: services.clone_rule(actor=request.user, rule=rule))

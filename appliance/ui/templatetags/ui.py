@@ -9,16 +9,20 @@ from typing import Any, Final
 from django import template
 from django.conf import settings
 from django.http import HttpRequest
+from django.template import Context
 from django.templatetags.static import static
-from django.urls import reverse
+from django.urls import resolve, reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from appliance.accounts import queries
+from appliance.accounts.models import User
 from appliance.sip import queries as sip
 from appliance.system import queries as system
 from appliance.ui import columns
+from appliance.ui.requests import permission_of
 
 register = template.Library()
 
@@ -72,13 +76,28 @@ register.filter(columns.moment)
 def navigation(request: HttpRequest) -> dict[str, Any]:
     match = request.resolver_match
     here = ":".join([*match.namespaces, (match.url_name or "").split("_")[0]]) if match else ""
-    groups = [(title, [(page, reverse(page.view), page.view == here) for page in pages]) for title, pages in NAVIGATION]
-    return {"groups": groups}
+    groups = [
+        (title, [(page, reverse(page.view), page.view == here) for page in pages if _may_open(request, page.view)])
+        for title, pages in NAVIGATION
+    ]
+    return {"groups": [(title, pages) for title, pages in groups if pages]}
 
 
-@register.inclusion_tag("ui/_status.html")
-def status() -> dict[str, Any]:
-    return status_context()
+@register.simple_tag(takes_context=True)
+def may(context: Context, permission: str) -> bool:
+    """Whether the reader may that: `{% may "rules.change" as may_change %}`. It hides what would be refused."""
+    user = context["request"].user
+    return isinstance(user, User) and queries.permits(user, permission)
+
+
+def _may_open(request: HttpRequest, view: str) -> bool:
+    permission = permission_of(resolve(reverse(view)).func, "GET")
+    return permission is not None and isinstance(request.user, User) and queries.permits(request.user, permission)
+
+
+@register.inclusion_tag("ui/_status.html", takes_context=True)
+def status(context: Context) -> dict[str, Any]:
+    return status_context() | {"request": context["request"], "csrf_token": context.get("csrf_token")}
 
 
 def status_context() -> dict[str, Any]:
