@@ -23,10 +23,13 @@ HITS_PER_PACKET: Final = 2
 """An element counts when the rule looks it up and again when it updates it (measured: tests/lab/test_media_path.py)."""
 
 SOURCE_MEMORY: Final = 60.0  # seconds
+STRAY_MEMORY: Final = 10.0  # seconds after the last packet
 _MAXIMUM_SOURCES: Final = 65_535
+_MAXIMUM_STRAYS: Final = 1024
+"""Of one side and family. A flood fills the set: then a stray may be missed, and nothing else happens."""
 
 TABLE: Final = Table(SIPALG_TABLE)
-LAYOUT: Final = Chain(TABLE, "layout_1")
+LAYOUT: Final = Chain(TABLE, "layout_2")
 """An empty chain whose name says which layout the table has: another layout's table is replaced, pinholes and all."""
 
 
@@ -59,6 +62,13 @@ class Family:
     def _set(self, name: str, *words: str, data: tuple[str, ...] = (), interval: bool = False) -> Set:
         types = tuple(self.address if each.endswith("addr") else "inet_service" for each in words)
         return Set(TABLE, f"{name}_{self.word}", types, data, ("interval",) if interval else ())
+
+    def _strays(self, name: str) -> Set:
+        plain = self._set(name, "saddr", "sport", "daddr", "dport")
+        return Set(
+            TABLE, plain.name, plain.type, flags=("dynamic", "timeout"), timeout=STRAY_MEMORY, size=_MAXIMUM_STRAYS,
+            counter=True,
+        )  # fmt: skip
 
     def _pinholes(self, name: str, *words: str) -> Set:
         plain = self._set(name, *words)
@@ -118,6 +128,21 @@ class Family:
         return self._set("media_snat", "saddr", "sport", data=(self.address, "inet_service"))
 
     @cached_property
+    def pairs(self) -> Set:
+        """Internal host . external host that have a pinhole: what else the one sends the other is a stray."""
+        return self._set("media_pairs", "saddr", "daddr")
+
+    @cached_property
+    def strays_in(self) -> Set:
+        """From outside to our media ports, without a pinhole."""
+        return self._strays("strays_in")
+
+    @cached_property
+    def strays_out(self) -> Set:
+        """From an internal media host to the external host of its call, without a pinhole."""
+        return self._strays("strays_out")
+
+    @cached_property
     def pinhole_sets(self) -> tuple[Set, ...]:
         return (*self.inbound, *self.outbound)
 
@@ -140,6 +165,7 @@ class PinholeElements(NamedTuple):
     outbound: Element
     dnat: Element
     snat: Element
+    pair: Element
 
 
 def elements_of(pinhole: Pinhole) -> PinholeElements:
@@ -159,4 +185,5 @@ def elements_of(pinhole: Pinhole) -> PinholeElements:
         outbound,
         Element(family.dnat.name, pack(*mapped), pack(*internal)),
         Element(family.snat.name, pack(*internal), pack(*mapped)),
+        Element(family.pairs.name, pack(internal.host, external.host)),
     )

@@ -17,10 +17,12 @@ from sipalg_core.broker.guard import Guard
 from sipalg_core.broker.pinholes import PinholeTable
 from sipalg_core.broker.rules import transaction
 from sipalg_core.broker.sockets import transparent_tcp, transparent_udp
+from sipalg_core.broker.strays import Strays
 from sipalg_core.contract import names
 from sipalg_core.contract.control import (
     COUNTERS_PER_MESSAGE,
     DROP_REASONS,
+    STRAYS_PER_MESSAGE,
     WILDCARD,
     Counter,
     Op,
@@ -28,6 +30,7 @@ from sipalg_core.contract.control import (
     Request,
     Status,
     pack_counters,
+    pack_strays,
 )
 from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
 from sipalg_core.nft.client import Client, NftError
@@ -68,6 +71,7 @@ class Broker:
         self._install(self._policy)
         self.pinholes = PinholeTable()
         self._counters = NamedCounters(names.SIPALG_TABLE)
+        self._strays = Strays()
         log.info("adopted %d pinholes, policy revision %d", self.pinholes.adopt(), self._policy.revision)
 
     def answer(self, request: Request) -> Answering:
@@ -79,6 +83,7 @@ class Broker:
             Op.STREAM: self._stream,
             Op.RELOAD: self._reload,
             Op.DROPS: self._drops,
+            Op.STRAYS: self._seen_strays,
         }
         try:
             if request.op is Op.COUNT:
@@ -140,6 +145,12 @@ class Broker:
         counted = [packets.get(layout.counter_of(reason).name, 0) for reason in DROP_REASONS]
         records = pack_counters([Counter(ident, each, 0) for ident, each in enumerate(counted)])
         return Answer(Reply(request.serial, Status.OK, value=len(counted)), (records,))
+
+    def _seen_strays(self, request: Request) -> Answer:
+        strays = self._strays.seen()
+        places = range(0, len(strays), STRAYS_PER_MESSAGE)
+        messages = tuple(pack_strays(strays[at : at + STRAYS_PER_MESSAGE]) for at in places)
+        return Answer(Reply(request.serial, Status.OK, value=len(strays)), messages)
 
     def _reload(self, request: Request) -> Answer:
         """A policy that is not valid, or that nft refuses, leaves the running one untouched."""

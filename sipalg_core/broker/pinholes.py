@@ -151,6 +151,7 @@ class PinholeTable:
         """Hold what a broker before us opened, and remove what makes no sense. How many pinholes there are."""
         for family in FAMILIES:
             translations = [*self._elements.dump(family.dnat.name), *self._elements.dump(family.snat.name)]
+            pairs = self._elements.dump(family.pairs.name)
             endpoints = {_name(each): _endpoint(family, each.data) for each in translations}
             for element in (each for one in family.pinhole_sets for each in self._elements.dump(one.name)):
                 if _ident(element) in self._held:
@@ -160,7 +161,7 @@ class PinholeTable:
                     self._remove([element])
                 else:
                     self._hold(pinhole, elements_of(pinhole), (0, 0))
-            self._remove(each for each in translations if not self._holders[_name(each)])
+            self._remove(each for each in (*translations, *pairs) if not self._holders[_name(each)])
         return len(self._held)
 
     def _hold(self, pinhole: Pinhole, elements: PinholeElements, hits: tuple[int, int]) -> None:

@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Final
 
 from sipalg_core.broker import signalling
-from sipalg_core.broker.layout import FAMILIES, LAYOUT, SOURCE_MEMORY, TABLE, Family, counter_of
+from sipalg_core.broker.layout import FAMILIES, LAYOUT, SOURCE_MEMORY, STRAY_MEMORY, TABLE, Family, counter_of
 from sipalg_core.contract.control import DROP_REASONS
 from sipalg_core.contract.names import MARK_ACCEPT, MARK_DIVERT
 from sipalg_core.contract.policy import AlgPolicy
@@ -27,6 +28,7 @@ from sipalg_core.nft.statements import (
     Match,
     Named,
     Nat,
+    Range,
     Statement,
     Tproxy,
     Update,
@@ -71,6 +73,7 @@ def transaction(policy: AlgPolicy, *, replace: bool) -> Transaction:
     commands += [Add(counter_of(reason)) for reason in DROP_REASONS]
     for family in FAMILIES:
         commands += map(Add, (*family.pinhole_sets, family.dnat, family.snat, family.sources))
+        commands += map(Add, (family.pairs, family.strays_in, family.strays_out))
         commands += (Add(family.strangers), Flush(family.strangers))
         for each, elements in (
             (family.known, tuple(signalling.known(policy, family.version))),
@@ -107,6 +110,7 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
             yield _pinhole_rule(family, side, direction.exact, ("saddr", "sport", "daddr", "dport"), policy)
             words = ("saddr", "daddr", "dport") if side is external else ("saddr", "sport", "daddr")
             yield _pinhole_rule(family, side, direction.any_port, words, policy)
+        yield from _stray_rules(family, internal, external, policy)
     # Only what a pinhole let in is translated; what it let in and no map translates must not go on as it is.
     media = Match(Masked(_MARK, MARK_ACCEPT | MARK_DIVERT), MARK_ACCEPT)
     for family in FAMILIES:
@@ -161,3 +165,24 @@ def _pinhole_rule(
             ACCEPT,
         ),
     )
+
+
+def _stray_rules(
+    family: Family, internal: tuple[Constant, ...], external: tuple[Constant, ...], policy: AlgPolicy
+) -> Iterator[Rule]:
+    """What comes this far fits no pinhole. Media among it tells why a call has no audio: it is counted and goes on."""
+    key = selector(*family.selectors("saddr", "sport", "daddr", "dport"))
+    own = sorted(
+        address
+        for each in policy.interfaces
+        for address in map(ip_address, each.addresses)
+        if each.side is Side.EXTERNAL and address.version == family.version
+    )
+    if own:
+        ports = Range(policy.media_ports.first, policy.media_ports.last)
+        to_us = Match(Field(f"{family.word} daddr"), tuple(own)), Match(Field("udp dport"), ports)
+        count = Update(family.strays_in.name, key, STRAY_MEMORY)
+        yield Rule(_PREROUTING, (Match(_IIFNAME, external), *to_us, count), "stray")
+    pair = Match(selector(*family.selectors("saddr", "daddr")), Named(family.pairs.name))
+    count = Update(family.strays_out.name, key, STRAY_MEMORY)
+    yield Rule(_PREROUTING, (Match(_IIFNAME, internal), pair, count), "stray")

@@ -10,7 +10,7 @@ Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size byt
 REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS
 ancillary data.
 COUNT and DROPS are answered by a REPLY whose `value` is the number of counters, then by messages of up to
-COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached.
+COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached; STRAYS likewise, with STRAY records.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
 from sipalg_core.contract.policy import AlgPolicy
-from sipalg_core.net import Endpoint
+from sipalg_core.net import Endpoint, Side
 
 
 class Op(IntEnum):
@@ -36,6 +36,7 @@ class Op(IntEnum):
     RELOAD = 5  # read the policy file again
     STREAM = 6  # a transparent TCP socket bound to `mapped`; it listens where that is a wildcard address
     DROPS = 7  # packets that the kernel dropped, by reason
+    STRAYS = 8  # media that fits no pinhole
 
 
 DROP_REASONS: Final = (
@@ -104,10 +105,23 @@ class Counter(NamedTuple):
     packets_out: int
 
 
+class Stray(NamedTuple):
+    """Packets between two endpoints that fit no pinhole: from outside to a media port of ours, or from an internal
+    media host to the external one of its call. Counted since the first; some seconds after the last it is gone.
+    """
+
+    side: Side  # where they come from
+    source: Endpoint
+    destination: Endpoint
+    packets: int
+
+
 REQUEST: Final = struct.Struct("!BxxxIQ16sH16sH16sHI")
 REPLY: Final = struct.Struct("!IBxHQ")
 COUNTER: Final = struct.Struct("!QQQ")
+STRAY: Final = struct.Struct("!?16sH16sHQ")
 COUNTERS_PER_MESSAGE: Final = 1000
+STRAYS_PER_MESSAGE: Final = 500
 
 SIP_PORT, SIPS_PORT = 5060, 5061  # RFC 3261 §19.1.2
 WILDCARD: Final = {4: "0.0.0.0", 6: "::"}  # noqa: S104  # by IP version; transparent sockets listen there
@@ -200,3 +214,22 @@ def unpack_counters(record: bytes) -> list[Counter]:
     if len(record) % COUNTER.size:
         raise ValueError(f"counters of {len(record)} bytes, not a multiple of {COUNTER.size}")
     return [Counter(*fields) for fields in COUNTER.iter_unpack(record)]
+
+
+def pack_strays(strays: list[Stray]) -> bytes:
+    return b"".join(
+        STRAY.pack(side is Side.EXTERNAL, _pack_host(source.host), source.port, _pack_host(to.host), to.port, packets)
+        for side, source, to, packets in strays
+    )
+
+
+def unpack_strays(record: bytes) -> list[Stray]:
+    if len(record) % STRAY.size:
+        raise ValueError(f"strays of {len(record)} bytes, not a multiple of {STRAY.size}")
+    return [
+        Stray(
+            Side.EXTERNAL if outside else Side.INTERNAL,
+            Endpoint(_unpack_host(source), sport), Endpoint(_unpack_host(to), dport), packets,
+        )
+        for outside, source, sport, to, dport, packets in STRAY.iter_unpack(record)
+    ]  # fmt: skip

@@ -7,8 +7,9 @@ import errno
 import logging
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from sipalg_core.contract.control import (
     COUNTER,
@@ -16,25 +17,31 @@ from sipalg_core.contract.control import (
     DROP_REASONS,
     NO_PINHOLE,
     REPLY,
+    STRAY,
+    STRAYS_PER_MESSAGE,
     Counter,
     Op,
     Pinhole,
     Reply,
     Request,
     Status,
+    Stray,
     pack_request,
     unpack_counters,
     unpack_reply,
+    unpack_strays,
 )
 from sipalg_core.net import Endpoint
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 # --- Implementation constants ---
 
 ANSWER_TIMEOUT: Final = 0.1  # seconds the engine stands still at most; the broker needs 0.1 ms
 PAUSE: Final = 1.0  # seconds without another try after a timeout: a hung broker must not cost 100 ms a message
-_MESSAGE_SIZE: Final = COUNTERS_PER_MESSAGE * COUNTER.size
+_MESSAGE_SIZE: Final = max(COUNTERS_PER_MESSAGE * COUNTER.size, STRAYS_PER_MESSAGE * STRAY.size)
 
 
 class BrokerClient:
@@ -72,6 +79,10 @@ class BrokerClient:
         """Packets that the kernel dropped, by reason; {} where the broker cannot be reached."""
         return {DROP_REASONS[counter.id]: counter.packets_in for counter in self._ask_counters(Op.DROPS)[1]}
 
+    def strays(self) -> list[Stray]:
+        """Media that fits no pinhole; [] where the broker cannot be reached."""
+        return self._ask_records(Op.STRAYS, unpack_strays)[1]
+
     def disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
@@ -92,18 +103,21 @@ class BrokerClient:
         return self._ask(op, pinhole)
 
     def _ask_counters(self, op: Op) -> tuple[Reply, list[Counter]]:
+        return self._ask_records(op, unpack_counters)
+
+    def _ask_records(self, op: Op, unpack: Callable[[bytes], list[T]]) -> tuple[Reply, list[T]]:
         reply, _ = self._ask(op)
-        counters: list[Counter] = []
+        records: list[T] = []
         try:
-            while reply.status is Status.OK and len(counters) < reply.value:
+            while reply.status is Status.OK and len(records) < reply.value:
                 assert self._connection is not None
                 record = self._connection.recv(_MESSAGE_SIZE)
                 if not record:
                     raise ConnectionResetError(errno.ECONNRESET, "the broker hung up")
-                counters += unpack_counters(record)
+                records += unpack(record)
         except (OSError, ValueError) as error:
             return self._lost(error), []
-        return reply, counters
+        return reply, records
 
     def _ask_socket(self, op: Op, at: Endpoint) -> tuple[Reply, socket.socket | None]:
         reply, descriptors = self._ask(op, NO_PINHOLE._replace(mapped=at))

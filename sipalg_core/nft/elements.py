@@ -171,7 +171,8 @@ class ElementTable:
 
 
 def _created(element: Element) -> int:
-    return NLM_F_CREATE if element.data else NLM_F_CREATE | NLM_F_EXCL  # the same translation twice is no conflict
+    """The same again is a conflict only where it has a time of its own: that would have to be renewed."""
+    return NLM_F_CREATE | NLM_F_EXCL if element.timeout else NLM_F_CREATE
 
 
 def _key(element: Element) -> bytes:

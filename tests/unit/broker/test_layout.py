@@ -104,13 +104,14 @@ def test_encrypted_sip_is_not_taken_whatever_a_peering_names():
 
 
 def test_an_exact_pinhole_names_both_endpoints():
-    inbound, outbound, dnat, snat = elements_of(HOLE)
+    inbound, outbound, dnat, snat, pair = elements_of(HOLE)
     assert inbound == Element("pinholes_in_ip", pack("203.0.113.99", 7000, "203.0.113.2", 20000), b"", 60, "pinhole:7")
     assert outbound == Element(
         "pinholes_out_ip", pack("192.168.0.10", 4000, "203.0.113.99", 7000), b"", 60, "pinhole:7"
     )
     assert dnat == Element("media_dnat_ip", pack("203.0.113.2", 20000), pack("192.168.0.10", 4000))
     assert snat == Element("media_snat_ip", pack("192.168.0.10", 4000), pack("203.0.113.2", 20000))
+    assert pair == Element("media_pairs_ip", pack("192.168.0.10", "203.0.113.99"))
 
 
 def test_a_gate_leaves_out_the_external_port_and_nothing_else():

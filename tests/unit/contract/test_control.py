@@ -14,15 +14,18 @@ from sipalg_core.contract.control import (
     Reply,
     Request,
     Status,
+    Stray,
     claim,
     pack_counters,
     pack_reply,
     pack_request,
+    pack_strays,
     unpack_counters,
     unpack_reply,
     unpack_request,
+    unpack_strays,
 )
-from sipalg_core.net import Endpoint
+from sipalg_core.net import Endpoint, Side
 
 V4 = Pinhole(2**63, Endpoint("192.168.0.10", 4000), Endpoint("203.0.113.2", 1), Endpoint("203.0.113.99", 0), 60.5)
 V6 = Pinhole(1, Endpoint("fd00::1", 4000), Endpoint("2001:db8::2", 65535), Endpoint("2001:db8::1", 7000), 0.001)
@@ -46,6 +49,16 @@ def test_a_reply_survives(reply):
 def test_counters_survive():
     counters = [Counter(1, 2, 3), Counter(2**64 - 1, 0, 2**64 - 1)]
     assert unpack_counters(pack_counters(counters)) == counters
+
+
+def test_strays_survive():
+    strays = [
+        Stray(Side.EXTERNAL, V4.external, V4.mapped, 7),
+        Stray(Side.INTERNAL, V6.internal, V6.external, 2**64 - 1),
+    ]
+    assert unpack_strays(pack_strays(strays)) == strays
+    with pytest.raises(ValueError, match="not a multiple"):
+        unpack_strays(b"\0" * 25)
 
 
 @pytest.mark.parametrize("cut", [0, 1, REQUEST.size - 1, REQUEST.size + 1])

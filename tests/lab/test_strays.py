@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Media that fits no pinhole is counted where it helps to explain a call, and passes no more than it would have."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sipalg_core.contract.control import Stray
+from sipalg_core.io.pinholes import BrokerClient
+from sipalg_core.net import Side
+from tests.lab.kernel_rig import LAN, NETS, WAN, Net, Rig, hears, namespaces, udp
+
+pytestmark = pytest.mark.lab
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _namespaces() -> Iterator[None]:
+    with namespaces():
+        yield
+
+
+@pytest.fixture
+def broker() -> Iterator[BrokerClient]:
+    made = Rig()
+    made.start()
+    yield made.client()
+    made.close()
+
+
+@pytest.fixture(params=NETS, ids=lambda net: net.word)
+def net(request: pytest.FixtureRequest) -> Net:
+    found: Net = request.param
+    return found
+
+
+@pytest.fixture
+def phone(net) -> Iterator[socket.socket]:
+    with udp(LAN, net.phone) as made:
+        yield made
+
+
+def settled(broker: BrokerClient, packets: int) -> list[Stray]:
+    """What the kernel noted, once it has noted so many packets."""
+    deadline = time.monotonic() + 2
+    seen = broker.strays()
+    while sum(stray.packets for stray in seen) < packets and time.monotonic() < deadline:
+        time.sleep(0.02)
+        seen = broker.strays()
+    return sorted(seen)
+
+
+def test_media_from_elsewhere_is_counted_once_a_packet(broker, phone, net):
+    broker.open(net.pinhole())
+    elsewhere = net.stranger
+    with udp(WAN, elsewhere) as other:
+        for _ in range(5):
+            other.sendto(b"theirs", net.mapped)
+        assert settled(broker, 5) == [Stray(Side.EXTERNAL, elsewhere, net.mapped, 5)]
+    assert hears(phone) == []
+
+
+def test_media_to_another_port_is_counted_under_that_port(broker, net):
+    broker.open(net.pinhole())
+    missed = net.mapped._replace(port=net.mapped.port + 10)
+    with udp(WAN, net.rtp_proxy) as proxy:
+        proxy.sendto(b"lost", missed)
+        assert settled(broker, 1) == [Stray(Side.EXTERNAL, net.rtp_proxy, missed, 1)]
+
+
+def test_what_fits_is_no_stray(broker, phone, net):
+    broker.open(net.pinhole())
+    with udp(WAN, net.rtp_proxy) as proxy:
+        proxy.sendto(b"in", net.mapped)
+        assert hears(phone)
+        phone.sendto(b"out", net.rtp_proxy)
+        assert hears(proxy)
+    assert broker.strays() == []
+
+
+def test_phone_that_sends_from_another_port_is_counted_while_its_call_lasts(broker, net):
+    broker.open(net.pinhole())
+    with udp(LAN, net.phone._replace(port=net.phone.port + 2)) as wrong:
+        wrong.sendto(b"lost", net.rtp_proxy)
+        expected = Stray(Side.INTERNAL, net.phone._replace(port=net.phone.port + 2), net.rtp_proxy, 1)
+        assert settled(broker, 1) == [expected]
+        broker.close(net.pinhole())
+        wrong.sendto(b"nobody's call", net.rtp_proxy)
+        time.sleep(0.1)
+        assert broker.strays() == [expected]
+
+
+def test_ports_that_are_not_for_media_are_not_watched(broker, net):
+    with udp(WAN, net.stranger) as other:
+        other.sendto(b"x", net.mapped._replace(port=15000))
+        time.sleep(0.1)
+    assert broker.strays() == []
+
+
+def test_flood_fills_the_memory_and_opens_nothing(broker, phone, net):
+    broker.open(net.pinhole())
+    with udp(WAN, net.stranger) as flood, udp(WAN, net.rtp_proxy) as proxy:
+        for port in range(net.mapped.port + 2, net.mapped.port + 2002):
+            flood.sendto(b"x", net.mapped._replace(port=port))
+        proxy.sendto(b"in", net.mapped)
+        assert hears(phone) == [(b"in", net.rtp_proxy)]
+    assert len(broker.strays()) == 1024
