@@ -45,4 +45,12 @@ class Changed:
     id: str
 
 
-Effect = Forward | OpenPinhole | ClosePinhole | Changed
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Let the kernel drop what is new from this external host, for so many seconds."""
+
+    host: str
+    seconds: float
+
+
+Effect = Forward | OpenPinhole | ClosePinhole | Changed | Ban

@@ -12,9 +12,10 @@ from random import Random
 from typing import Any, Final
 
 from sipalg_core.alg import rewrite
+from sipalg_core.alg.abuse import REFUSALS, Abuse
 from sipalg_core.alg.call_ids import CallIds
 from sipalg_core.alg.dialogs import Dialogs
-from sipalg_core.alg.effects import Changed, Effect, Forward
+from sipalg_core.alg.effects import Ban, Changed, Effect, Forward
 from sipalg_core.alg.mappings import Mapping, Mappings, NoPort
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.plain import Codec, Plain
@@ -53,6 +54,7 @@ class Engine:
         self._last: Passage | None = None
         self._policy = policy
         self._screening = Screening(policy)
+        self._abuse = Abuse()
         self._mappings = Mappings(policy, random)
         self._call_ids = CallIds(random)
         self._transactions = Transactions()
@@ -74,20 +76,21 @@ class Engine:
         try:
             peering, mapping = self._party(flow, now)
         except Refused as refused:
-            return self._refuse(_request(data), flow, refused)
+            banned = self.abused(flow, now) if refused.reason in REFUSALS else []
+            return [*self._refuse(_request(data), flow, refused), *banned]
         if len(data) <= LONGEST_KEEP_ALIVE:
             return [self._onward(data, flow, mapping.internal, mapping)]
         try:
             message = parse(data)
         except ParseError as error:
-            return self._malformed(error, error.partial, datagram, mapping, peering)
+            return self._malformed(error, error.partial, datagram, mapping, peering, now)
         if message.body.end < len(data):
             self.counts["cut:behind-body"] += 1
         passage = self._passage(message, flow, mapping, peering, now)
         try:
             return self._pass(passage)
         except ParseError as error:
-            return self._malformed(error, message, datagram, mapping, peering)
+            return self._malformed(error, message, datagram, mapping, peering, now)
         except NoPort as error:
             return self._stop(passage, Refused(str(error), retry_after=RETRY_AFTER))
         except Refused as refused:
@@ -133,6 +136,22 @@ class Engine:
         calls = dict.fromkeys(entry.call.id for entry in changed)
         holes = [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
         return [*holes, *(Changed("calls", ident) for ident in calls)]
+
+    def abused(self, flow: Flow, now: float) -> list[Effect]:
+        """The peer of this flow said what no provider says; also the shell tells, of streams that are no SIP."""
+        host = flow.source.host
+        if flow.side is Side.INTERNAL or not self._abuse.once_more(host, self._policy, now):
+            return []
+        if self._screening.is_known(host) or self._in_touch(host):
+            self.counts["spared:ban"] += 1
+            return []
+        self.counts["banned:abuse"] += 1
+        return [Ban(host, self._policy.screening.ban)]
+
+    def _in_touch(self, host: str) -> bool:
+        return any(call.peer == host for call in self._dialogs.table if call.alive) or any(
+            known.registrar.host == host for known in self._registrations.values() if known.state == "registered"
+        )
 
     # --- questions ---
 
@@ -277,7 +296,13 @@ class Engine:
     # --- what does not go on ---
 
     def _malformed(
-        self, error: ParseError, message: Message | None, datagram: Datagram, mapping: Mapping, peering: Peering
+        self,
+        error: ParseError,
+        message: Message | None,
+        datagram: Datagram,
+        mapping: Mapping,
+        peering: Peering,
+        now: float,
     ) -> list[Effect]:
         """What the policy says for this check: answer it, drop it, or let it pass as it came."""
         checks = self._policy.handling_of(peering).syntax
@@ -286,7 +311,8 @@ class Engine:
             self.counts[f"passed:{error.reason}"] += 1
             return [self._onward(datagram.data, datagram.flow, mapping.internal, mapping)]
         status = error.status if action == "respond" else 0
-        return self._refuse(message, datagram.flow, Refused(error.reason, status))
+        refusal = self._refuse(message, datagram.flow, Refused(error.reason, status))
+        return [*refusal, *self.abused(datagram.flow, now)]
 
     def _stop(self, passage: Passage, refused: Refused) -> list[Effect]:
         """The message ends here: a call that it was to begin ends with it, and the answer stays the same."""
@@ -301,7 +327,8 @@ class Engine:
                 begun.refusal = Refusal(refused.reason, refused.status, refused.retry_after)
         self._traces.add(passage, f"refused: {refused.reason}")
         request = message if message.is_request else None
-        return [*effects, *self._refuse(request, passage.flow, refused)]
+        banned = self.abused(passage.flow, passage.now) if refused.reason in REFUSALS else []
+        return [*effects, *self._refuse(request, passage.flow, refused), *banned]
 
     def _refuse(self, request: Message | None, flow: Flow, refused: Refused) -> list[Effect]:
         """Answer a request in our own name where that is possible, else drop; always with the reason counted."""

@@ -57,6 +57,11 @@ class Screening:
         address = ip_address(host)
         return self._policy.enabled and any(address in net for peer in self._policy.peerings for net in peer.external)
 
+    def is_known(self, host: str) -> bool:
+        """Whether a peering names this host singly."""
+        known = ip_network(host)
+        return any(known in (*peer.internal, *peer.external) for peer in self._policy.peerings)
+
     def _is_internal(self, host: str) -> bool:
         address = ip_address(host)
         return any(address in net for net in self._internal)

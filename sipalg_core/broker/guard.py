@@ -38,6 +38,12 @@ class Guard:
         self._peers = tuple(network for peering in policy.peerings for network in peering.internal)
         internal = [each for each in policy.interfaces if each.side is Side.INTERNAL]
         external = [each for each in policy.interfaces if each.side is Side.EXTERNAL]
+        self._known = frozenset(
+            network.network_address
+            for peering in policy.peerings
+            for network in (*peering.internal, *peering.external)
+            if network.prefixlen == network.max_prefixlen
+        )
         self._providers = tuple(network for peering in policy.peerings for network in peering.external)
         self._own = {ip_address(address) for each in policy.interfaces for address in each.addresses}
         self._mapped = {address for each in external for address in each.addresses}
@@ -72,6 +78,12 @@ class Guard:
         if address.is_unspecified or at.host in self._mapped:
             return self.check_socket(at.port)
         return 0 if self._enabled and any(address in network for network in self._providers) else 6
+
+    def check_ban(self, host: str, seconds: float) -> int:
+        """P11: no host that a peering names singly, none of ours, and never for ever."""
+        banned = ip_address(host)
+        allowed = self._enabled and banned not in self._known and self._is_foreign(banned)
+        return 0 if allowed and 0 < seconds <= LONGEST_LIFETIME else 11
 
     def _is_foreign(self, address: IPv4Address | IPv6Address) -> bool:
         """P3: a unicast address of somebody else, outside."""

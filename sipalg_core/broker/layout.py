@@ -27,10 +27,18 @@ STRAY_MEMORY: Final = 10.0  # seconds after the last packet
 _MAXIMUM_SOURCES: Final = 65_535
 _MAXIMUM_STRAYS: Final = 1024
 """Of one side and family. A flood fills the set: then a stray may be missed, and nothing else happens."""
+BAN: Final = 3600.0  # seconds, where nobody says how long
+MAXIMUM_BANNED: Final = 16_384
+"""In one family. Whoever comes when they are so many is treated as he would be without bans."""
 
 TABLE: Final = Table(SIPALG_TABLE)
 LAYOUT: Final = Chain(TABLE, "layout_2")
 """An empty chain whose name says which layout the table has: another layout's table is replaced, pinholes and all."""
+
+
+STREAMS: Final = Set(TABLE, "sip_streams_all", ("inet_proto",), flags=("dynamic",), size=1)
+STRANGERS_STREAMS: Final = Set(TABLE, "sip_streams_strangers", ("inet_proto",), flags=("dynamic",), size=1)
+"""One element each, whose key is TCP: the connections of all, and of all that no peering names singly."""
 
 
 def counter_of(reason: str) -> NamedCounter:
@@ -94,14 +102,37 @@ class Family:
     @cached_property
     def sources(self) -> Set:
         """All others that are speaking SIP, with the rate of each."""
-        plain = self._set("sip_sources", "saddr")
+        return self._noted("sip_sources", SOURCE_MEMORY, _MAXIMUM_SOURCES)
+
+    def _noted(self, name: str, timeout: float, size: int, *, counter: bool = False) -> Set:
+        """Hosts, noted by rules and by us, for so many seconds."""
+        plain = self._set(name, "saddr")
         return Set(
-            TABLE, plain.name, plain.type, flags=("dynamic", "timeout"), timeout=SOURCE_MEMORY, size=_MAXIMUM_SOURCES
+            TABLE, plain.name, plain.type, flags=("dynamic", "timeout"), timeout=timeout, size=size, counter=counter
         )
+
+    @cached_property
+    def banned(self) -> Set:
+        return self._noted("sip_banned", BAN, MAXIMUM_BANNED, counter=True)
+
+    @cached_property
+    def knocking(self) -> Set:
+        """Hosts that nobody knows and that try our signalling ports, with the rate of each."""
+        return self._noted("sip_knocking", SOURCE_MEMORY, _MAXIMUM_SOURCES)
+
+    @cached_property
+    def streams(self) -> Set:
+        """Hosts with the TCP connections that each has to us."""
+        plain = self._set("sip_streams", "saddr")
+        return Set(TABLE, plain.name, plain.type, flags=("dynamic",), size=_MAXIMUM_SOURCES)
 
     @cached_property
     def strangers(self) -> Chain:
         return Chain(TABLE, f"signalling_strangers_{self.word}")
+
+    @cached_property
+    def new_streams(self) -> Chain:
+        return Chain(TABLE, f"signalling_streams_{self.word}")
 
     @cached_property
     def inbound(self) -> Direction:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from sipalg_core.broker import layout
+from sipalg_core.broker.bans import BanTable
 from sipalg_core.broker.guard import Guard
 from sipalg_core.broker.pinholes import PinholeTable
 from sipalg_core.broker.rules import transaction
@@ -29,6 +30,7 @@ from sipalg_core.contract.control import (
     Reply,
     Request,
     Status,
+    pack_bans,
     pack_counters,
     pack_strays,
 )
@@ -70,6 +72,7 @@ class Broker:
         self._guard = Guard(self._policy)
         self._install(self._policy)
         self.pinholes = PinholeTable()
+        self._bans = BanTable()
         self._counters = NamedCounters(names.SIPALG_TABLE)
         self._strays = Strays()
         log.info("adopted %d pinholes, policy revision %d", self.pinholes.adopt(), self._policy.revision)
@@ -84,6 +87,9 @@ class Broker:
             Op.RELOAD: self._reload,
             Op.DROPS: self._drops,
             Op.STRAYS: self._seen_strays,
+            Op.BAN: self._ban,
+            Op.UNBAN: self._unban,
+            Op.BANS: self._banned,
         }
         try:
             if request.op is Op.COUNT:
@@ -151,6 +157,23 @@ class Broker:
         places = range(0, len(strays), STRAYS_PER_MESSAGE)
         messages = tuple(pack_strays(strays[at : at + STRAYS_PER_MESSAGE]) for at in places)
         return Answer(Reply(request.serial, Status.OK, value=len(strays)), messages)
+
+    def _ban(self, request: Request) -> Answer:
+        host, seconds = request.pinhole.external.host, request.pinhole.lifetime
+        rule = self._guard.check_ban(host, seconds)
+        if rule:
+            return Answer(Reply(request.serial, Status.REFUSED, rule))
+        result = self._bans.ban(host, seconds)
+        return Answer(Reply(request.serial, _STATUS[result], result.value))
+
+    def _unban(self, request: Request) -> Answer:
+        result = self._bans.unban(request.pinhole.external.host)
+        return Answer(Reply(request.serial, _STATUS[result], result.value))
+
+    def _banned(self, request: Request) -> Answer:
+        bans = self._bans.all()
+        messages = (bans[at : at + COUNTERS_PER_MESSAGE] for at in range(0, len(bans), COUNTERS_PER_MESSAGE))
+        return Answer(Reply(request.serial, Status.OK, value=len(bans)), tuple(map(pack_bans, messages)))
 
     def _reload(self, request: Request) -> Answer:
         """A policy that is not valid, or that nft refuses, leaves the running one untouched."""

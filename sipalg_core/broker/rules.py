@@ -7,8 +7,19 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from sipalg_core.broker import signalling
-from sipalg_core.broker.layout import FAMILIES, LAYOUT, SOURCE_MEMORY, STRAY_MEMORY, TABLE, Family, counter_of
+from sipalg_core.broker import screening, signalling
+from sipalg_core.broker.layout import (
+    FAMILIES,
+    LAYOUT,
+    SOURCE_MEMORY,
+    STRANGERS_STREAMS,
+    STRAY_MEMORY,
+    STREAMS,
+    TABLE,
+    Family,
+    counter_of,
+)
+from sipalg_core.broker.screening import drop
 from sipalg_core.contract.control import DROP_REASONS
 from sipalg_core.contract.names import MARK_ACCEPT, MARK_DIVERT
 from sipalg_core.contract.policy import AlgPolicy
@@ -16,7 +27,6 @@ from sipalg_core.net import Side, Transport
 from sipalg_core.nft.ruleset import Add, Chain, Command, Delete, Elements, Flush, Hook, Rule, Set, Transaction
 from sipalg_core.nft.statements import (
     ACCEPT,
-    DROP,
     Assign,
     Constant,
     Counter,
@@ -71,9 +81,11 @@ def transaction(policy: AlgPolicy, *, replace: bool) -> Transaction:
         commands += [Delete(TABLE), Add(TABLE)]
     commands += [Add(LAYOUT), *map(Add, _CHAINS), *map(Flush, _CHAINS)]
     commands += [Add(counter_of(reason)) for reason in DROP_REASONS]
+    commands += [*map(Add, screening.CHAINS), *map(Flush, screening.CHAINS), Add(STREAMS), Add(STRANGERS_STREAMS)]
     for family in FAMILIES:
         commands += map(Add, (*family.pinhole_sets, family.dnat, family.snat, family.sources))
         commands += map(Add, (family.pairs, family.strays_in, family.strays_out))
+        commands += map(Add, (family.banned, family.knocking, family.streams))
         commands += (Add(family.strangers), Flush(family.strangers))
         for each, elements in (
             (family.known, tuple(signalling.known(policy, family.version))),
@@ -87,11 +99,6 @@ def transaction(policy: AlgPolicy, *, replace: bool) -> Transaction:
     return tuple(commands)
 
 
-def _drop(chain: Chain, reason: str, *statements: Statement) -> Rule:
-    """Every drop is counted under its reason, and goes on being counted when the rules are replaced."""
-    return Rule(chain, (*statements, Counter(counter_of(reason).name), DROP), reason)
-
-
 def _interfaces(policy: AlgPolicy, side: Side) -> tuple[Constant, ...]:
     return tuple(Interface(each.name) for each in policy.interfaces if each.side is side)
 
@@ -100,9 +107,11 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     internal, external = _interfaces(policy, Side.INTERNAL), _interfaces(policy, Side.EXTERNAL)
     if not internal or not external:
         return
+    yield from screening.ban_rules(_PREROUTING, external, policy)
     yield _connection_rule((*internal, *external))
     for family in FAMILIES:
         yield from _stranger_rules(family)
+        yield from screening.stream_rules(family, external, policy.screening)
         for transport in Transport:
             yield from _signalling_rules(family, transport, internal, family.peers)
             yield from _signalling_rules(family, transport, external, family.providers)
@@ -118,11 +127,11 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
         yield Rule(_DNAT, (Match(_IIFNAME, external), _UDP, media, Nat("dnat", family.word, mapped)))
         mapped = Lookup(selector(*family.selectors("saddr", "sport")), family.snat.name)
         yield Rule(_SNAT, (Match(Field("oifname"), external), _UDP, media, Nat("snat", family.word, mapped)))
-    yield _drop(_DNAT, "unmapped-in", Match(_IIFNAME, external), _UDP, media)
-    yield _drop(_SNAT, "unmapped-out", Match(Field("oifname"), external), _UDP, media)
+    yield drop(_DNAT, "unmapped-in", Match(_IIFNAME, external), _UDP, media)
+    yield drop(_SNAT, "unmapped-out", Match(Field("oifname"), external), _UDP, media)
     # A closed pinhole stops running media, whoever accepts established connections after us.
     closed = Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), Match(Masked(_MARK, MARK_ACCEPT), 0)
-    yield _drop(_FORWARD, "pinhole-closed", _UDP, *closed)
+    yield drop(_FORWARD, "pinhole-closed", _UDP, *closed)
 
 
 def _connection_rule(interfaces: tuple[Constant, ...]) -> Rule:
@@ -136,8 +145,10 @@ def _signalling_rules(family: Family, transport: Transport, side: tuple[Constant
     sip: tuple[Statement, ...] = (Match(_IIFNAME, side), Match(key, Named(peers.name)))
     stranger = Match(selector(*family.selectors("saddr")), Named(family.known.name), "!=")
     yield Rule(_PREROUTING, (*sip, stranger, jump(family.strangers.name)))
+    if transport is Transport.TCP:
+        yield Rule(_PREROUTING, (*sip, Match(Field("ct state"), "new"), jump(family.new_streams.name)))
     yield Rule(_PREROUTING, (*sip, _DIVERT, Tproxy(family.word, family.loopback), Counter(), ACCEPT), "sip")
-    yield _drop(_PREROUTING, "engine-dead", *sip)  # no listener: no private address leaks
+    yield drop(_PREROUTING, "engine-dead", *sip)  # no listener: no private address leaks
 
 
 def _stranger_rules(family: Family) -> Iterator[Rule]:
@@ -146,8 +157,8 @@ def _stranger_rules(family: Family) -> Iterator[Rule]:
     pass (a meter that cannot note a source matches nothing), there is still a limit for all of them.
     """
     key = selector(*family.selectors("saddr"))
-    yield _drop(family.strangers, "source-rate", Update(family.sources.name, key, SOURCE_MEMORY, _SOURCE_RATE))
-    yield _drop(family.strangers, "strangers-rate", _STRANGERS_RATE)
+    yield drop(family.strangers, "source-rate", Update(family.sources.name, key, SOURCE_MEMORY, _SOURCE_RATE))
+    yield drop(family.strangers, "strangers-rate", _STRANGERS_RATE)
 
 
 def _pinhole_rule(

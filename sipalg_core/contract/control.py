@@ -3,14 +3,16 @@
 
 Who listens at one of the two sockets has claimed it first: there is one engine and one broker.
 
-Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{"op": "reload"}` or `{"op": "ping"}`
-is answered by one line: the snapshot, `{"ok": true, …}` or `{"error": "…"}`.
+Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{"op": "reload"}`, `{"op": "ping"}`,
+`{"op": "bans"}` or `{"op": "unban", "host": "192.0.2.1"}` is answered by one line: the snapshot, `{"ok": true, …}` or
+`{"error": "…"}`.
 
 Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
 REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS
 ancillary data.
 COUNT and DROPS are answered by a REPLY whose `value` is the number of counters, then by messages of up to
-COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached; STRAYS likewise, with STRAY records.
+COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached; STRAYS likewise with STRAY
+records, BANS with BANNED records.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ class Op(IntEnum):
     STREAM = 6  # a transparent TCP socket bound to `mapped`; it listens where that is a wildcard address
     DROPS = 7  # packets that the kernel dropped, by reason
     STRAYS = 8  # media that fits no pinhole
+    BAN = 9  # hear nothing new from the host of `external` for `lifetime` seconds
+    UNBAN = 10
+    BANS = 11  # who is banned
 
 
 DROP_REASONS: Final = (
@@ -46,6 +51,10 @@ DROP_REASONS: Final = (
     "unmapped-in",  # let in by a pinhole whose translation is gone
     "unmapped-out",
     "pinhole-closed",  # media that has lost its pinhole
+    "banned-source",  # signalling of somebody who had no business here before
+    "connections-of-host",  # more TCP connections for SIP than one host may hold
+    "connections-of-strangers",  # than all hosts together may that no peering names
+    "connections-of-all",  # than all may
 )
 """Why the kernel drops; the place in this list is the `id` of a reason's counter."""
 
@@ -116,12 +125,22 @@ class Stray(NamedTuple):
     packets: int
 
 
+class Banned(NamedTuple):
+    """A host whose new signalling the kernel drops; `packets` of it so far."""
+
+    host: str
+    seconds: float  # until it ends by itself
+    packets: int
+    told: bool  # by the engine, of what it read; else the kernel saw it try our ports
+
+
 REQUEST: Final = struct.Struct("!BxxxIQ16sH16sH16sHI")
 REPLY: Final = struct.Struct("!IBxHQ")
 COUNTER: Final = struct.Struct("!QQQ")
 STRAY: Final = struct.Struct("!?16sH16sHQ")
 COUNTERS_PER_MESSAGE: Final = 1000
 STRAYS_PER_MESSAGE: Final = 500
+BANNED: Final = struct.Struct("!16sIQ?")
 
 SIP_PORT, SIPS_PORT = 5060, 5061  # RFC 3261 §19.1.2
 WILDCARD: Final = {4: "0.0.0.0", 6: "::"}  # noqa: S104  # by IP version; transparent sockets listen there
@@ -233,3 +252,13 @@ def unpack_strays(record: bytes) -> list[Stray]:
         )
         for outside, source, sport, to, dport, packets in STRAY.iter_unpack(record)
     ]  # fmt: skip
+
+
+def pack_bans(bans: list[Banned]) -> bytes:
+    return b"".join(BANNED.pack(_pack_host(each.host), int(each.seconds), each.packets, each.told) for each in bans)
+
+
+def unpack_bans(record: bytes) -> list[Banned]:
+    if len(record) % BANNED.size:
+        raise ValueError(f"bans of {len(record)} bytes, not a multiple of {BANNED.size}")
+    return [Banned(_unpack_host(host), *fields) for host, *fields in BANNED.iter_unpack(record)]

@@ -101,6 +101,17 @@ class Handling:
 
 
 @dataclass(frozen=True, config=_FROZEN)
+class Screening:
+    """What the kernel turns away before anybody reads it. Bans never meet a host that a peering names singly."""
+
+    ban: Annotated[float, Field(ge=0, le=432_000)] = 3600  # seconds; 0: nobody is banned
+    ban_after: Annotated[int, Field(ge=1, le=1000)] = 10  # in a minute: packets of a stranger, or abuses of a peer
+    connections_per_host: Annotated[int, Field(ge=1, le=1000)] = 16  # TCP, for SIP
+    connections_of_strangers: Annotated[int, Field(ge=1, le=10_000)] = 128  # of hosts that no peering names singly
+    connections: Annotated[int, Field(ge=1, le=10_000)] = 512
+
+
+@dataclass(frozen=True, config=_FROZEN)
 class Peering:
     """One SIP rule of the operator: these internal hosts may speak SIP with this provider.
 
@@ -131,6 +142,7 @@ class AlgPolicy:
     timers: Timers = Timers()
     limits: Limits = Limits()
     handling: Handling = Handling()
+    screening: Screening = Screening()
 
     def external_address(self, version: int = 4) -> str | None:
         """The address we announce to the outside, or None where no external interface has one."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from sipalg_core.contract.control import (
+    BANNED,
     COUNTER,
     COUNTERS_PER_MESSAGE,
     DROP_REASONS,
@@ -19,6 +20,7 @@ from sipalg_core.contract.control import (
     REPLY,
     STRAY,
     STRAYS_PER_MESSAGE,
+    Banned,
     Counter,
     Op,
     Pinhole,
@@ -27,6 +29,7 @@ from sipalg_core.contract.control import (
     Status,
     Stray,
     pack_request,
+    unpack_bans,
     unpack_counters,
     unpack_reply,
     unpack_strays,
@@ -41,7 +44,7 @@ T = TypeVar("T")
 
 ANSWER_TIMEOUT: Final = 0.1  # seconds the engine stands still at most; the broker needs 0.1 ms
 PAUSE: Final = 1.0  # seconds without another try after a timeout: a hung broker must not cost 100 ms a message
-_MESSAGE_SIZE: Final = max(COUNTERS_PER_MESSAGE * COUNTER.size, STRAYS_PER_MESSAGE * STRAY.size)
+_MESSAGE_SIZE: Final = max(COUNTERS_PER_MESSAGE * max(COUNTER.size, BANNED.size), STRAYS_PER_MESSAGE * STRAY.size)
 
 
 class BrokerClient:
@@ -73,11 +76,22 @@ class BrokerClient:
         return self._ask_socket(Op.STREAM, at)
 
     def count(self) -> tuple[Reply, list[Counter]]:
-        return self._ask_counters(Op.COUNT)
+        return self._ask_records(Op.COUNT, unpack_counters)
 
     def drops(self) -> dict[str, int]:
         """Packets that the kernel dropped, by reason; {} where the broker cannot be reached."""
-        return {DROP_REASONS[counter.id]: counter.packets_in for counter in self._ask_counters(Op.DROPS)[1]}
+        return {
+            DROP_REASONS[counter.id]: counter.packets_in for counter in self._ask_records(Op.DROPS, unpack_counters)[1]
+        }
+
+    def ban(self, host: str, seconds: float) -> Reply:
+        return self._ask(Op.BAN, NO_PINHOLE._replace(external=Endpoint(host, 0), lifetime=seconds))[0]
+
+    def unban(self, host: str) -> Reply:
+        return self._ask(Op.UNBAN, NO_PINHOLE._replace(external=Endpoint(host, 0)))[0]
+
+    def bans(self) -> tuple[Reply, list[Banned]]:
+        return self._ask_records(Op.BANS, unpack_bans)
 
     def strays(self) -> list[Stray]:
         """Media that fits no pinhole; [] where the broker cannot be reached."""
@@ -101,9 +115,6 @@ class BrokerClient:
             return self._lost(error), []
         self.disconnect()  # the broker was restarted since the last request: once more, with the new one
         return self._ask(op, pinhole)
-
-    def _ask_counters(self, op: Op) -> tuple[Reply, list[Counter]]:
-        return self._ask_records(op, unpack_counters)
 
     def _ask_records(self, op: Op, unpack: Callable[[bytes], list[T]]) -> tuple[Reply, list[T]]:
         reply, _ = self._ask(op)

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from ipaddress import ip_address
 from random import SystemRandom
 from typing import Any, Final
 
-from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
+from sipalg_core.alg.effects import Ban, Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
 from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim, peer_ports, wildcard
@@ -26,7 +28,7 @@ from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.io.publisher import Publisher
 from sipalg_core.io.tcp import TcpConnections
 from sipalg_core.io.udp import UdpSockets
-from sipalg_core.net import Datagram, Endpoint, Side, Transport
+from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +52,16 @@ class Runner:
         self._patient_broker = BrokerClient(names.broker_socket(), timeout=_PATIENCE)
         self._patience = asyncio.Lock()
         self._udp = UdpSockets(self._broker, engine.counts, self._take, self._schedule)
-        self._tcp = TcpConnections(self._broker, engine.counts, self._take, self._schedule)
+        self._tcp = TcpConnections(self._broker, engine.counts, self._take, self._schedule, self._abused)
         self._publisher = Publisher(engine, names.redis_socket(), self._faults)
         self._journal = Journal(engine, names.engine_state_file(), self._faults)
-        operations = {"snapshot": self._snapshot, "reload": self._reload, "ping": self._ping}
+        operations = {
+            "snapshot": self._snapshot,
+            "reload": self._reload,
+            "ping": self._ping,
+            "bans": self._bans,
+            "unban": self._unban,
+        }
         self._control = ControlServer(operations, self._faults)
         self._broker_answers = False
         self._timer: asyncio.TimerHandle | None = None
@@ -91,6 +99,9 @@ class Runner:
 
     def _take(self, datagram: Datagram) -> None:
         self._drive(f"datagram from {datagram.flow.source}", self._engine.receive, datagram)
+
+    def _abused(self, flow: Flow) -> None:
+        self._drive(f"stream of {flow.source}", self._engine.abused, flow)
 
     def _tick(self) -> None:
         self._timer = None
@@ -143,6 +154,9 @@ class Runner:
                         self._faults.counts["error:close"] += 1  # the kernel's timeout ends it
                 case Forward():
                     (self._tcp if effect.transport is Transport.TCP else self._udp).send(effect)
+                case Ban(host, seconds):
+                    reply = self._broker.ban(host, seconds)
+                    log.warning("banned %s for %.0f s: %s", host, seconds, reply.status.name)
                 case Changed(topic, ident):
                     self._publisher.changed(topic, ident)
                     if topic in KEPT_TOPICS:
@@ -182,6 +196,25 @@ class Runner:
             if topic == request.get("topic"):
                 return dict(self._publisher.snapshot(topic))
         raise BadRequest(f'"topic" must be one of {", ".join(TOPICS)}')
+
+    async def _bans(self, _: dict[str, Any]) -> Answer:
+        async with self._patience:
+            reply, bans = await asyncio.to_thread(self._patient_broker.bans)
+        if reply.status is not Status.OK:
+            raise BadRequest(f"the broker does not say who is banned: {reply.why}")
+        return {"bans": [each._asdict() for each in bans]}
+
+    async def _unban(self, request: dict[str, Any]) -> Answer:
+        try:
+            host = str(ip_address(str(request.get("host"))))
+        except ValueError as error:
+            raise BadRequest('"host" must be an IP address') from error
+        async with self._patience:
+            reply = await asyncio.to_thread(self._patient_broker.unban, host)
+        if reply.status is not Status.OK:
+            raise BadRequest(f"{host} is not banned" if reply.detail == errno.ENOENT else f"not done: {reply.why}")
+        log.info("unbanned %s", host)
+        return {"ok": True, "host": host}
 
     async def _ping(self, _: dict[str, Any]) -> Answer:
         return {"ok": True, "revision": self._revision, "broker": self._broker_answers}

@@ -46,16 +46,22 @@ def _party(flow: Flow) -> _Party:
 
 
 class TcpConnections:
-    """`take` gets every message, `rest` is called when what a message causes is done."""
+    """`take` gets every message, `rest` is called when what a message causes is done, `abused` for what is no SIP."""
 
     def __init__(
-        self, broker: BrokerClient, counts: Counter[str], take: Callable[[Datagram], None], rest: Callable[[], None]
+        self,
+        broker: BrokerClient,
+        counts: Counter[str],
+        take: Callable[[Datagram], None],
+        rest: Callable[[], None],
+        abused: Callable[[Flow], None] = lambda _: None,
     ) -> None:
         self.own: frozenset[str] = frozenset()  # our external addresses: who connects there comes from outside
         self._broker = broker
         self._counts = counts
         self._take = take
         self._rest = rest
+        self._abused = abused
         self._listeners: dict[Endpoint, socket.socket] = {}
         self._connections: dict[Flow, Connection] = {}
         self._of_party: defaultdict[_Party, dict[Flow, Connection]] = defaultdict(dict)
@@ -180,6 +186,8 @@ class TcpConnections:
         flow = connection.flow
         if reason:
             self._counts[f"closed:{reason}"] += 1
+        if reason.startswith("not-sip"):
+            self._abused(flow)
         if self._connections.get(flow) is connection:
             del self._connections[flow]
             party = self._of_party[_party(flow)]

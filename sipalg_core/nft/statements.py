@@ -178,6 +178,18 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Connections:
+    """Matches where the key has more than `over` connections; the dynamic set knows them, and forgets closed ones."""
+
+    set: str
+    key: Key
+    over: int
+
+    def __str__(self) -> str:
+        return f"add @{checked(NAME, self.set)} {{ {self.key} ct count over {self.over} }}"
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """Matches up to `rate` packets (or, with `over`, from there on)."""
 
@@ -289,5 +301,6 @@ class Tproxy:
 
 
 Statement = (
-    Match | Assign | Update | Limit | Counter | Log | Verdict | VerdictMap | Reject | Masquerade | Nat | Tproxy
+    Match | Assign | Update | Connections | Limit | Counter | Log | Verdict | VerdictMap | Reject | Masquerade | Nat
+    | Tproxy
 )  # fmt: skip

@@ -243,10 +243,14 @@ class Rig:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(self.broker_command, env=self.environment, stderr=log)
         deadline = time.monotonic() + 10
-        while not self.socket.exists():
+        while not self._listens():
             assert self._process.poll() is None, self.log.read_text()
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.02)
+
+    def _listens(self) -> bool:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as knock:
+            return not knock.connect_ex(str(self.socket))
 
     def stop(self, *, kill: bool = False) -> None:
         if self._process is not None:

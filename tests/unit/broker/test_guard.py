@@ -166,3 +166,22 @@ def test_streams_speak_for_us_and_for_providers_only(rule, at):
 
 def test_an_alg_that_is_off_has_no_streams():
     assert Guard(replace(POLICY, enabled=False)).check_stream(Endpoint("203.0.113.1", 5060)) == 6
+
+
+@pytest.mark.parametrize(
+    ("host", "seconds", "rule"),
+    [
+        ("203.0.113.66", 60, 0),
+        ("203.0.113.66", LONGEST_LIFETIME, 0),
+        ("203.0.113.66", 0, 11),
+        ("203.0.113.66", LONGEST_LIFETIME + 1, 11),
+        ("203.0.113.1", 60, 11),  # the provider
+        ("203.0.113.2", 60, 11),  # us
+        ("192.168.0.99", 60, 11),  # inside
+        ("127.0.0.1", 60, 11),
+        ("224.0.0.1", 60, 11),
+    ],
+)
+def test_who_may_be_banned_and_for_how_long(host, seconds, rule):
+    assert Guard(POLICY).check_ban(host, seconds) == rule
+    assert Guard(EMPTY).check_ban(host, seconds) == 11

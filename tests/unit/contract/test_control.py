@@ -8,6 +8,7 @@ from sipalg_core.contract.control import (
     REPLY,
     REQUEST,
     AlreadyRunning,
+    Banned,
     Counter,
     Op,
     Pinhole,
@@ -16,10 +17,12 @@ from sipalg_core.contract.control import (
     Status,
     Stray,
     claim,
+    pack_bans,
     pack_counters,
     pack_reply,
     pack_request,
     pack_strays,
+    unpack_bans,
     unpack_counters,
     unpack_reply,
     unpack_request,
@@ -85,3 +88,10 @@ def test_a_socket_is_claimed_by_one_process_until_its_end(tmp_path):
     with claim(path), pytest.raises(AlreadyRunning, match=r"engine\.sock"):
         claim(path)
     claim(path).close()
+
+
+def test_bans_survive_and_none_of_a_wrong_size_is_read():
+    bans = [Banned("192.0.2.1", 3600, 2**64 - 1, True), Banned("2001:db8::1", 0, 0, False)]
+    assert unpack_bans(pack_bans(bans)) == bans
+    with pytest.raises(ValueError, match="not a multiple"):
+        unpack_bans(pack_bans(bans)[1:])

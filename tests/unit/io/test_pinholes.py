@@ -13,10 +13,12 @@ import pytest
 
 from sipalg_core.contract.control import (
     NO_PINHOLE,
+    Banned,
     Counter,
     Reply,
     Request,
     Status,
+    pack_bans,
     pack_counters,
     pack_reply,
 )
@@ -102,3 +104,15 @@ def test_drops_come_by_their_reason(path, client):
     with listening(path, drops):
         assert client.drops() == {"engine-dead": 5, "source-rate": 7}
     assert client.drops() == {}
+
+
+def test_bans_come_as_they_were_sent(path, client):
+    banned = [Banned("192.0.2.1", 3600, 7, True), Banned("2001:db8::1", 1, 0, False)] * 600
+
+    def bans(peer: socket.socket, request: Request) -> None:
+        peer.send(pack_reply(Reply(request.serial, Status.OK, value=len(banned))))
+        for at in range(0, len(banned), 1000):
+            peer.send(pack_bans(banned[at : at + 1000]))
+
+    with listening(path, bans):
+        assert client.bans() == (Reply(1, Status.OK, value=len(banned)), banned)

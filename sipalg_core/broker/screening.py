@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Rules in front of the interception: who is banned, and how many TCP connections may be held.
+
+Rules of this file: who a peering names by his own address is never banned, and never waits behind those who are not.
+A ban concerns signalling and what is new only: a forged source must not cut anybody off from more, nor a provider
+from a telephone that has asked it something (its answers belong to a connection that began inside).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from sipalg_core.broker.layout import (
+    FAMILIES,
+    SOURCE_MEMORY,
+    STRANGERS_STREAMS,
+    STREAMS,
+    TABLE,
+    Family,
+    counter_of,
+)
+from sipalg_core.broker.signalling import signalling_ports
+from sipalg_core.contract.policy import AlgPolicy, Screening
+from sipalg_core.nft.ruleset import Chain, Rule
+from sipalg_core.nft.statements import (
+    DROP,
+    RETURN,
+    Connections,
+    Constant,
+    Counter,
+    Field,
+    Limit,
+    Match,
+    Named,
+    Range,
+    Reject,
+    Statement,
+    Update,
+    jump,
+    selector,
+)
+
+BANS: Final = Chain(TABLE, "signalling_bans")
+CHAINS: Final = (BANS, *(family.new_streams for family in FAMILIES))
+
+_NEW: Final = Match(Field("ct state"), "new")
+_PROTOCOL: Final = selector("meta l4proto")
+
+
+def drop(chain: Chain, reason: str, *statements: Statement) -> Rule:
+    """Every drop is counted under its reason, and goes on being counted when the rules are replaced."""
+    return Rule(chain, (*statements, Counter(counter_of(reason).name), DROP), reason)
+
+
+def ban_rules(prerouting: Chain, external: tuple[Constant, ...], policy: AlgPolicy) -> Iterator[Rule]:
+    """The first rules of the table. Whoever gets no answer and comes again and again is banned here, whatever
+    process is alive; others by the engine, which has read what they say."""
+    if not (policy.enabled and policy.screening.ban):
+        return
+    ports = tuple(Range(each.first, each.last) for each in signalling_ports(policy))
+    signalling = Match(_PROTOCOL, ("tcp", "udp")), Match(Field("th dport"), ports)
+    yield Rule(prerouting, (Match(Field("iifname"), external), *signalling, _NEW, jump(BANS.name)), "bans")
+    for family in FAMILIES:
+        yield from _bans_of(family, policy.screening)
+
+
+def _bans_of(family: Family, screening: Screening) -> Iterator[Rule]:
+    source = selector(*family.selectors("saddr"))
+    rate = Limit(screening.ban_after, "minute", burst=screening.ban_after, over=True)
+    provider = selector(f"{family.word} saddr", f"{family.word} daddr", "th dport")
+    yield Rule(BANS, (Match(source, Named(family.known.name)), RETURN), "known")
+    yield drop(BANS, "banned-source", Match(source, Named(family.banned.name)))
+    yield drop(
+        BANS,
+        "banned-source",
+        Match(provider, Named(family.providers.name), "!="),
+        Match(Field("fib daddr type"), "local"),
+        Update(family.knocking.name, source, SOURCE_MEMORY, rate),
+        Update(family.banned.name, source, screening.ban),
+    )
+
+
+def stream_rules(family: Family, external: tuple[Constant, ...], screening: Screening) -> Iterator[Rule]:
+    """For the first packet of a connection that would be intercepted. It is reset: who waits would only try again."""
+    chain, source = family.new_streams, selector(*family.selectors("saddr"))
+    known = Named(family.known.name)
+    of_host = Connections(family.streams.name, source, screening.connections_per_host)
+    of_strangers = Connections(STRANGERS_STREAMS.name, _PROTOCOL, screening.connections_of_strangers)
+    of_all = Connections(STREAMS.name, _PROTOCOL, screening.connections)
+    yield _reset(chain, "connections-of-all", of_all)
+    # A provider has a connection with each of our mappings.
+    yield Rule(chain, (Match(Field("iifname"), external), Match(source, known), RETURN), "known-provider")
+    yield _reset(chain, "connections-of-host", of_host)
+    yield _reset(chain, "connections-of-strangers", Match(source, known, "!="), of_strangers)
+
+
+def _reset(chain: Chain, reason: str, *statements: Statement) -> Rule:
+    return Rule(chain, (*statements, Counter(counter_of(reason).name), Reject("tcp reset")), reason)
