@@ -71,6 +71,7 @@ class Hole:
     opened: Moment
     last_packet: Moment
     held: bool = False  # its silence means nothing, so we renew it ourselves
+    shadow: bool = False  # it would be open if the ALG did more than look on
     renewed: Moment = 0.0
     packets_in: int = 0
     packets_out: int = 0
@@ -107,6 +108,8 @@ class Call:
     peering: Peering
     caller_tag: bytes
     since: Moment
+    outside: str = ""  # the internal party's address as the provider knows it
+    shadow: bool = False  # followed only: nothing of it is changed or opened
     spiral: bool = False  # the other half of a call that came back to the host it began at
     state: CallState = "setup"
     cseq: int = -1  # of the INVITE that set it up; 0 is one (RFC 3261 §8.1.1.5)

@@ -234,6 +234,8 @@ class Dialogs:
             peering=passage.peering,
             caller_tag=message.from_tag,
             since=passage.now,
+            outside=passage.mapping.external.host,
+            shadow=passage.peering.shadow,
             spiral=bool(self.table.with_id(passage.call_id, host)),
         )
         self.admission.new_call(host, _attempt(call), passage, self.table)
@@ -269,7 +271,7 @@ class Dialogs:
         for hole in call.holes():
             hole.last_packet = hole.renewed = now
             self.negotiation.ledger.adopt(hole, call)
-        return [OpenPinhole(hole.pinhole) for hole in call.holes()]
+        return [] if call.shadow else [OpenPinhole(hole.pinhole) for hole in call.holes()]
 
     def tick(self, now: float) -> list[Effect]:
         """Take the steps that are due."""
@@ -286,11 +288,11 @@ class Dialogs:
                 self.table.forget(call)
         return effects
 
-    def end_all(self, now: float, reason: str, *, six: bool) -> list[Effect]:
-        """Our address of this family changed: what the other side was told is no longer true."""
+    def end_all(self, now: float, reason: str, outside: str) -> list[Effect]:
+        """This address is not ours any more: what the other side was told is no longer true."""
         effects: list[Effect] = []
         for call in self.table:
-            if call.alive and (":" in call.internal.host) is six:
+            if call.alive and call.outside == outside:
                 call.apply(Happening.TIMED_OUT, now, reason)
                 effects += [*self._end(call, now), Changed("calls", call.id)]
         return effects

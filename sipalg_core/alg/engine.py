@@ -23,6 +23,7 @@ from sipalg_core.alg.registrations import Registrations
 from sipalg_core.alg.rows import Rows
 from sipalg_core.alg.screening import Screening
 from sipalg_core.alg.state import State
+from sipalg_core.alg.tallies import Tallies
 from sipalg_core.alg.trace import Traces
 from sipalg_core.alg.transactions import Refusal, Transactions
 from sipalg_core.contract.control import Counter, Pinhole, Status
@@ -56,6 +57,8 @@ class Engine:
         self._screening = Screening(policy)
         self._abuse = Abuse()
         self._mappings = Mappings(policy, random)
+        self._moved = False  # a policy gave a peering another address: calls that are up keep theirs
+        self._tallies = Tallies()
         self._call_ids = CallIds(random)
         self._transactions = Transactions()
         self._registrations = Registrations()
@@ -74,12 +77,13 @@ class Engine:
         self.counts["received"] += 1
         flow, data = datagram.flow, datagram.data
         try:
-            peering, mapping = self._party(flow, now)
+            flow, peering, mapping = self._party(flow, now)
         except Refused as refused:
             banned = self.abused(flow, now) if refused.reason in REFUSALS else []
             return [*self._refuse(_request(data), flow, refused), *banned]
         if len(data) <= LONGEST_KEEP_ALIVE:
             return [self._onward(data, flow, mapping.internal, mapping)]
+        datagram = Datagram(data, flow)
         try:
             message = parse(data)
         except ParseError as error:
@@ -115,7 +119,9 @@ class Engine:
         """Decide by this policy from now on. Running calls keep what they have, unless our address is another."""
         effects: list[Effect] = [Changed("health", "engine")]
         for address in self._mappings.set_policy(policy):
-            effects += self._dialogs.end_all(now, "our address changed", six=":" in address)
+            effects += self._dialogs.end_all(now, "our address changed", address)
+        self._moved |= _outside(policy) != _outside(self._policy)
+        self._tallies.keep(policy)
         self._policy = policy
         self._screening = Screening(policy)
         return [*effects, *self._dialogs.set_policy(policy, self._screening, now)]
@@ -195,41 +201,71 @@ class Engine:
             "registrations": sum(known.state == "registered" for known in self._registrations.values()),
             "pinholes": len(self._dialogs.negotiation.ledger),
             "counters": dict(self.counts),
+            "peers": self._tallies.rows(self._policy),
         }
+
+    def side_of(self, source: str, destination: str) -> Side:
+        """On which side the first of two hosts is that speak over TCP."""
+        return self._screening.side_of(source, destination)
 
     # --- one message ---
 
-    def _party(self, flow: Flow, now: float) -> tuple[Peering, Mapping]:
-        """The rule that allows this flow and the internal party's mapping. Raises Refused."""
+    def _party(self, flow: Flow, now: float) -> tuple[Flow, Peering, Mapping]:
+        """The rule that allows this flow, seen from its sides, and the internal party's mapping. Raises Refused."""
         if flow.side is Side.INTERNAL:
-            peering = self._screening.peering(flow.source.host, flow.destination.host)
-            if peering is None:
+            found = self._screening.between(flow.source.host, flow.destination.host)
+            if found is None:
                 raise Refused("no-rule", 0)
-            try:
-                return peering, self._mappings.claim(flow.source, now)
-            except NoPort as error:
-                raise Refused(str(error), retry_after=RETRY_AFTER) from error
+            peering, side = found
+            if side is Side.INTERNAL:
+                return flow, peering, self._claimed(flow.source, peering, now)
+            flow = flow._replace(side=side)
         mapping = self._mappings.of_external(flow.destination)
         if mapping is None:
-            raise Refused("no-mapping", 480 if self._screening.is_provider(flow.source.host) else 0)
-        peering = self._screening.peering(mapping.internal.host, flow.source.host)
-        if peering is None:
+            mapping = self._routed(flow, now)
+        found_by = self._screening.peering(mapping.internal.host, flow.source.host)
+        if found_by is None:
             raise Refused("no-rule", 0)
         mapping.touched = now
-        return peering, mapping
+        return flow, found_by, mapping
+
+    def _routed(self, flow: Flow, now: float) -> Mapping:
+        """What is for a host that keeps its own address needs no mapping that was made before. Raises Refused."""
+        internal, provider = flow.destination, flow.source.host
+        peering = self._screening.peering(internal.host, provider)
+        if peering is None or peering.translates(internal.host):
+            raise Refused("no-mapping", 480 if self._screening.is_provider(provider) else 0)
+        return self._claimed(internal, peering, now)
+
+    def _claimed(self, internal: Endpoint, peering: Peering, now: float) -> Mapping:
+        try:
+            return self._mappings.claim(internal, self._policy.outside_of(peering, internal.host), now)
+        except NoPort as error:
+            raise Refused(str(error), retry_after=RETRY_AFTER) from error
 
     def _passage(self, message: Message, flow: Flow, mapping: Mapping, peering: Peering, now: float) -> Passage:
         call_id = message.call_id
         if flow.side is Side.EXTERNAL:
             call_id = self._call_ids.to_internal(call_id)
-        elif (
-            self._policy.handling_of(peering).hide_call_ids
+        elif self._moved:
+            mapping = self._kept(mapping, call_id)
+        if (
+            flow.side is Side.INTERNAL
+            and self._policy.handling_of(peering).hide_call_ids
+            and mapping.translates
             and message.is_request
             and not message.to_tag
             and not self._dialogs.table.with_id(call_id, mapping.internal.host)
         ):
             self._call_ids.hide(call_id)
         return Passage(message, flow, mapping, peering, now, call_id)
+
+    def _kept(self, mapping: Mapping, call_id: bytes) -> Mapping:
+        """The mapping that the call of this message began with: what the other side was told stays true."""
+        for call in self._dialogs.table.with_id(call_id, mapping.internal.host):
+            if call.alive and call.outside != mapping.external.host:
+                return self._mappings.of_internal(mapping.internal, call.outside) or mapping
+        return mapping
 
     def _pass(self, passage: Passage) -> list[Effect]:
         message, mapping = passage.message, passage.mapping
@@ -245,21 +281,34 @@ class Engine:
             self._response(passage)
         elif not self._request(passage):
             return []
+        if passage.shadow:
+            return self._unchanged(passage, "passed as it came")
         target = mapping.internal
         if passage.side is Side.EXTERNAL and not message.is_request:
             target = rewrite.response_target(message, mapping, self._mappings)
         self._traces.add(passage, "forwarded")
+        self._tallies.add(passage.peering.rule, altered=bool(passage.edits))
         return passage.effects(self._onward(edit.apply(message, passage.edits), passage.flow, target, mapping))
+
+    def _unchanged(self, passage: Passage, decided: str) -> list[Effect]:
+        """Shadow mode: what was decided is noted, and the message goes on as plain NAT would send it."""
+        self.counts["shadow:messages"] += 1
+        if passage.edits:
+            self.counts["shadow:would-change"] += 1
+        self._traces.add(passage, f"shadow: {decided}")
+        self._tallies.add(passage.peering.rule, altered=False)
+        onward = self._onward(passage.message.data, passage.flow, passage.mapping.internal, passage.mapping)
+        return passage.effects(onward)
 
     def _request(self, passage: Passage) -> bool:
         """Follow a request; False where it ends here."""
         message, side = passage.message, passage.side
+        timers = self._policy.timers_of(passage.peering)
         if message.method == b"ACK":
-            begun = self._transactions.of_ack(message, side)
+            begun = self._transactions.acknowledged(message, side, timers, passage.now)
             if begun is not None and begun.refusal is not None:
                 return False
         else:
-            timers = self._policy.timers_of(passage.peering)
             begun = self._transactions.begin(message, side, passage.peer, timers, passage.now)
             if begun is not None and begun.refusal is not None:
                 raise Refused(*begun.refusal)  # repeated: the answer was lost
@@ -279,8 +328,8 @@ class Engine:
         if transaction is None:
             self.counts["ignored:no-transaction"] += 1
             return
-        if message.status_code < 200:
-            self._transactions.provisional(transaction, self._policy.timers_of(passage.peering), passage.now)
+        timers = self._policy.timers_of(passage.peering)
+        self._transactions.answered(transaction, message.status_code, timers, passage.now)
         if message.method == b"REGISTER":
             changed = self._registrations.answered(passage)
             passage.after += [Changed("registrations", ident) for ident in changed]
@@ -307,8 +356,9 @@ class Engine:
         """What the policy says for this check: answer it, drop it, or let it pass as it came."""
         checks = self._policy.handling_of(peering).syntax
         action = next((check.action for check in checks if check.check == error.reason), "respond")
-        if action == "pass":
-            self.counts[f"passed:{error.reason}"] += 1
+        if action == "pass" or peering.shadow:
+            self.counts[f"{'shadow' if peering.shadow else 'passed'}:{error.reason}"] += 1
+            self._tallies.add(peering.rule, altered=False)
             return [self._onward(datagram.data, datagram.flow, mapping.internal, mapping)]
         status = error.status if action == "respond" else 0
         refusal = self._refuse(message, datagram.flow, Refused(error.reason, status))
@@ -316,6 +366,9 @@ class Engine:
 
     def _stop(self, passage: Passage, refused: Refused) -> list[Effect]:
         """The message ends here: a call that it was to begin ends with it, and the answer stays the same."""
+        if passage.shadow:
+            self.counts[f"shadow:{refused.reason}"] += 1
+            return self._unchanged(passage, f"would be refused: {refused.reason}")
         effects: list[Effect] = []
         message, call = passage.message, passage.call
         if call is not None and call.state == "setup" and message.method == b"INVITE" and not message.to_tag:
@@ -341,6 +394,12 @@ class Engine:
             return []
         self.counts[f"answered:{refused.reason}"] += 1
         return [Forward(reply, flow.transport, flow.side, flow.destination, flow.source)]
+
+
+def _outside(policy: AlgPolicy) -> dict[str, tuple[str | None, ...]]:
+    """By which address each rule's hosts are known outside; any host of a family stands for all of it."""
+    any_host = ("192.0.2.1", "2001:db8::1")  # RFC 5737, RFC 3849
+    return {each.rule: tuple(policy.outside_of(each, host) for host in any_host) for each in policy.peerings}
 
 
 def _request(data: bytes) -> Message | None:

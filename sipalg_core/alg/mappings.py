@@ -2,7 +2,7 @@
 """Signalling mappings: which external port stands for which internal endpoint (RFC 4787 §4.1, endpoint-independent).
 
 A mapping is one-to-one, so what comes back to its port can only be meant for that endpoint. An internal endpoint is
-mapped to the external address of its own family.
+mapped to an external address of its own family, or, where nothing is translated, to itself.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ class Mapping:
     remembered: dict[tuple[bytes, bytes], bytes] = field(default_factory=dict)
     """(header, external text) → internal text, so that what went out as "a" comes back as "a"."""
 
+    @property
+    def translates(self) -> bool:
+        return self.internal != self.external
+
     def to_external(self, header: bytes, text: bytes, port_written: bool) -> bytes:
         """How host[:port] of the internal endpoint is written outside; remembers how it stood inside."""
         replaced = written(self.external.host)
@@ -64,22 +68,21 @@ class NoPort(Exception):
 
 
 class Mappings:
-    """All signalling mappings behind our external addresses, one of each family."""
+    """All signalling mappings: one for each internal endpoint and address that it has outside."""
 
     def __init__(self, policy: AlgPolicy, random: Random) -> None:
         self._random = random
-        self._addresses: dict[bool, str | None] = {}
-        self._by_internal: dict[Endpoint, Mapping] = {}
+        self._own: frozenset[str] = frozenset()
+        self._by_internal: dict[tuple[Endpoint, str], Mapping] = {}
         self._by_external: dict[Endpoint, Mapping] = {}
         self._per_host: Counts[str] = Counts()
         self.set_policy(policy)
 
     def set_policy(self, policy: AlgPolicy) -> list[str]:
         """Map by this policy from now on; returns the addresses that were ours, with whose mappings it is over."""
-        before = dict(self._addresses)
-        self._addresses = {False: policy.external_address(4), True: policy.external_address(6)}
+        before, self._own = self._own, frozenset(policy.external_addresses)
         self._ports = policy.signalling_ports
-        gone = [address for six, address in before.items() if address and address != self._addresses[six]]
+        gone = sorted(before - self._own)
         for mapping in [known for known in self if known.external.host in gone]:
             self._drop(mapping)
         return gone
@@ -90,50 +93,48 @@ class Mappings:
     def __len__(self) -> int:
         return len(self._by_external)
 
-    def address_for(self, internal: str) -> str | None:
-        """Our external address of this host's family."""
-        return self._addresses[":" in internal]
-
     def is_ours(self, host: str) -> bool:
-        return host in self._addresses.values()
+        return host in self._own
 
-    def of_internal(self, endpoint: Endpoint) -> Mapping | None:
-        return self._by_internal.get(endpoint)
+    def of_internal(self, endpoint: Endpoint, outside: str) -> Mapping | None:
+        """The mapping of this endpoint to that address."""
+        return self._by_internal.get((endpoint, outside))
 
     def of_external(self, endpoint: Endpoint) -> Mapping | None:
         return self._by_external.get(endpoint)
 
-    def claim(self, internal: Endpoint, now: float) -> Mapping:
-        """The mapping of this endpoint, made where there is none. Raises NoPort."""
-        mapping = self._by_internal.get(internal)
+    def claim(self, internal: Endpoint, outside: str | None, now: float) -> Mapping:
+        """The mapping of this endpoint to this address of ours, or its own; made where there is none. Raises NoPort."""
+        if outside is None:
+            raise NoPort("no-address-of-family")
+        mapping = self._by_internal.get((internal, outside))
         if mapping is None:
-            mapping = Mapping(internal, self._free(internal, now), now)
+            mapping = Mapping(internal, self._free(internal, outside, now), now)
             self.add(mapping)
         mapping.touched = now
         return mapping
 
     def add(self, mapping: Mapping) -> None:
-        self._by_internal[mapping.internal] = self._by_external[mapping.external] = mapping
+        self._by_internal[mapping.internal, mapping.external.host] = self._by_external[mapping.external] = mapping
         self._per_host[mapping.internal.host] += 1
 
     def _drop(self, mapping: Mapping) -> None:
-        del self._by_internal[mapping.internal], self._by_external[mapping.external]
+        del self._by_internal[mapping.internal, mapping.external.host], self._by_external[mapping.external]
         self._per_host[mapping.internal.host] -= 1
 
-    def _free(self, internal: Endpoint, now: float) -> Endpoint:
-        address = self.address_for(internal.host)
-        if address is None:
-            raise NoPort("no-address-of-family")
+    def _free(self, internal: Endpoint, outside: str, now: float) -> Endpoint:
         if self._per_host[internal.host] >= MAX_PER_HOST and not self._evict(now, internal.host):
             raise NoPort("signalling-ports-of-host")
-        preserved = Endpoint(address, DEFAULT_PORT)
+        if outside == internal.host:
+            return internal
+        preserved = Endpoint(outside, DEFAULT_PORT)
         if internal.port == DEFAULT_PORT and preserved not in self._by_external:
             return preserved  # port preservation (RFC 4787 §4.2.1): 5060 stays 5060 where it is free
         size = self._ports.last - self._ports.first + 1
         start = self._random.randrange(size)
         for _ in range(2):
             for step in range(size):
-                found = Endpoint(address, self._ports.first + (start + step) % size)
+                found = Endpoint(outside, self._ports.first + (start + step) % size)
                 if found not in self._by_external:
                     return found
             if not self._evict(now):

@@ -49,7 +49,7 @@ class Negotiation:
         effects: list[Effect] = []
         for hole, call in self.ledger:
             lifetime = policy.timers_of(call.peering).inactive_media
-            if not hole.gate and hole.pinhole.lifetime != lifetime:
+            if not hole.gate and not hole.shadow and hole.pinhole.lifetime != lifetime:
                 hole.pinhole = hole.pinhole._replace(lifetime=lifetime)
                 hole.last_packet = hole.renewed = now
                 effects.append(OpenPinhole(hole.pinhole))
@@ -90,19 +90,23 @@ class Negotiation:
     def _from_inside(self, passage: Passage, part: Part, session: sdp.Session, call: Call) -> tuple[Line, ...] | None:
         share = self._policy.limits_of(passage.peering).ports_per_host
 
+        def external(host: str) -> str | None:
+            if not self._owns(passage, host):
+                return None
+            if (":" in host) == (":" in call.outside) and host == passage.mapping.internal.host:
+                return call.outside
+            return self._policy.outside_of(passage.peering, host)
+
         def allocate(rtp: Endpoint, rtcp: Endpoint | None) -> int:
             port = call.pairs.get(rtp)
             if port is None:
                 try:
-                    port = call.pairs[rtp] = self.pool.take(rtp, share, passage.now)
+                    port = call.pairs[rtp] = self.pool.take(rtp, external(rtp.host) or "", share, passage.now)
                 except NoPair as error:
                     raise Refused(str(error), retry_after=int(QUARANTINE)) from error
             if rtcp is not None:
                 self.pool.name_second(rtp, rtcp)
             return port
-
-        def external(host: str) -> str | None:
-            return self._mappings.address_for(host) if self._owns(passage, host) else None
 
         edits, lines = rewrite_sdp.outward(session, external, allocate, self._refusal, self._counts)
         if any(described.has_candidates for described in session.media):
@@ -137,11 +141,11 @@ class Negotiation:
         if edits:
             self._counts["sdp:hairpin"] += 1
             passage.edits += [*edits, *multipart.length_edits(passage.message, part, edits)]
-        return tuple(self._screened(line) for line in media.lines_of(session))
+        return tuple(self._screened(line, passage.peering.rule) for line in media.lines_of(session))
 
-    def _screened(self, line: Line) -> Line:
+    def _screened(self, line: Line, rule: str) -> Line:
         """P3: an external endpoint that must not get a pinhole counts as off."""
-        refusal = self._screening.media_peer_refusal(line.rtp.host) if line.rtp else None
+        refusal = self._screening.media_peer_refusal(line.rtp.host, rule) if line.rtp else None
         if line.rtp is None or refusal is None:
             return line
         if line.rtp.host not in rewrite_sdp.UNSPECIFIED:
@@ -194,7 +198,8 @@ class Negotiation:
         timers = self._policy.timers_of(passage.peering)
         lifetime = timers.gate if gate else timers.inactive_media
         hole, effect = self.ledger.open(want, call, gate=gate, lifetime=lifetime, now=passage.now)
-        passage.opens.append(effect)
+        if not call.shadow:
+            passage.opens.append(effect)
         passage.after.append(Changed("pinholes", str(effect.pinhole.id)))
         call.warning = ""
         return hole

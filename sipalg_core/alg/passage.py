@@ -43,6 +43,11 @@ class Passage:
         return self.flow.side
 
     @property
+    def shadow(self) -> bool:
+        """Whether it goes on as it came, whatever is decided about it; a call stays what it began as."""
+        return self.peering.shadow if self.call is None else self.call.shadow
+
+    @property
     def requester(self) -> Side:
         """Where the request comes from that this is, or answers."""
         return self.side if self.message.is_request else self.side.other

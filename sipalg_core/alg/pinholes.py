@@ -39,7 +39,7 @@ class Ledger:
     def open(self, want: Want, call: Call, *, gate: bool, lifetime: float, now: float) -> tuple[Hole, OpenPinhole]:
         ident = self._random.getrandbits(63)
         pinhole = Pinhole(ident, want.internal, want.mapped, want.external, lifetime)
-        hole = Hole(pinhole, want.kind, want.component, gate, now, last_packet=now, renewed=now)
+        hole = Hole(pinhole, want.kind, want.component, gate, now, last_packet=now, renewed=now, shadow=call.shadow)
         self.adopt(hole, call)
         return hole, OpenPinhole(pinhole)
 
@@ -51,7 +51,8 @@ class Ledger:
         if entry is not None and hole.is_audio:
             entry.call.packets_in += hole.packets_in
             entry.call.packets_out += hole.packets_out
-        return [ClosePinhole(hole.pinhole), Changed("pinholes", str(hole.pinhole.id))]
+        gone = Changed("pinholes", str(hole.pinhole.id))
+        return [gone] if hole.shadow else [ClosePinhole(hole.pinhole), gone]
 
     def count(self, counters: list[Counter], now: float) -> list[Entry]:
         """Take the kernel's packet counts; returns the entries of which something that people see has changed."""
@@ -80,6 +81,8 @@ class Ledger:
         effects: list[Effect] = []
         for hole, call in self:
             lifetime = hole.pinhole.lifetime
+            if hole.shadow:
+                continue  # nobody counts what passes beside us
             if hole.held:
                 if now >= hole.renewed + lifetime / 2:
                     hole.renewed = hole.last_packet = now

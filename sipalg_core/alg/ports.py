@@ -27,6 +27,7 @@ class Pair:
     rtp: Endpoint
     rtcp: Endpoint | None  # whom the odd one stands for
     calls: int
+    outside: str = ""  # our address that it is a port of
 
 
 class NoPair(Exception):
@@ -63,17 +64,19 @@ class PortPool:
     def pairs(self) -> list[Pair]:
         return list(self._pairs.values())
 
-    def take(self, rtp: Endpoint, share: int, now: float) -> int:
-        """The even port of this endpoint's pair, for one call more. Raises NoPair.
+    def take(self, rtp: Endpoint, outside: str, share: int, now: float) -> int:
+        """The even port of this endpoint's pair at that address of ours, for one call more. Raises NoPair.
 
-        No host gets more than `share` percent of all pairs.
+        No host gets more than `share` percent of all pairs. A port is of one endpoint, whatever the address.
         """
         pair = self._pairs.get(rtp)
         if pair is None:
             if share < 100 and self._pairs_of[rtp.host] * 100 >= self._size * share:
                 raise NoPair("media-ports-of-host")
-            pair = Pair(self._free(now), rtp, None, 0)
+            pair = Pair(self._free(now), rtp, None, 0, outside)
             self.add(pair)
+        elif pair.outside != outside:
+            raise NoPair("media-endpoint-has-another-address")  # the kernel translates it in one way only
         pair.calls += 1
         return pair.port
 

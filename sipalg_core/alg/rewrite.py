@@ -30,17 +30,19 @@ Translate = Callable[[bytes, Form, HostPort], bytes | None]
 
 def outward(message: Message, mapping: Mapping, mappings: Mappings, now: float) -> list[Edit]:
     """Edits that replace the sending party's own addresses by ours. May claim mappings; raises NoPort."""
-    host = mapping.internal.host
+    if not mapping.translates:
+        return []
+    host, ours = mapping.internal.host, mapping.external.host
 
     def translate(header: bytes, form: Form, found: HostPort) -> bytes | None:
         if found.host != host:
             return None
         text = message.data[found.span.start : found.span.end]
         if form is Form.IDENTITY:
-            return _host_text(mapping.external.host, _external_port(mappings, host, found.port))
+            return _host_text(ours, _external_port(mappings, mapping, found.port))
         own = mapping
         if found.effective_port != mapping.internal.port:
-            own = mappings.claim(Endpoint(host, found.effective_port), now)
+            own = mappings.claim(Endpoint(host, found.effective_port), ours, now)
         return own.to_external(header, text, found.port is not None)
 
     return list(_head_edits(message, host.encode(), translate))
@@ -48,6 +50,8 @@ def outward(message: Message, mapping: Mapping, mappings: Mappings, now: float) 
 
 def inward(message: Message, mapping: Mapping, mappings: Mappings) -> list[Edit]:
     """Edits that put the receiving party's own addresses back where ours stand for it."""
+    if not mapping.translates:
+        return []
     host = mapping.external.host
 
     def translate(header: bytes, form: Form, found: HostPort) -> bytes | None:
@@ -76,9 +80,11 @@ def _host_text(host: str, port: int | None) -> bytes:
     return written(host) if port is None else b"%s:%d" % (written(host), port)
 
 
-def _external_port(mappings: Mappings, host: str, port: int | None) -> int | None:
+def _external_port(mappings: Mappings, mapping: Mapping, port: int | None) -> int | None:
     """An identity keeps the port it was written with, unless that is a mapping of ours."""
-    own = mappings.of_internal(Endpoint(host, port)) if port is not None else None
+    if port is None:
+        return None
+    own = mappings.of_internal(Endpoint(mapping.internal.host, port), mapping.external.host)
     return own.external.port if own else port
 
 
@@ -111,8 +117,6 @@ def _hostports(message: Message, field: HeaderField, form: Form) -> Iterator[Hos
 
 def _received(message: Message, mapping: Mapping) -> Iterator[Edit]:
     """`received` and `rport` of the topmost Via tell the phone its source as the peer saw it: that is our mapping."""
-    if mapping.internal == mapping.external:
-        return
     data, parameters = message.data, message.vias[0].parameters
     received = parameter(data, parameters, b"received")
     if received is not None:

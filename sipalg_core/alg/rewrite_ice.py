@@ -39,8 +39,8 @@ def outward(data: bytes, body: Span, lines: Iterable[Line], external: External) 
             continue
         for host, port in _endpoints(words):
             found = _endpoint(host, port)
-            if found is None or external(found.host) is None:
-                continue  # somebody else's address stays what it is
+            if found is None or external(found.host) in (None, found.host):
+                continue  # somebody else's address stays what it is, and one that is not translated
             ours = mapped.get(found)
             if ours is None:
                 return None

@@ -56,11 +56,15 @@ def _mapped(line: Line, rtp: Endpoint, external: External, allocate: Allocate) -
     if host is None:
         return line._replace(rtp=None, rtcp=None)
     rtcp = line.rtcp if line.rtcp and line.rtcp.host == rtp.host else None
+    if host == rtp.host:
+        return line._replace(mapped=rtp, mapped_rtcp=rtcp)  # nothing is translated
     port = allocate(rtp, rtcp)
     return line._replace(mapped=Endpoint(host, port), mapped_rtcp=Endpoint(host, port + 1) if rtcp else None)
 
 
 def _port_edits(media: Media, line: Line) -> Iterator[Edit]:
+    if line.mapped == line.rtp:
+        return
     if line.mapped:
         yield Edit(media.port_span, b"%d" % line.mapped.port, MEDIA_PORT)
     if media.rtcp and line.mapped_rtcp:
@@ -77,11 +81,11 @@ def _addresses(session: Session) -> Iterator[Address]:
 def _address_edits(session: Session, external: External) -> Iterator[Edit]:
     for address in _addresses(session):
         host = external(address.host) if address.host else None
-        if host is not None:
+        if host is not None and host != address.host:
             yield Edit(address.span, host.encode(), MEDIA_ADDRESS)
     if session.origin is not None and session.origin.host:
         host = external(session.origin.host)
-        if host is not None:
+        if host is not None and host != session.origin.host:
             yield Edit(session.origin.span, host.encode(), ORIGIN_ADDRESS)
 
 

@@ -32,6 +32,7 @@ def call_row(call: Call, wall: float) -> CallRow:
         "reason": call.reason,
         "warning": call.warning,
         "spiral": call.spiral,
+        "shadow": call.shadow,
         "codec": call.codec,
         "audio_in": _audio(call.packets_in, [(hole.packets_in, hole.active_in) for hole in audio]),
         "audio_out": _audio(call.packets_out, [(hole.packets_out, hole.active_out) for hole in audio]),
@@ -51,6 +52,7 @@ def pinhole_row(entry: Entry, wall: float) -> PinholeRow:
     return {
         "id": str(pinhole.id),
         "call": call.id,
+        "shadow": hole.shadow,
         "kind": "draining" if draining else "gate" if hole.gate else "held" if hole.held else "exact",
         "component": hole.component,
         "media": hole.kind,

@@ -29,6 +29,7 @@ class Screening:
     def __init__(self, policy: AlgPolicy) -> None:
         self._policy = policy
         self._own = {ip_address(text) for interface in policy.interfaces for text in interface.addresses}
+        self._outside = frozenset(policy.external_addresses)
         self._internal = [net for i in policy.interfaces if i.side is Side.INTERNAL for net in i.networks]
         self._internal += [
             net for peer in policy.peerings for net in peer.internal if net.prefixlen
@@ -36,6 +37,7 @@ class Screening:
         self.is_internal = lru_cache(REMEMBERED)(self._is_internal)
         self.is_provider = lru_cache(REMEMBERED)(self._is_provider)
         self.peering = lru_cache(REMEMBERED)(self._peering)
+        self.between = lru_cache(REMEMBERED)(self._between)
         self.media_peer_refusal = lru_cache(REMEMBERED)(self._media_peer_refusal)
 
     def rule(self, name: str) -> Peering | None:
@@ -52,6 +54,31 @@ class Screening:
                 return peering
         return None
 
+    def _between(self, source: str, destination: str) -> tuple[Peering, Side] | None:
+        """The SIP rule of two hosts behind internal interfaces, and on which side of it the first of them is.
+
+        Which side an interface is on does not tell: telephones and the server in the DMZ are both inside. The first
+        rule that names the pair, either way round, decides, so that both directions are of one rule.
+        """
+        if not self._policy.enabled:
+            return None
+        first, second = ip_address(source), ip_address(destination)
+        for peering in self._policy.peerings:
+            if any(first in net for net in peering.internal) and any(second in net for net in peering.external):
+                return peering, Side.INTERNAL
+            if peering.translates(destination):
+                continue
+            if any(second in net for net in peering.internal) and any(first in net for net in peering.external):
+                return peering, Side.EXTERNAL
+        return None
+
+    def side_of(self, source: str, destination: str) -> Side:
+        """On which side the first host is, where the interface is not known: a connection has none."""
+        if destination in self._outside:
+            return Side.EXTERNAL
+        found = self.between(source, destination)
+        return found[1] if found else Side.INTERNAL
+
     def _is_provider(self, host: str) -> bool:
         """Whether any SIP rule names this external host."""
         address = ip_address(host)
@@ -66,16 +93,23 @@ class Screening:
         address = ip_address(host)
         return any(address in net for net in self._internal)
 
-    def _media_peer_refusal(self, host: str) -> str | None:
-        """P3: why this external address gets no pinhole, or None where it may."""
+    def _media_peer_refusal(self, host: str, rule: str) -> str | None:
+        """P3: why this external address gets no pinhole under this rule, or None where it may."""
         address: IPv4Address | IPv6Address = ip_address(host)
         if address in self._own:
             return "media-peer-is-us"
         if any(address in net for net in SPECIAL):
             return "media-peer-special"
-        if self.is_internal(host):
+        if self.is_internal(host) and not self._is_routed_peer(address, rule):
             return "media-peer-internal"
         return None
+
+    def _is_routed_peer(self, address: IPv4Address | IPv6Address, rule: str) -> bool:
+        """Whether the rule itself names this host as its other party, and translates nothing: a server in the DMZ."""
+        peering = self.rule(rule)
+        if peering is None or peering.translates(str(address)):
+            return False
+        return any(address in net for net in (*peering.external, *peering.media))
 
     def gate_sources(self, peering: Peering, signalling_peer: str) -> tuple[str, ...]:
         """P7: the signalling peer and the single hosts of the provider's media object."""

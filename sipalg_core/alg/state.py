@@ -22,7 +22,7 @@ from sipalg_core.alg.ports import Pair
 from sipalg_core.alg.registrations import Asked, AskedKey, Registration, Registrations
 from sipalg_core.alg.transactions import Transaction, Transactions
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 PARTS: Final[dict[str, Any]] = {
     "mappings": signalling.Mapping,
@@ -80,7 +80,7 @@ class State:
     def restore(self, exported: Mapping[str, Any], now: float) -> list[Effect]:
         parts = self._read(exported)
         for mapping in parts["mappings"]:
-            if self._mappings.is_ours(mapping.external.host):
+            if self._mappings.is_ours(mapping.external.host) or not mapping.translates:
                 self._mappings.add(mapping)
         for call_id, hidden in parts["call_ids"]:
             self._call_ids.restore(call_id, hidden)

@@ -82,6 +82,7 @@ def _row(entry: _Entry, wall: float) -> TraceRow:
         "before": _text(before),
         "after": _text(after),
         "edits": [_edit(before, edit) for edit in edits],
+        "applied": not verdict.startswith("shadow"),
         "verdict": verdict,
     }
 

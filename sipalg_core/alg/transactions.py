@@ -32,15 +32,18 @@ class Transaction:
     peer: str  # the external host: a response counts only from (or to) there
     cseq: int
     deadline: Moment
+    concluded: bool = False  # its final response came, or its ACK
     refusal: Refusal | None = None  # we refused it ourselves: so again if it is repeated, and its ACK ends here
 
 
 class Transactions:
     def __init__(self) -> None:
         self._known: dict[Key, Transaction] = {}
-        # One queue for the long lifetimes and one for the short, so that each is about in the order of its ends.
+        # One queue for each kind of lifetime, so that each is about in the order of its ends.
         self._invites: deque[tuple[float, Transaction]] = deque()
         self._others: deque[tuple[float, Transaction]] = deque()
+        self._answered: deque[tuple[float, Transaction]] = deque()  # INVITEs, for 64*T1
+        self._over: deque[tuple[float, Transaction]] = deque()  # for T4
 
     def __len__(self) -> int:
         return len(self._known)
@@ -77,19 +80,40 @@ class Transactions:
         found = self._known.get(self._key(message, side.other))
         return found if found is not None and found.peer == peer and found.cseq == message.cseq else None
 
-    def of_ack(self, message: Message, side: Side) -> Transaction | None:
-        return self._known.get(self._key(message, side))
+    def acknowledged(self, message: Message, side: Side, timers: Timers, now: float) -> Transaction | None:
+        """The transaction that an ACK to a failure ends: Timer I of RFC 3261 §17.2.1, T4, and it is over."""
+        transaction = self._known.get(self._key(message, side))
+        if transaction is not None:
+            self._conclude(transaction, now + timers.t4, self._over)
+        return transaction
+
+    def answered(self, transaction: Transaction, status: int, timers: Timers, now: float) -> None:
+        """A response came: a provisional one prolongs the wait, a final one bounds it.
+
+        The callee still rings: the wait begins anew (RFC 3261 §16.7, Timer C; a 100 only says that the next hop has
+        it). A final response to an INVITE may be repeated for 64*T1 (§17.1.1.2, Timer D; §13.3.1.4), one to another
+        request for T4 (§17.1.2.2, Timer K); a request that is repeated then begins anew.
+        """
+        invite = transaction.key[2] == b"INVITE"
+        if status >= 200:
+            deadline, queue = (now + 64 * timers.t1, self._answered) if invite else (now + timers.t4, self._over)
+            self._conclude(transaction, deadline, queue)
+        elif status > 100 and invite:
+            transaction.deadline = max(transaction.deadline, now + timers.provisional_invite)
 
     @staticmethod
-    def provisional(transaction: Transaction, timers: Timers, now: float) -> None:
-        """The callee still rings: the wait begins anew (RFC 3261 §16.7, Timer C)."""
-        transaction.deadline = max(transaction.deadline, now + timers.provisional_invite)
+    def _conclude(transaction: Transaction, deadline: float, queue: deque[tuple[float, Transaction]]) -> None:
+        """It ends then; repetitions do not prolong it."""
+        if not transaction.concluded or deadline < transaction.deadline:
+            transaction.concluded, transaction.deadline = True, deadline
+            queue.append((deadline, transaction))
 
     def expire(self, now: float) -> None:
-        for queue in (self._invites, self._others):
+        for queue in (self._invites, self._others, self._answered, self._over):
             while queue and queue[0][0] <= now:
                 transaction = queue.popleft()[1]
                 if transaction.deadline > now:
-                    queue.append((transaction.deadline, transaction))
-                else:
+                    if not transaction.concluded:
+                        queue.append((transaction.deadline, transaction))
+                elif self._known.get(transaction.key) is transaction:
                     del self._known[transaction.key]

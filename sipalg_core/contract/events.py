@@ -39,6 +39,7 @@ class CallRow(TypedDict):
     ended: float | None
     reason: str  # why it ended, in words; "" while it lasts
     warning: str  # what is wrong while it lasts, in words: "the ACK is missing"; "" where nothing is
+    shadow: bool  # followed only: nothing of it was changed or opened
     spiral: bool  # it came back to the host that it began at (RFC 3261 §6)
     codec: str  # of the agreed audio, "" before the answer
     audio_in: Audio  # external → internal ("down")
@@ -49,6 +50,7 @@ class CallRow(TypedDict):
 class PinholeRow(TypedDict):
     id: str
     call: str  # CallRow.id
+    shadow: bool  # it would be open if the ALG did more than look on
     kind: Literal["gate", "exact", "held", "draining"]
     component: Literal["rtp", "rtcp"]
     media: str  # "audio"
@@ -78,6 +80,17 @@ class RegistrationRow(TypedDict):
     warning: str  # in words, where the phone keeps to a longer time than granted; else ""
 
 
+class PeerRow(TypedDict):
+    """One SIP rule's traffic since the engine started: "0 of 18223 messages altered"."""
+
+    rule: str
+    name: str  # of the provider
+    translate: str  # contract.policy.Translate
+    shadow: bool
+    messages: int  # that went on, refused ones not counted
+    altered: int  # of them, with another octet than they came with
+
+
 class HealthRow(TypedDict):
     id: str  # "engine"
     since: float
@@ -86,7 +99,10 @@ class HealthRow(TypedDict):
     calls: int
     registrations: int
     pinholes: int
-    counters: dict[str, int]  # "received", "forwarded", "dropped:<reason>", "answered:<reason>", "error:<reason>"
+    counters: dict[
+        str, int
+    ]  # "received", "forwarded", "dropped:<reason>", "answered:<reason>", "error:<reason>", "shadow:<…>"
+    peers: list[PeerRow]
 
 
 class TraceEdit(TypedDict):
@@ -108,6 +124,7 @@ class TraceRow(TypedDict):
     before: str
     after: str
     edits: list[TraceEdit]
+    applied: bool  # False in shadow mode: it went on as it came, `after` and `edits` are what would have been
     verdict: str  # "forwarded", or why it did not go on
 
 

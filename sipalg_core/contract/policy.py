@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from sipalg_core.net import Side
@@ -19,6 +19,15 @@ Network = IPv4Network | IPv6Network
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 _FROZEN = ConfigDict(extra="forbid")
+
+SHORTEST_LIMIT_OF_CALL = 180
+"""Seconds; a shorter longest call would end calls that people are in."""
+
+
+def _off_or_long(seconds: float) -> float:
+    if 0 < seconds < SHORTEST_LIMIT_OF_CALL:
+        raise ValueError(f"0 (off), or {SHORTEST_LIMIT_OF_CALL} and more")
+    return seconds
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -44,7 +53,7 @@ class Timers:
     """Seconds. Defaults and ranges: sip-alg reference section 5 (Juniper's, where it has the timer)."""
 
     inactive_media: Annotated[float, Field(ge=10, le=2550)] = 120
-    maximum_call: Annotated[float, Field(ge=0, le=432_000)] = 43_200  # 0: off
+    maximum_call: Annotated[float, Field(ge=0, le=432_000), AfterValidator(_off_or_long)] = 43_200  # 0: off
     t1: Annotated[float, Field(ge=0.5, le=5)] = 0.5
     t4: Annotated[float, Field(ge=5, le=10)] = 5
     timer_c: Annotated[float, Field(ge=180, le=600)] = 180  # until the first provisional response
@@ -100,6 +109,10 @@ class Handling:
     engine_down: Literal["drop", "forward"] = "drop"  # what the kernel does with SIP while no engine listens
 
 
+Translate = Literal["all", "ipv4", "none"]
+"""Whose address we replace by ours; a network that is routed keeps its own and gets pinholes only."""
+
+
 @dataclass(frozen=True, config=_FROZEN)
 class Screening:
     """What the kernel turns away before anybody reads it. Bans never meet a host that a peering names singly."""
@@ -126,9 +139,16 @@ class Peering:
     ports: tuple[Port, ...] = (5060,)
     symmetric_media: bool = False  # RFC 4961: it sends RTP from the port it announces
     media_hosts: tuple[Network, ...] = ()  # internal hosts, other than the sender, that its descriptions may name
+    translate: Translate = "all"
+    outside: tuple[str, ...] = ()  # which of our addresses it uses, one of a family; else the first there is
+    shadow: bool = False  # decide everything, change nothing: messages go on as they came, nothing is opened
     timers: Timers | None = None
     limits: Limits | None = None
     handling: Handling | None = None
+
+    def translates(self, host: str) -> bool:
+        """Whether this internal host has an address of ours towards the provider, and not its own."""
+        return self.translate == "all" or (self.translate == "ipv4" and ":" not in host)
 
 
 @dataclass(frozen=True, config=_FROZEN)
@@ -144,14 +164,35 @@ class AlgPolicy:
     handling: Handling = Handling()
     screening: Screening = Screening()
 
+    @property
+    def external_addresses(self) -> tuple[str, ...]:
+        """All of ours that the outside knows."""
+        return tuple(each for one in self.interfaces if one.side is Side.EXTERNAL for each in one.addresses)
+
     def external_address(self, version: int = 4) -> str | None:
         """The address we announce to the outside, or None where no external interface has one."""
-        for interface in self.interfaces:
-            if interface.side is Side.EXTERNAL:
-                for address in interface.addresses:
-                    if (":" in address) == (version == 6):
-                        return address
-        return None
+        return next((each for each in self.external_addresses if (":" in each) == (version == 6)), None)
+
+    def outside_of(self, peering: Peering, host: str) -> str | None:
+        """What this internal host's address is to the peering's provider: one of ours of its family, or its own."""
+        if not peering.translates(host):
+            return host
+        chosen = (each for each in peering.outside if (":" in each) == (":" in host))
+        return next(chosen, None) or self.external_address(6 if ":" in host else 4)
+
+    def is_inside(self, network: Network) -> bool:
+        """Whether it lies whole behind an internal interface: then both parties of its peering do."""
+        return any(
+            network.version == each.version and network.prefixlen >= each.prefixlen and network.network_address in each
+            for one in self.interfaces
+            if one.side is Side.INTERNAL
+            for each in one.networks
+        )
+
+    @property
+    def longest_silence(self) -> float:
+        """Seconds for which the kernel keeps a silent pinhole; where a peering allows less, the engine closes it."""
+        return max((self.timers_of(each).inactive_media for each in self.peerings), default=self.timers.inactive_media)
 
     def timers_of(self, peering: Peering) -> Timers:
         return peering.timers or self.timers

@@ -19,10 +19,10 @@ def mappings(last: int = 30999) -> Mappings:
 
 def test_mapping_is_endpoint_independent_and_one_to_one():
     known = mappings()
-    first = known.claim(Endpoint("192.168.0.10", 5060), 0)
-    assert known.claim(Endpoint("192.168.0.10", 5060), 1) is first
+    first = known.claim(Endpoint("192.168.0.10", 5060), OURS, 0)
+    assert known.claim(Endpoint("192.168.0.10", 5060), OURS, 1) is first
     assert first.external == Endpoint(OURS, 5060)
-    other = known.claim(Endpoint("192.168.0.11", 5060), 0)
+    other = known.claim(Endpoint("192.168.0.11", 5060), OURS, 0)
     assert other.external.port != 5060
     assert known.of_external(other.external) is other
 
@@ -30,25 +30,25 @@ def test_mapping_is_endpoint_independent_and_one_to_one():
 def test_host_with_too_many_ports_is_refused_until_one_is_forgotten():
     known = mappings()
     for number in range(MAX_PER_HOST):
-        known.claim(Endpoint("192.168.0.10", 10_000 + number), number)
+        known.claim(Endpoint("192.168.0.10", 10_000 + number), OURS, number)
     with pytest.raises(NoPort, match="signalling-ports-of-host"):
-        known.claim(Endpoint("192.168.0.10", 20_000), 100)
-    known.claim(Endpoint("192.168.0.10", 10_000), IDLE)  # in use again
-    known.claim(Endpoint("192.168.0.10", 20_000), IDLE + 2)
-    assert known.of_internal(Endpoint("192.168.0.10", 10_000)) is not None
-    assert known.of_internal(Endpoint("192.168.0.10", 10_001)) is None
+        known.claim(Endpoint("192.168.0.10", 20_000), OURS, 100)
+    known.claim(Endpoint("192.168.0.10", 10_000), OURS, IDLE)  # in use again
+    known.claim(Endpoint("192.168.0.10", 20_000), OURS, IDLE + 2)
+    assert known.of_internal(Endpoint("192.168.0.10", 10_000), OURS) is not None
+    assert known.of_internal(Endpoint("192.168.0.10", 10_001), OURS) is None
 
 
 def test_full_range_gives_the_oldest_away_only_after_long_silence():
     known = mappings(30001)
     for number in range(2):
-        known.claim(Endpoint("192.168.0.10", 10_000 + number), number)
+        known.claim(Endpoint("192.168.0.10", 10_000 + number), OURS, number)
     with pytest.raises(NoPort, match="signalling-ports"):
-        known.claim(Endpoint("192.168.0.11", 10_000), IDLE - 1)
-    known.claim(Endpoint("192.168.0.11", 10_000), IDLE + 1)
-    assert known.of_internal(Endpoint("192.168.0.10", 10_000)) is None
+        known.claim(Endpoint("192.168.0.11", 10_000), OURS, IDLE - 1)
+    known.claim(Endpoint("192.168.0.11", 10_000), OURS, IDLE + 1)
+    assert known.of_internal(Endpoint("192.168.0.10", 10_000), OURS) is None
 
 
 def test_host_of_a_family_that_we_have_no_address_of_is_refused():
     with pytest.raises(NoPort, match="no-address-of-family"):
-        mappings().claim(Endpoint("fd00:a::10", 5060), 0)
+        mappings().claim(Endpoint("fd00:a::10", 5060), policy().external_address(6), 0)

@@ -9,7 +9,7 @@ CALL = {
     "id": "c1", "call_id": "a@b", "direction": "inbound", "from_uri": "sip:a@x", "to_uri": "sip:b@y",
     "internal": "192.168.0.10:5060", "provider": "Tel", "rule": "rule:1", "state": "in_call", "since": 1.0,
     "answered": 2.0, "ended": None, "reason": "", "codec": "PCMA", "audio_in": {"packets": 1, "active": True},
-    "audio_out": {"packets": 1, "active": True}, "pinholes": 2, "warning": "", "spiral": False,
+    "audio_out": {"packets": 1, "active": True}, "pinholes": 2, "warning": "", "spiral": False, "shadow": False,
 }  # fmt: skip
 
 
