@@ -17,6 +17,7 @@ from sipalg_core.alg.call_ids import CallIds
 from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.effects import Ban, Changed, Effect, Forward
 from sipalg_core.alg.mappings import Mapping, Mappings, NoPort
+from sipalg_core.alg.parties import RETRY_AFTER, Parties
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.plain import Codec, Plain
 from sipalg_core.alg.registrations import Registrations
@@ -38,7 +39,6 @@ from sipalg_core.sip.message import Message, parse
 BROADCAST: Final = "255.255.255.255"
 HOUSEKEEPING: Final = 1.0
 """Seconds between looks at what ends on its own and need not end to the instant."""
-RETRY_AFTER: Final = 10
 LONGEST_KEEP_ALIVE: Final = 4
 """Octets: CRLFCRLF (RFC 5626 §3.5.1) and what phones send instead; no message is so short."""
 
@@ -57,7 +57,7 @@ class Engine:
         self._screening = Screening(policy)
         self._abuse = Abuse()
         self._mappings = Mappings(policy, random)
-        self._moved = False  # a policy gave a peering another address: calls that are up keep theirs
+        self._parties = Parties(policy, self._screening, self._mappings)
         self._tallies = Tallies()
         self._call_ids = CallIds(random)
         self._transactions = Transactions()
@@ -77,7 +77,7 @@ class Engine:
         self.counts["received"] += 1
         flow, data = datagram.flow, datagram.data
         try:
-            flow, peering, mapping = self._party(flow, now)
+            flow, peering, mapping = self._parties.of(flow, now)
         except Refused as refused:
             banned = self.abused(flow, now) if refused.reason in REFUSALS else []
             return [*self._refuse(_request(data), flow, refused), *banned]
@@ -120,10 +120,10 @@ class Engine:
         effects: list[Effect] = [Changed("health", "engine")]
         for address in self._mappings.set_policy(policy):
             effects += self._dialogs.end_all(now, "our address changed", address)
-        self._moved |= _outside(policy) != _outside(self._policy)
         self._tallies.keep(policy)
         self._policy = policy
         self._screening = Screening(policy)
+        self._parties.set_policy(policy, self._screening)
         return [*effects, *self._dialogs.set_policy(policy, self._screening, now)]
 
     def pinhole_failed(self, pinhole: Pinhole, status: Status, detail: int, now: float) -> list[Effect]:
@@ -210,44 +210,11 @@ class Engine:
 
     # --- one message ---
 
-    def _party(self, flow: Flow, now: float) -> tuple[Flow, Peering, Mapping]:
-        """The rule that allows this flow, seen from its sides, and the internal party's mapping. Raises Refused."""
-        if flow.side is Side.INTERNAL:
-            found = self._screening.between(flow.source.host, flow.destination.host)
-            if found is None:
-                raise Refused("no-rule", 0)
-            peering, side = found
-            if side is Side.INTERNAL:
-                return flow, peering, self._claimed(flow.source, peering, now)
-            flow = flow._replace(side=side)
-        mapping = self._mappings.of_external(flow.destination)
-        if mapping is None:
-            mapping = self._routed(flow, now)
-        found_by = self._screening.peering(mapping.internal.host, flow.source.host)
-        if found_by is None:
-            raise Refused("no-rule", 0)
-        mapping.touched = now
-        return flow, found_by, mapping
-
-    def _routed(self, flow: Flow, now: float) -> Mapping:
-        """What is for a host that keeps its own address needs no mapping that was made before. Raises Refused."""
-        internal, provider = flow.destination, flow.source.host
-        peering = self._screening.peering(internal.host, provider)
-        if peering is None or peering.translates(internal.host):
-            raise Refused("no-mapping", 480 if self._screening.is_provider(provider) else 0)
-        return self._claimed(internal, peering, now)
-
-    def _claimed(self, internal: Endpoint, peering: Peering, now: float) -> Mapping:
-        try:
-            return self._mappings.claim(internal, self._policy.outside_of(peering, internal.host), now)
-        except NoPort as error:
-            raise Refused(str(error), retry_after=RETRY_AFTER) from error
-
     def _passage(self, message: Message, flow: Flow, mapping: Mapping, peering: Peering, now: float) -> Passage:
         call_id = message.call_id
         if flow.side is Side.EXTERNAL:
             call_id = self._call_ids.to_internal(call_id)
-        elif self._moved:
+        elif self._parties.moved:
             mapping = self._kept(mapping, call_id)
         if (
             flow.side is Side.INTERNAL
@@ -394,12 +361,6 @@ class Engine:
             return []
         self.counts[f"answered:{refused.reason}"] += 1
         return [Forward(reply, flow.transport, flow.side, flow.destination, flow.source)]
-
-
-def _outside(policy: AlgPolicy) -> dict[str, tuple[str | None, ...]]:
-    """By which address each rule's hosts are known outside; any host of a family stands for all of it."""
-    any_host = ("192.0.2.1", "2001:db8::1")  # RFC 5737, RFC 3849
-    return {each.rule: tuple(policy.outside_of(each, host) for host in any_host) for each in policy.peerings}
 
 
 def _request(data: bytes) -> Message | None:
