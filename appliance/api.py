@@ -16,10 +16,11 @@ from appliance.accounts.models import User
 from appliance.accounts.queries import user_for_token
 from appliance.firewall.api import routers as firewall
 from appliance.gate import admit
+from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.live.control import EngineUnavailable
 from appliance.network.api import router as network
 from appliance.sip.api import router as sip
-from appliance.system.api import router as system
+from appliance.system.api import routers as system
 
 
 class BearerToken(HttpBearer):
@@ -48,7 +49,7 @@ api = NinjaAPI(
     docs_url=None,  # its pages need scripts that our content security policy forbids
     auth=[BearerToken(), BrowserSession()],
 )
-for router in (*firewall, network, sip, system):
+for router in (*firewall, network, sip, *system):
     api.add_router("", router)
 
 
@@ -90,5 +91,6 @@ def absent(request: HttpRequest, _error: Exception) -> HttpResponse:
 
 
 @api.exception_handler(EngineUnavailable)
-def engine_unavailable(request: HttpRequest, error: EngineUnavailable) -> HttpResponse:
+@api.exception_handler(NetadminUnavailable)
+def engine_unavailable(request: HttpRequest, error: Exception) -> HttpResponse:
     return _answer(request, 503, str(error))

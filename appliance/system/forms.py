@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fields of an apply."""
+"""The fields of an apply, and of a choice of connections."""
 
 from __future__ import annotations
+
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from appliance.firewall import queries as firewall
+from appliance.firewall.models import AddressKind, AddressObject, Rule
+from appliance.kernel.connections import Selection
+from appliance.network.models import Role
+from appliance.ruleset import notation
 from appliance.system import services
 from appliance.ui.forms import OperatorForm
 
@@ -22,3 +29,55 @@ class ApplyForm(OperatorForm):
 
     def clean_confirm_within(self) -> int:
         return self.cleaned_data["confirm_within"] or services.DEFAULT_WINDOW
+
+
+_PROTOCOLS: Final = [("", _("any")), ("tcp", "TCP"), ("udp", "UDP"), ("icmp", "ICMP")]
+
+
+class SelectionForm(OperatorForm):
+    """Which connections; nothing filled in is all of them."""
+
+    host = forms.CharField(
+        label=_("Host or network"), required=False, max_length=90,
+        widget=forms.TextInput(attrs={"class": "form-control mono", "placeholder": "192.168.0.2"}),
+    )  # fmt: skip
+    port = forms.IntegerField(label=_("Port"), required=False, min_value=1, max_value=notation.LAST_PORT)
+    protocol = forms.ChoiceField(label=_("Protocol"), choices=_PROTOCOLS, required=False)
+    zone = forms.ChoiceField(label=_("Zone"), choices=[("", _("any")), *Role.choices], required=False)
+    address: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+        AddressObject.objects.none(), label=_("Object"), required=False, empty_label=_("any")
+    )
+    rule: forms.ModelChoiceField[Rule] = forms.ModelChoiceField(
+        Rule.objects.none(), label=_("Rule"), required=False, empty_label=_("any")
+    )
+    old = forms.BooleanField(label=_("Only what the rules would not do so now"), required=False)
+    calls = forms.BooleanField(label=_("Only media of calls"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["address"].queryset = firewall.addresses()  # type: ignore[attr-defined]  # a ModelChoiceField
+        self.fields["rule"].queryset = firewall.rules()  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def clean_host(self) -> str:
+        text: str = self.cleaned_data["host"].strip()
+        if not text:
+            return ""
+        try:
+            first, last = notation.address_range(text)
+        except ValueError as error:
+            raise forms.ValidationError(_("Write an address, a network or a range: 192.168.0.0/24.")) from error
+        return str(first) if first == last else f"{first}-{last}"
+
+    def selection(self) -> Selection:
+        values = self.cleaned_data
+        chosen: AddressObject | None = values["address"]
+        return Selection(
+            host=values["host"], within=_values(chosen) if chosen else None, port=values["port"],
+            protocol=values["protocol"], zone=values["zone"],
+            rule=f"rule:{values['rule'].pk}" if values["rule"] else "", old=values["old"], calls=values["calls"],
+        )  # fmt: skip
+
+
+def _values(address: AddressObject) -> tuple[str, ...]:
+    held = address.members.all() if address.kind == AddressKind.GROUP else [address]
+    return tuple(each.value for each in held if each.value)

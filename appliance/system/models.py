@@ -24,11 +24,20 @@ class State(models.TextChoices):
     SUPERSEDED = "superseded", _("superseded")
 
 
+class OldConnections(models.TextChoices):
+    """What becomes of connections that an apply has left behind."""
+
+    ASK = "ask", _("to be decided")
+    LATER = "later", _("closed when the calls end")
+    CLOSED = "closed", _("closed")
+
+
 class Revision(models.Model):
     """`policy` is what the operator saw when asking for it (ruleset.policy); `nft` what the kernel got.
 
     `rows` is the configuration that it came from, so that one can go back to it. `deadline` is for people: the kernel
-    counts by itself.
+    counts by itself. `old_connections` counts what began under other rules: `old`, `calls` that go on, `choice`,
+    `closed`.
     """
 
     number = models.PositiveIntegerField()
@@ -47,6 +56,7 @@ class Revision(models.Model):
     deadline = models.DateTimeField(null=True, blank=True)
     nft = models.TextField(blank=True)
     error = models.TextField(blank=True)
+    old_connections = models.JSONField(default=dict, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
     duration = models.FloatField(null=True, blank=True, help_text=_("seconds, from check to told"))

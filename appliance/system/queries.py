@@ -18,6 +18,10 @@ from django.utils.translation import gettext as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from appliance.firewall.queries import rules
+from appliance.kernel.connections import Selection
+from appliance.kernel.inquiry import ask
+from appliance.live.control import EngineUnavailable, engine_snapshot
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.compile import compile_chains
 from appliance.ruleset.schedule import resolve
@@ -111,6 +115,7 @@ def job_row(revision: Revision) -> dict[str, Any]:
         "applied": revision.applied_at.timestamp() if revision.applied_at else None,
         "deadline": revision.deadline.timestamp() if revision.deadline else None,
         "duration": revision.duration,
+        "old_connections": revision.old_connections,
     }
 
 
@@ -196,6 +201,25 @@ def _words(value: object) -> str:
 
 
 # --- What the appliance stands on ---
+
+
+def connections(selection: Selection, node: str = names.NODE) -> dict[str, Any]:
+    """`items` and `total`, from netadmin; raise NetadminUnavailable."""
+    found: dict[str, Any] = ask("connections", node=node, selection=selection.plain())
+    return found
+
+
+def rule_names() -> dict[str, str]:
+    """By their keys in the kernel."""
+    return {f"rule:{rule.pk}": rule.name for rule in rules()}
+
+
+def calls_go_on() -> bool:
+    """As the engine knows; one that does not answer may have calls."""
+    try:
+        return bool(engine_snapshot("pinholes")["rows"])
+    except EngineUnavailable:
+        return True
 
 
 def redis_answers() -> bool:

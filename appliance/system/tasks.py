@@ -13,17 +13,20 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from appliance.celery import app
+from appliance.kernel import answers, inquiry
+from appliance.kernel.connections import Selection
 from appliance.ruleset import apply as ruleset_apply
 from appliance.ruleset.apply import ApplyRefused, WindowEnded
 from appliance.ruleset.policy import Policy
 from appliance.ruleset.verify import verify
 from appliance.system import queries, services
-from appliance.system.models import Revision, State
+from appliance.system.models import OldConnections, Revision, State
 from appliance.system.queries import job_row
 from sipalg_core.nft.client import Client, NftError
 
@@ -47,6 +50,8 @@ def apply_revision(revision_id: int) -> None:
     except (ApplyRefused, NftError) as error:
         services.fail(revision=revision, error=str(error))
     announce(revision)
+    if revision.state in (State.WAITING, State.APPLIED):
+        _count_old_connections(revision)
 
 
 @app.task(name="appliance.system.tasks.keep_revision")
@@ -102,8 +107,21 @@ def settle() -> None:
             services.fail(revision=revision, error=_("The process that applies rules did not finish. Apply again."))
             announce(revision)
 
+    _close_what_waits_for_calls()
     for revision in services.expire():
         ruleset_apply.refresh(queries.policy_now(revision, time.time()), _kernel())
+
+
+@app.task(name=inquiry.TASK)
+def answer(question: str, arguments: dict[str, Any], reply_to: str) -> None:
+    """Of other processes; they wait for it (kernel.inquiry)."""
+    try:
+        inquiry.reply(reply_to, {"value": answers.ANSWERS[question](**arguments)})
+    except ValidationError as error:
+        inquiry.reply(reply_to, {"fields": error.message_dict})
+    except (OSError, NftError) as error:
+        log.exception("%s", question)
+        inquiry.reply(reply_to, {"error": _("The kernel refused to answer: %s") % error})
 
 
 @app.task(name="appliance.system.tasks.reconcile")
@@ -121,6 +139,23 @@ def announce(revision: Revision) -> None:
         async_to_sync(layer.group_send)("jobs", event)
     except (RedisError, OSError) as error:
         log.warning("revision %s was not announced: %s", revision.number, error)
+
+
+def _count_old_connections(revision: Revision) -> None:
+    try:
+        services.found_old_connections(revision=revision, counted=answers.count_old(revision))
+    except OSError as error:
+        log.warning("connections were not counted: %s", error)
+        return
+    announce(revision)
+
+
+def _close_what_waits_for_calls() -> None:
+    revision = queries.running_revision()
+    if revision is None or revision.old_connections.get("choice") != OldConnections.LATER or queries.calls_go_on():
+        return
+    services.close_later(revision=revision, flushed=answers.flush_now(Selection(old=True)))
+    announce(revision)
 
 
 def _kept(revision: Revision) -> None:

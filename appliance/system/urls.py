@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Addresses of system: review, apply, and the revisions there were."""
+"""Addresses of system: review, apply, the revisions there were, and connections."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from appliance.system import views
+from appliance.system.views import connections, revisions
 
 app_name = "system"
 urlpatterns = [
-    path("changes/", views.changes, name="changes"),
-    path("changes/review/", views.review, name="changes_review"),
-    path("changes/apply/", views.apply, name="changes_apply"),
-    path("changes/<int:number>/", views.revision, name="changes_revision"),
-    path("changes/<int:number>/progress/", views.progress, name="changes_progress"),
-    path("changes/<int:number>/keep/", views.decide, {"verb": "keep"}, name="changes_keep"),
-    path("changes/<int:number>/extend/", views.decide, {"verb": "extend"}, name="changes_extend"),
-    path("changes/<int:number>/undo/", views.decide, {"verb": "undo"}, name="changes_undo"),
-    path("changes/<int:number>/go-back/", views.go_back, name="changes_go_back"),
+    path("changes/", revisions.changes, name="changes"),
+    path("changes/review/", revisions.review, name="changes_review"),
+    path("changes/apply/", revisions.apply, name="changes_apply"),
+    path("changes/<int:number>/", revisions.revision, name="changes_revision"),
+    path("changes/<int:number>/progress/", revisions.progress, name="changes_progress"),
+    path("changes/<int:number>/keep/", revisions.decide, {"verb": "keep"}, name="changes_keep"),
+    path("changes/<int:number>/extend/", revisions.decide, {"verb": "extend"}, name="changes_extend"),
+    path("changes/<int:number>/undo/", revisions.decide, {"verb": "undo"}, name="changes_undo"),
+    path("changes/<int:number>/flush/", connections.old_connections, {"verb": "now"}, name="changes_flush"),
+    path("changes/<int:number>/flush-later/", connections.old_connections, {"verb": "later"}, name="changes_wait"),
+    path("connections/", connections.connections, name="connections"),
+    path("connections/flush/", connections.flush, name="connections_flush"),
+    path("changes/<int:number>/go-back/", revisions.go_back, name="changes_go_back"),
 ]

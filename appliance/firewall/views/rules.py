@@ -19,7 +19,7 @@ from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import RuleForm
 from appliance.firewall.models import Rule, Table
 from appliance.firewall.views.forms import done, form_page
-from appliance.system.views import review_context
+from appliance.system.views.revisions import review_context
 from appliance.ui.requests import OperatorRequest, may
 
 RULE_ROWS: Final = (

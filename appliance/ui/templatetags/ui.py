@@ -53,6 +53,10 @@ NAVIGATION: Final = (
         ),
     ),
     (
+        _("Diagnose"),
+        (Page("system:connections", _("Connections"), "calls"),),
+    ),
+    (
         _("System"),
         (
             Page("system:changes", _("Changes"), "changes"),

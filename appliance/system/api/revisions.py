@@ -34,6 +34,7 @@ class RevisionOut(Schema):
     confirm_within: int
     deadline: datetime | None
     duration: float | None
+    old_connections: dict[str, Any]
 
 
 class RevisionDetail(RevisionOut):

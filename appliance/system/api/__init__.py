@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""REST of system: revisions and health, connections."""
+
+from appliance.system.api.connections import router as connections
+from appliance.system.api.revisions import router as revisions
+
+routers = (revisions, connections)
+
+__all__ = ["routers"]

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""C50: connections that outlive a change of the rules, with packets: counted, shown, closed; calls go on."""
+
+import json
+import time
+from contextlib import closing
+
+import pytest
+
+from appliance.kernel import answers, inquiry
+from appliance.kernel.connections import Selection
+from appliance.kernel.conntrack import ConnectionTable
+from appliance.ruleset import policy
+from appliance.ruleset.policy import Address, Rule, Service
+from appliance.system import tasks
+from appliance.system.models import OldConnections, Revision, State
+from sipalg_core.contract import names
+from tests.lab.kernel_rig import run
+from tests.lab.ruleset_rig import BOX, HOST, INTERFACES, OUTSIDE, PEER, STRANGER, namespaces, passes
+
+MEDIA = f"""
+table inet media {{
+  chain marking {{
+    type filter hook prerouting priority -150
+    udp dport 4000 ct mark set {names.MARK_ACCEPT}
+  }}
+}}
+"""
+
+pytestmark = [pytest.mark.lab, pytest.mark.django_db]
+
+
+@pytest.fixture
+def wire(tmp_path, monkeypatch):
+    monkeypatch.setenv("PINHOLE_RUN", str(tmp_path))
+    monkeypatch.setenv("PINHOLE_STATE", str(tmp_path))
+    monkeypatch.setattr(tasks, "announce", lambda revision: None)  # it would wait for a Redis that is not there
+    with namespaces() as wire:
+        monkeypatch.setattr(tasks, "_kernel", lambda: wire.kernel)
+        monkeypatch.setattr(answers, "table", lambda: closing(wire.inside(ConnectionTable)))
+        yield wire
+
+
+def allow(ident, port, **fields):
+    return Rule(ident, ident, f"to {port}", "accept", service=Service(str(port), "both", str(port)), **fields)
+
+
+def applied(number, *rules, window=0):
+    frozen = policy.dump(policy.Policy(number, "local", INTERFACES, rules))
+    made = Revision.objects.create(number=number, author="anna", policy=frozen, confirm_within=window)
+    tasks.apply_revision(made.pk)
+    made.refresh_from_db()
+    assert made.state in (State.APPLIED, State.WAITING), made.error
+    return made
+
+
+def test_c50_old_connections_are_counted_and_closed_and_others_go_on(wire):
+    first = applied(1, allow(1, 1000), allow(2, 2000))
+    assert first.old_connections == {"old": 0, "calls": 0, "choice": ""}
+    with wire.connection(HOST, PEER, 1000) as allowed, wire.connection(HOST, PEER, 2000) as denied:
+        second = applied(2, allow(1, 1000))
+        assert second.old_connections == {"old": 1, "calls": 0, "choice": OldConnections.ASK}
+        assert passes(*denied)  # as with any firewall, until somebody says otherwise
+        (row,) = answers.list_connections({"old": True})["items"]
+        assert (row["source"], row["dport"], row["verdict"]) == (HOST, 2000, "denied")
+        assert answers.flush({"old": True}) == {"closed": 1, "spared": 0}
+        assert not passes(*denied)
+        assert passes(*allowed)
+
+
+def test_c50_connection_of_a_changed_destination_nat_follows_the_new_one(wire):
+    def to(target):
+        service = Service("x", "tcp", "8080")
+        return Rule(5, 1, "in", "dnat", service=service, table="dnat", target=Address("t", (target,)), target_port=None)
+
+    applied(1, to(HOST))
+    with wire.connection(STRANGER, OUTSIDE, 8080, at=HOST):
+        second = applied(2, to("192.168.0.11"))
+        assert second.old_connections["old"] == 1
+        (row,) = answers.list_connections({"old": True})["items"]
+        assert (row["verdict"], row["translated_destination"]) == ("translated", HOST)
+        assert answers.flush_now(Selection(old=True)).closed == 1
+
+
+def test_call_of_a_rule_that_is_gone_is_spared_until_it_ends(wire, monkeypatch):
+    applied(1, allow(1, 4000))
+    run("nft", "-f", "-", namespace=BOX, stdin=MEDIA)
+    assert wire.reach(HOST, PEER, 4000)
+    with wire.connection(HOST, PEER, 4000) as denied:
+        second = applied(2)
+        assert (second.old_connections["old"], second.old_connections["calls"]) == (1, 1)
+        Revision.objects.update(old_connections=second.old_connections | {"choice": OldConnections.LATER})
+        monkeypatch.setattr("appliance.system.queries.calls_go_on", lambda: True)
+        tasks.settle()
+        assert passes(*denied)
+        monkeypatch.setattr("appliance.system.queries.calls_go_on", lambda: False)
+        tasks.settle()
+        assert not passes(*denied)
+    second.refresh_from_db()
+    assert (second.old_connections["choice"], second.old_connections["closed"]) == (OldConnections.CLOSED, 1)
+    left = answers.list_connections({})["items"]
+    assert [row["call"] for row in left if row["dport"] == 4000 and row["protocol"] == "udp"] == [True]
+
+
+def test_flush_by_host_and_by_rule(wire):
+    applied(1, allow(1, 1000), allow(2, 2000))
+    with wire.connection(HOST, PEER, 1000) as one, wire.connection(HOST, STRANGER, 2000) as two:
+        assert answers.flush({"rule": "rule:1"}) == {"closed": 1, "spared": 0}
+        assert answers.flush({"rule": "rule:1"}) == {"closed": 0, "spared": 0}
+        assert answers.flush({"host": STRANGER}) == {"closed": 1, "spared": 0}
+        assert (passes(*one), passes(*two)) == (True, True)  # the rules allow them: they begin anew
+
+
+def test_twenty_thousand_connections_are_judged_in_the_time_of_an_apply(wire):
+    """With 300 rules of which the last decides, through a table that is full of somebody's scan."""
+    applied(1, *(allow(each, 10_000 + each) for each in range(1, 300)), Rule(300, 300, "any", "accept"))
+    entries = "\n".join(
+        f"-A -p udp -s {HOST} -d 203.0.113.{3 + each % 200} --sport {1024 + each} --dport {1 + each % 900} -t 300"
+        for each in range(20_000)
+    )
+    run("conntrack", "-R", "-", namespace=BOX, stdin=entries + "\n")
+    started = time.monotonic()
+    counted = answers.count_old(Revision.objects.get())
+    spent = time.monotonic() - started
+    assert answers.list_connections({"protocol": "udp"})["total"] > 19_000
+    assert counted["old"] == 0
+    assert spent < 10, json.dumps(counted)
+
+
+def test_answer_is_delivered_to_who_waits_and_nobody_waits_for_long(lab):
+    """Through the laboratory's own Redis and netadmin: the registrations of its phones."""
+    found = lab.get("connections?port=5060&zone=internal")
+    assert found["count"] == len(found["items"]) >= 1
+    assert {(row["protocol"], row["dport"], row["verdict"]) for row in found["items"]} == {("udp", 5060, "")}
+    with lab.ended("netadmin"):
+        started = time.monotonic()
+        with pytest.raises(AssertionError, match="does not answer"):
+            lab.get("connections")
+        assert time.monotonic() - started < inquiry.PATIENCE + 1
