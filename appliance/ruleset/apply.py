@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.live.control import BrokerUnavailable, EngineUnavailable, ask_engine, reload_broker
-from appliance.ruleset.compile import TABLE, Trial, compile_alg, compile_chains, compile_nft, layout
+from appliance.ruleset.compile import (
+    TABLE,
+    Trial,
+    compile_activations,
+    compile_alg,
+    compile_chains,
+    compile_nft,
+    layout,
+)
 from appliance.ruleset.policy import Policy
 from sipalg_core.contract import names
 from sipalg_core.contract import policy as alg
@@ -73,7 +81,7 @@ def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window
     trial = Trial(fallback.revision, window) if fallback and window else None
     missing = compile_chains(fallback) if trial and fallback and not layout.holds(present, fallback.revision) else ()
     transaction = compile_nft(policy, present, trial)
-    whole = (*layout.frame(), *missing, *transaction)
+    whole = (*layout.frame(), *missing, *transaction, *compile_activations(policy, time.time()))
     _check(policy, kernel, whole)
     checked = time.monotonic()
     swapped, notes = _swap(policy, kernel, whole)
@@ -98,7 +106,15 @@ def revert(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     present = _chains(kernel)
     kept = layout.holds(present, policy.revision)
     transaction = layout.hand_over(policy.revision, present) if kept else compile_nft(policy, present)
-    return _swap(policy, kernel, transaction)[1]
+    return _swap(policy, kernel, (*layout.frame(), *transaction, *compile_activations(policy, time.time())))[1]
+
+
+def activate(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
+    """What acts on top of the revision, anew, and the ALG told; who decides stays, and so does every counter of its.
+
+    `policy` is that of the revision that decides.
+    """
+    return _swap(policy, kernel, (*layout.frame(), *compile_activations(policy, time.time())))[1]
 
 
 def refresh(policy: Policy, kernel: Kernel) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from appliance.ruleset import notation
+from appliance.ruleset.activations import activated_rules, deciding_rules, is_exempt
 from appliance.ruleset.policy import Address, Interface, Policy, Rule, Service
 
 Host = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -42,7 +43,8 @@ class Decision:
 
 
 def decide(policy: Policy, packet: Packet) -> Decision:
-    alg = _first(policy, packet, "alg", oif=None)
+    exempt = any(is_exempt(policy, host, packet.at) for host in (packet.saddr, packet.daddr))
+    alg = None if exempt else _first(policy, packet, "alg", oif=None)
     if alg is not None and _role(policy, packet.iifname) in ("internal", "dmz"):
         return Decision("accept", alg.key, packet, alg=True)
     packet, dnat = _translated(policy, packet)
@@ -70,7 +72,7 @@ def packet_of(policy: Policy, saddr: Host, daddr: Host, protocol: Protocol, dpor
 def reaching(policy: Policy, host: Host) -> list[Rule]:
     """Rules that let somebody in to the host, or speak SIP with it: by its own address, or by a translation to it."""
     table = "input" if str(host) in _own(policy) else "forward"
-    active = [rule for rule in policy.rules if rule.enabled and not rule.expired and rule.activity != ()]
+    active = [rule for rule in deciding_rules(policy) if rule.enabled and not rule.expired and rule.activity != ()]
     let_in, closed = [], False
     for rule in (rule for rule in active if rule.table == table and not closed):
         closed = rule.activity is None and _drops_all(rule, host)
@@ -112,6 +114,9 @@ def _translated(policy: Policy, packet: Packet) -> tuple[Packet, str]:
 
 def _input(policy: Policy, packet: Packet) -> Decision:
     role = _role(policy, packet.iifname)
+    activated = _first_activated(policy, packet)
+    if activated is not None:
+        return Decision(_verdict(activated), activated.key, packet)
     if role in ("internal", "management") and packet.protocol == "tcp" and packet.dport in policy.console_ports:
         return Decision("accept", "auto:console", packet)
     if role in ("internal", "dmz", "management") and packet.protocol == "icmp":
@@ -138,13 +143,19 @@ def _source_translated(policy: Policy, decision: Decision, oif: Interface) -> De
 # --- One rule ---
 
 
+def _first_activated(policy: Policy, packet: Packet) -> Rule | None:
+    """To this device: before what is automatic."""
+    rules = (rule for _, rule in activated_rules(policy) if rule.table == "input")
+    return next((rule for rule in rules if _matches(policy, rule, packet, None)), None)
+
+
 def _first(policy: Policy, packet: Packet, table: str, oif: Interface | None) -> Rule | None:
     return next((rule for rule in _of(policy, table) if _matches(policy, rule, packet, oif)), None)
 
 
 def _of(policy: Policy, table: str) -> Iterator[Rule]:
     """`alg` is the table of the rules that open the ALG; the others stand where they were written."""
-    for rule in policy.rules:
+    for rule in deciding_rules(policy):
         if rule.enabled and not rule.expired and ("alg" if rule.opens_alg else rule.table) == table:
             yield rule
 

@@ -80,6 +80,7 @@ class Rule:
     until: int | None = None  # Unix seconds (UTC)
     expired: bool = False  # it was seen to end: a clock that is set back does not make it young again
     schedule: Schedule | None = None
+    prepared: bool = False  # a technician may start it for a time
     windows: tuple[Window, ...] | None = None  # of the schedule; ruleset.schedule.resolve
 
     @property
@@ -120,13 +121,26 @@ class Provider:
 
 
 @dataclass(frozen=True, config=_FROZEN)
+class Activation:
+    """What acts at once, on top of the revision, until its end: a rule, or servers that the ALG leaves alone."""
+
+    id: int
+    until: int | None = None  # Unix seconds (UTC)
+    rule: Rule | None = None
+    exempt: tuple[str, ...] = ()  # in the notation of ruleset.notation
+
+
+@dataclass(frozen=True, config=_FROZEN)
 class Policy:
+    """`activations` are no part of a revision: they are put on top when it is read (system.queries.policy_now)."""
+
     revision: int
     node: str
     interfaces: tuple[Interface, ...] = ()
     rules: tuple[Rule, ...] = ()  # in the order in which they decide
     providers: tuple[Provider, ...] = ()
     console_ports: tuple[int, ...] = (22, 443, 8000)
+    activations: tuple[Activation, ...] = ()
 
     def names_of(self, *roles: Role) -> tuple[str, ...]:
         return tuple(interface.name for interface in self.interfaces if interface.role in roles)

@@ -95,6 +95,12 @@ class Family:
         return self._set("sip_providers", "saddr", "daddr", "dport", interval=True)
 
     @cached_property
+    def exempt(self) -> Set:
+        """Servers whose SIP is not intercepted; the kernel ends an exemption, and interception is back by itself."""
+        plain = self._set("sip_exempt", "saddr", interval=True)
+        return Set(TABLE, plain.name, plain.type, flags=("interval", "timeout"))
+
+    @cached_property
     def known(self) -> Set:
         """Hosts that a peering names as such, on either side."""
         return self._set("sip_known", "saddr")

@@ -7,6 +7,7 @@ import errno
 import gc
 import logging
 import socket
+import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,7 @@ class Broker:
     def _install(self, policy: AlgPolicy) -> None:
         chains = {item["chain"]["name"] for item in self._nft.list_table(names.SIPALG_TABLE) if "chain" in item}
         replace = bool(chains) and layout.LAYOUT.name not in chains
-        self._nft.apply(transaction(policy, replace=replace))
+        self._nft.apply(transaction(policy, replace=replace, now=time.time()))
 
     def _open(self, request: Request) -> Answer:
         hole = request.pinhole

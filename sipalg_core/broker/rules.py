@@ -74,8 +74,11 @@ _TCP: Final = Match(Field("meta l4proto"), "tcp")
 _DIVERT: Final = Assign(_MARK, Masked(_MARK, MARK_ACCEPT | MARK_DIVERT, "|"))
 
 
-def transaction(policy: AlgPolicy, *, replace: bool) -> Transaction:
-    """Make the table say what `policy` says. Pinholes stay, unless `replace`: the table there is of another layout."""
+def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transaction:
+    """Make the table say what `policy` says. Pinholes stay, unless `replace`: the table there is of another layout.
+
+    `now` in Unix seconds: exemptions get what is left of their time.
+    """
     commands: list[Command] = [Add(TABLE)]
     if replace:
         commands += [Delete(TABLE), Add(TABLE)]
@@ -95,6 +98,8 @@ def transaction(policy: AlgPolicy, *, replace: bool) -> Transaction:
             commands += [Add(each), Flush(each)]
             if elements:
                 commands.append(Add(Elements(each, elements)))
+        commands += (Add(family.exempt), Flush(family.exempt))
+        commands += [Add(Elements(family.exempt, *each)) for each in signalling.exempt(policy, family.version, now)]
     commands += map(Add, _rules(policy))
     return tuple(commands)
 
@@ -108,13 +113,14 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     if not internal or not external:
         return
     yield from screening.ban_rules(_PREROUTING, external, policy)
-    yield _connection_rule((*internal, *external))
     for family in FAMILIES:
+        yield _connection_rule(family, internal, "daddr")
+        yield _connection_rule(family, external, "saddr")
         yield from _stranger_rules(family)
         yield from screening.stream_rules(family, external, policy.screening)
         for transport in Transport:
-            yield from _signalling_rules(family, transport, internal, family.peers)
-            yield from _signalling_rules(family, transport, external, family.providers)
+            yield from _signalling_rules(family, transport, internal, family.peers, "daddr")
+            yield from _signalling_rules(family, transport, external, family.providers, "saddr")
         for side, direction in ((external, family.inbound), (internal, family.outbound)):
             yield _pinhole_rule(family, side, direction.exact, ("saddr", "sport", "daddr", "dport"), policy)
             words = ("saddr", "daddr", "dport") if side is external else ("saddr", "sport", "daddr")
@@ -134,15 +140,23 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     yield drop(_FORWARD, "pinhole-closed", _UDP, *closed)
 
 
-def _connection_rule(interfaces: tuple[Constant, ...]) -> Rule:
+def _connection_rule(family: Family, side: tuple[Constant, ...], server: str) -> Rule:
     """Packets of the engine's own TCP connections, whose ports no set names. A listener's socket is a wildcard one."""
     ours = Match(Field("socket transparent"), 1), Match(Field("socket wildcard"), 0)
-    return Rule(_PREROUTING, (Match(_IIFNAME, interfaces), _TCP, *ours, _DIVERT, Counter(), ACCEPT), "sip-connection")
+    where = Match(_IIFNAME, side), _TCP, _not_exempt(family, server)
+    return Rule(_PREROUTING, (*where, *ours, _DIVERT, Counter(), ACCEPT), "sip-connection")
 
 
-def _signalling_rules(family: Family, transport: Transport, side: tuple[Constant, ...], peers: Set) -> Iterator[Rule]:
+def _not_exempt(family: Family, server: str) -> Match:
+    """`server` is the selector that holds the provider's address. What is exempt is the packet filter's business."""
+    return Match(selector(*family.selectors(server)), Named(family.exempt.name), "!=")
+
+
+def _signalling_rules(
+    family: Family, transport: Transport, side: tuple[Constant, ...], peers: Set, server: str
+) -> Iterator[Rule]:
     key = selector(*family.selectors("saddr", "daddr", "dport", transport=transport))
-    sip: tuple[Statement, ...] = (Match(_IIFNAME, side), Match(key, Named(peers.name)))
+    sip: tuple[Statement, ...] = (Match(_IIFNAME, side), Match(key, Named(peers.name)), _not_exempt(family, server))
     stranger = Match(selector(*family.selectors("saddr")), Named(family.known.name), "!=")
     yield Rule(_PREROUTING, (*sip, stranger, jump(family.strangers.name)))
     if transport is Transport.TCP:

@@ -50,6 +50,17 @@ def known(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
             yield (network.network_address,)
 
 
+def exempt(
+    policy: AlgPolicy, version: int, now: float
+) -> Iterator[tuple[tuple[tuple[Constant, ...], ...], float | None]]:
+    """Servers that are exempt, without overlaps, each with the seconds that are left; None where there is no end."""
+    live = [each for each in policy.exemptions if each.until is None or each.until > now]
+    for network in _disjoint(_networks((each for exemption in live for each in exemption.networks), version)):
+        ends = [each.until for each in live if any(_covers(one, network) for one in each.networks)]
+        known = [end for end in ends if end is not None]
+        yield ((network,),), max(known) - now if len(known) == len(ends) else None
+
+
 def _networks(networks: Iterable[Network], version: int) -> list[Any]:
     """`ipaddress` has no type for a list of networks that are all of one family."""
     return [network for network in networks if network.version == version]

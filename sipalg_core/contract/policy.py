@@ -152,6 +152,15 @@ class Peering:
 
 
 @dataclass(frozen=True, config=_FROZEN)
+class Exemption:
+    """Servers whose SIP the ALG leaves alone until `until` (Unix seconds); None until somebody lifts it."""
+
+    reason: str  # "activation:12"
+    networks: tuple[Network, ...]
+    until: float | None = None
+
+
+@dataclass(frozen=True, config=_FROZEN)
 class AlgPolicy:
     revision: int
     enabled: bool = True
@@ -163,6 +172,7 @@ class AlgPolicy:
     limits: Limits = Limits()
     handling: Handling = Handling()
     screening: Screening = Screening()
+    exemptions: tuple[Exemption, ...] = ()
 
     @property
     def external_addresses(self) -> tuple[str, ...]:

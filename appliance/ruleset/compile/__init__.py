@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from appliance.ruleset.compile.activations import compile_activations
 from appliance.ruleset.compile.alg import compile_alg
 from appliance.ruleset.compile.chains import rules
 from appliance.ruleset.compile.layout import TABLE, Trial, frame, hand_over, revision_chains
 from appliance.ruleset.policy import Policy
 from sipalg_core.nft import ruleset as nft
 
-__all__ = ["TABLE", "Trial", "compile_alg", "compile_chains", "compile_nft"]
+__all__ = ["TABLE", "Trial", "compile_activations", "compile_alg", "compile_chains", "compile_nft"]
 
 
 def compile_chains(policy: Policy) -> nft.Transaction:

@@ -22,7 +22,16 @@ def compile_alg(policy: Policy) -> alg.AlgPolicy:
         enabled=bool(peerings),
         interfaces=tuple(_alg_interfaces(policy)),
         peerings=peerings,
+        exemptions=tuple(_exemptions(policy)),
     )
+
+
+def _exemptions(policy: Policy) -> Iterator[alg.Exemption]:
+    for activation in policy.activations:
+        spans = map(notation.address_range, activation.exempt)
+        networks = [each for span in spans for each in notation.networks(f"{span.first}-{span.last}")]
+        if networks:
+            yield alg.Exemption(f"activation:{activation.id}", tuple(networks), activation.until)
 
 
 def _peerings(policy: Policy) -> Iterator[alg.Peering]:

@@ -26,7 +26,7 @@ from sipalg_core.nft import statements as stm
 
 _DEFAULT_DENY: Final = (stm.Counter(), stm.DROP)
 _TRANSLATED: Final = stm.Match(stm.Field("ct status"), "dnat")
-_TO_US: Final = stm.Match(stm.Field("fib daddr type"), "local")
+TO_US: Final = stm.Match(stm.Field("fib daddr type"), "local")
 _FAMILIES: Final[dict[int, tuple[Literal["ip", "ip6"], str]]] = {4: ("ip", "ipv4"), 6: ("ip6", "ipv6")}
 
 
@@ -66,28 +66,28 @@ def _forward_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
 
 def _filter_rules(policy: Policy, table: str, chain: nft.Chain) -> Iterator[nft.Rule]:
     for rule in _active(policy, table):
-        for _family, matches in _matches(policy, rule):
+        for _family, matches in rule_matches(policy, rule):
             yield nft.Rule(chain, (*matches, *_ends(rule)), rule.key)
 
 
 def _dnat_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     """`accept` leaves the packet as it is. Without a destination a rule means what is addressed to ourselves."""
     for rule in _active(policy, "dnat"):
-        to_us = () if rule.destination else (_TO_US,)
-        for family, matches in _matches(policy, rule):
+        to_us = () if rule.destination else (TO_US,)
+        for family, matches in rule_matches(policy, rule):
             if rule.action == "accept":
                 yield nft.Rule(chain, (*matches, *to_us, stm.Counter(), stm.ACCEPT), rule.key)
                 continue
-            for translated, nat in _translations(rule, "dnat", family):
+            for translated, nat in translations(rule, "dnat", family):
                 mark = limits.mark(rule)
                 yield nft.Rule(chain, (*translated, *matches, *to_us, *mark, stm.Counter(), nat), rule.key)
 
 
 def _snat_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     for rule in _active(policy, "snat"):
-        for family, matches in _matches(policy, rule):
+        for family, matches in rule_matches(policy, rule):
             if rule.action == "snat":
-                for translated, nat in _translations(rule, "snat", family):
+                for translated, nat in translations(rule, "snat", family):
                     yield nft.Rule(chain, (*translated, *matches, stm.Counter(), nat), rule.key)
             else:
                 end = stm.Masquerade() if rule.action == "masquerade" else stm.ACCEPT
@@ -95,7 +95,7 @@ def _snat_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     yield from _masquerade_rules(policy, chain)
 
 
-def _translations(rule: Rule, kind: Literal["dnat", "snat"], family: int) -> Iterator[tuple[Statements, stm.Nat]]:
+def translations(rule: Rule, kind: Literal["dnat", "snat"], family: int) -> Iterator[tuple[Statements, stm.Nat]]:
     """Per family that the rule and its target have in common; the first address of the target is taken."""
     for version in (family,) if family else (4, 6):
         targets = ranges(rule.target, version) if rule.target else ()
@@ -114,7 +114,7 @@ def _active(policy: Policy, table: str) -> Iterator[Rule]:
     )
 
 
-def _matches(policy: Policy, rule: Rule) -> Iterator[tuple[int, Statements]]:
+def rule_matches(policy: Policy, rule: Rule) -> Iterator[tuple[int, Statements]]:
     """One for each family that the rule's objects have, 0 for both at once; none where nothing can match."""
     where, when = zones(policy, rule), activity(rule)
     if where is None or when is None:
@@ -124,9 +124,13 @@ def _matches(policy: Policy, rule: Rule) -> Iterator[tuple[int, Statements]]:
 
 
 def _ends(rule: Rule) -> Statements:
+    return ends(rule, limits.mark(rule) if rule.action == "accept" else ())
+
+
+def ends(rule: Rule, mark: Statements) -> Statements:
+    """Mark, log, count, decide."""
     log = (stm.Log(rule.key),) if rule.log else ()
     verdict = {"drop": stm.DROP, "reject": stm.Reject()}.get(rule.action, stm.ACCEPT)
-    mark = limits.mark(rule) if rule.action == "accept" else ()
     return (*mark, *log, stm.Counter(), verdict)
 
 

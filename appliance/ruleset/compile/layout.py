@@ -26,6 +26,13 @@ ENDED: Final = nft.Chain(TABLE, "ended_policy")
 """Before known flows are accepted: drops those whose rule's time is over."""
 HANDOVER: Final = (INPUT, FORWARD, PREROUTING, POSTROUTING, ENDED)
 """Every chain here has its counterpart in each revision."""
+ACTIVATIONS: Final = {
+    base: nft.Chain(TABLE, f"{base.name.removesuffix('_policy')}_activations")
+    for base in (INPUT, FORWARD, PREROUTING, ENDED)
+}
+"""What acts on top of any revision; asked before it."""
+LIVE_ACTIVATIONS: Final = nft.Set(TABLE, "live_activations", ("mark",), flags=("timeout",))
+"""Ct marks of the activations that act now; the kernel ends them, by jiffies, whatever the clock says."""
 CONFIRM_WINDOW: Final = nft.Set(TABLE, "confirm_window", ("nf_proto",), flags=("timeout",))
 
 LIMIT_BITS: Final = 0xFFFFFFFF & ~(names.MARK_ACCEPT | names.MARK_DIVERT)
@@ -69,12 +76,13 @@ def holds(present: Iterable[str], revision: int) -> bool:
 
 def frame() -> nft.Transaction:
     """The table without a rule; what is there already stays."""
-    return (nft.Add(TABLE), nft.Add(CONFIRM_WINDOW), *map(nft.Add, HANDOVER))
+    sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS)
+    return (nft.Add(TABLE), *map(nft.Add, sets), *map(nft.Add, (*HANDOVER, *ACTIVATIONS.values())))
 
 
 def hand_over(revision: int, present: Iterable[str], trial: Trial | None = None) -> nft.Transaction:
     """Let `revision` decide, on trial or for good, and delete the chains (of those `present`) that nobody needs."""
-    kept = {chain.name for chain in (*HANDOVER, *revision_chains(revision).values())}
+    kept = {chain.name for chain in (*HANDOVER, *ACTIVATIONS.values(), *revision_chains(revision).values())}
     if trial:
         kept |= {chain.name for chain in revision_chains(trial.fallback).values()}
     stale = [nft.Chain(TABLE, name) for name in sorted(set(present) - kept)]
@@ -102,7 +110,7 @@ def extend(window: float) -> nft.Transaction:
 
 
 def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
-    """The ALG's word, known flows and IPv6's own needs, then the revision."""
+    """The ALG's word, known flows and IPv6's own needs, what has been activated, then the revision."""
     yield nft.Rule(INPUT, (stm.Match(stm.Field("iifname"), stm.Interface("lo")), stm.ACCEPT))
     for base in (INPUT, FORWARD):
         yield nft.Rule(base, (_VOUCHED, stm.ACCEPT), "auto:alg")
@@ -114,6 +122,8 @@ def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
     yield nft.Rule(PREROUTING, (_VOUCHED, stm.ACCEPT), "auto:alg")
     on_trial = stm.Match(stm.Field("meta nfproto"), stm.Named(CONFIRM_WINDOW.name))
     for base in HANDOVER:
+        if base in ACTIVATIONS:
+            yield nft.Rule(base, (stm.jump(ACTIVATIONS[base].name),))
         if trial:
             yield nft.Rule(base, (on_trial, stm.goto(revision_chain(base, revision).name)), "auto:on_trial")
         deciding = trial.fallback if trial else revision

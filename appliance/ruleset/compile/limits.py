@@ -18,18 +18,31 @@ from sipalg_core.nft import statements as stm
 _CT_MARK: Final = stm.Field("ct mark")
 
 
-class _Bits(NamedTuple):
+class Bits(NamedTuple):
     mask: int
     shift: int
 
+    @property
+    def half(self) -> int:
+        """The upper half of the values is the activations'."""
+        return (self.mask >> self.shift) // 2
+
+    @property
+    def activated(self) -> int:
+        """The bit that says so."""
+        return (self.half + 1) << self.shift
+
     def of(self, rule: Rule) -> int:
         """Never 0. Rules whose ids differ by the width would share one: verify refuses them together."""
-        return (1 + rule.id % (self.mask >> self.shift)) << self.shift
+        return (1 + rule.id % self.half) << self.shift
+
+    def of_activation(self, activation: int) -> int:
+        return self.activated | activation % (self.half + 1) << self.shift
 
 
-_FILTER: Final = _Bits(0x0000FFFF, 0)
-_DNAT: Final = _Bits(0xFFFC0000, 18)
-assert _FILTER.mask | _DNAT.mask == LIMIT_BITS
+FILTER: Final = Bits(0x0000FFFF, 0)
+DNAT: Final = Bits(0xFFFC0000, 18)
+assert FILTER.mask | DNAT.mask == LIMIT_BITS
 
 
 def number(rule: Rule) -> int | None:
@@ -37,25 +50,34 @@ def number(rule: Rule) -> int | None:
     if rule.activity is None or rule.opens_alg or not rule.enabled:
         return None
     if rule.table == "dnat":
-        return _DNAT.of(rule) if rule.action == "dnat" else None
-    return _FILTER.of(rule) if rule.table in ("forward", "input") and rule.action == "accept" else None
+        return DNAT.of(rule) if rule.action == "dnat" else None
+    return FILTER.of(rule) if rule.table in ("forward", "input") and rule.action == "accept" else None
 
 
 def mark(rule: Rule) -> Statements:
     value = number(rule)
     if value is None:
         return ()
-    others = 0xFFFFFFFF & ~_bits(rule).mask
-    return (stm.Assign(_CT_MARK, stm.Masked(stm.Masked(_CT_MARK, others), value, "|")),)
+    return (mark_with(_bits(rule), value),)
+
+
+def mark_with(bits: Bits, value: int) -> stm.Statement:
+    """The connection's mark says `value` in these bits; the others stay."""
+    return stm.Assign(_CT_MARK, stm.Masked(stm.Masked(_CT_MARK, 0xFFFFFFFF & ~bits.mask), value, "|"))
+
+
+def marked(bits: Bits) -> stm.Masked:
+    """What the connection's mark says in these bits."""
+    return stm.Masked(_CT_MARK, bits.mask)
 
 
 def rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     for rule in policy.rules:
         value, outside = number(rule), activity(rule, outside=True)
         if value is not None and outside is not None:
-            connection = stm.Match(stm.Masked(_CT_MARK, _bits(rule).mask), value)
+            connection = stm.Match(marked(_bits(rule)), value)
             yield nft.Rule(chain, (connection, *outside, stm.Counter(), stm.DROP), f"ended:{rule.id}")
 
 
-def _bits(rule: Rule) -> _Bits:
-    return _DNAT if rule.table == "dnat" else _FILTER
+def _bits(rule: Rule) -> Bits:
+    return DNAT if rule.table == "dnat" else FILTER

@@ -71,12 +71,12 @@ def test_operator_does_not_cut_off_himself(address, lan_role, rules, why):
 
 
 def test_two_rules_with_an_end_never_share_a_mark():
-    rules = (Rule(1, 1, "a", "accept", until=9), Rule(1 + 65535, 2, "b", "drop", until=9))
+    rules = (Rule(1, 1, "a", "accept", until=9), Rule(1 + 32767, 2, "b", "drop", until=9))
     assert "limit_mark" not in [code for _, code, _ in codes(*rules)]
-    rules = (rules[0], Rule(1 + 65535, 2, "b", "accept", until=9))
-    assert ("error", "limit_mark", 1 + 65535) in codes(*rules)
-    other_table = Rule(1 + 65535, 2, "b", "accept", until=9, table="input")
-    assert ("error", "limit_mark", 1 + 65535) in codes(rules[0], other_table)
+    rules = (rules[0], Rule(1 + 32767, 2, "b", "accept", until=9))
+    assert ("error", "limit_mark", 1 + 32767) in codes(*rules)
+    other_table = Rule(1 + 32767, 2, "b", "accept", until=9, table="input")
+    assert ("error", "limit_mark", 1 + 32767) in codes(rules[0], other_table)
 
 
 def test_rule_that_ends_shadows_nothing_and_neither_does_one_of_another_table():
