@@ -23,7 +23,7 @@ lab:
 	@deploy/test -m lab
 
 fuzz:
-	@deploy/test tests/torture/test_fuzz.py --hypothesis-profile=fuzz
+	@deploy/test tests/torture --hypothesis-profile=fuzz
 
 browser:
 	@deploy/test -m browser

@@ -282,7 +282,7 @@ class Engine:
         if message.method == b"REGISTER":
             if side is Side.EXTERNAL:
                 raise Refused("register-from-outside", 0)  # P11, A13
-            self._registrations.asked(passage)
+            self._registrations.asked(passage, 64 * self._policy.timers_of(passage.peering).t1)
         else:
             self._dialogs.request(passage)
         return True

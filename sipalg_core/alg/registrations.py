@@ -62,6 +62,7 @@ class Asked:
     peering: Peering
     contacts: list[tuple[bytes, bytes, int]]  # as the phone wrote it, as the registrar sees it, seconds asked
     everything: bool  # "Contact: *" (RFC 3261 §10.2.2)
+    deadline: Moment  # Timer F: nobody answers later (RFC 3261 §17.1.2.2)
 
 
 class Registrations:
@@ -85,10 +86,10 @@ class Registrations:
     def get(self, ident: str) -> Registration | None:
         return next((known for known in self._known.values() if known.id == ident), None)
 
-    def asked(self, passage: Passage) -> None:
+    def asked(self, passage: Passage, lifetime: float) -> None:
         """Remember what a REGISTER on its way out asks for; a contact at somebody else's address is not bound (A14)."""
         if len(self._asked) >= MAX_REGISTRATIONS:
-            self._asked.clear()
+            del self._asked[next(iter(self._asked))]
         request, internal = passage.message, passage.mapping.internal
         default = _seconds(request.value(b"expires"), DEFAULT_EXPIRES)
         contacts = [
@@ -102,7 +103,7 @@ class Registrations:
         ]
         everything = request.value(b"contact") == b"*"
         self._asked[internal.host, passage.call_id, request.cseq] = Asked(
-            internal, passage.flow.destination, passage.peering, contacts, everything
+            internal, passage.flow.destination, passage.peering, contacts, everything, passage.now + lifetime
         )
 
     def answered(self, passage: Passage) -> list[str]:
@@ -110,9 +111,11 @@ class Registrations:
         response, now = passage.message, passage.now
         key = (passage.mapping.internal.host, passage.call_id, response.cseq)
         asked = self._asked.get(key)
-        if asked is None or response.status_code < 200 or response.status_code in (401, 407):
-            return []  # a challenge is answered by the next REGISTER
+        if asked is None or response.status_code < 200:
+            return []
         del self._asked[key]
+        if response.status_code in (401, 407):
+            return []  # a challenge is answered by the next REGISTER
         accepted = response.status_code < 300
         granted = _granted(response) if accepted else {}
         default = _seconds(response.value(b"expires"), -1)
@@ -145,6 +148,8 @@ class Registrations:
         Overdue: the registrar has forgotten it, the phone may not know (it kept to the time that it had asked for).
         """
         changed = []
+        while self._asked and (first := next(iter(self._asked.items())))[1].deadline <= now:
+            del self._asked[first[0]]
         for key, known in list(self._known.items()):
             if known.deadline > now:
                 continue

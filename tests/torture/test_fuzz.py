@@ -6,8 +6,6 @@ What this finds becomes a file beside those of the RFCs.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,12 +19,11 @@ from sipalg_core.sip.edit import Edit
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.framing import Framer, FramingError
 from sipalg_core.sip.grammar import Span
-from sipalg_core.sip.message import Message, parse
+from sipalg_core.sip.message import parse
 from sipalg_core.sip.uri import is_request_uri, name_addrs, parameter, tag_of, uri_hostport
 from sipalg_core.sip.via import branch_of, vias
+from tests.torture.oracles import assert_effects, assert_over, assert_untouched, assert_way_back, parsed, prompt
 from tests.unit.alg.harness import MEDIA_PROXY, OURS, PHONE, World, incoming, invite, respond, sdp
-
-PATIENCE = 0.005  # seconds of CPU for one message
 
 SEEDS = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*/*.sip"))]
 OFFER = sdp(PHONE.host, 14000, "a=rtcp:14003", "a=sendonly", "m=video 14002/1 RTP/AVP 31", "c=IN IP6 ::1")
@@ -56,24 +53,6 @@ def messages(draw: st.DrawFn) -> bytes:
         what = draw(st.one_of(scraps, st.just(data[at : at + size] * 2)))
         data = data[:at] + what + data[at + size :]
     return data
-
-
-def prompt(work: Callable[[], object]) -> bool:
-    """Whether it takes no longer than it may; a collection of garbage may cost it two tries."""
-    return any(cost(work) <= PATIENCE for _ in range(3))
-
-
-def cost(work: Callable[[], object]) -> float:
-    began = time.thread_time()
-    work()
-    return time.thread_time() - began
-
-
-def parsed(data: bytes) -> Message | None:
-    try:
-        return parse(data)
-    except ParseError:
-        return None
 
 
 @given(messages())
@@ -169,19 +148,13 @@ def framed(stream: bytes, size: int) -> tuple[list[bytes], str]:
 
 @given(st.lists(st.tuples(messages(), st.sampled_from(Side)), min_size=1, max_size=4))
 def test_engine(datagrams: list[tuple[bytes, Side]]):
-    """What has nothing of ours in it leaves as it came; what leaves can be read again; at the end nothing is held."""
+    """Whatever both sides say: untouched octets, the way back, the contract, and an end of everything."""
     world = World()
     world.out(b"\r\n\r\n")
     for data, side in datagrams:
         sent = world.out(data) if side is Side.INTERNAL else world.into(data)
-        original, own = parsed(data), (PHONE.host if side is Side.INTERNAL else OURS).encode()
-        for forward in sent if original is not None else []:
-            assert parse(forward.data).body.end == len(forward.data)
-            if forward.side is not side and own not in data:
-                assert forward.data == original.original()
-    for _ in range(3):
-        world.now += 50_000  # longer than any call
-        world.wait(0)
-    assert world.open == {}
-    assert world.engine.rows("pinholes", world.now) == []
-    assert world.engine.rows("calls", world.now) == []
+        assert_effects(world.effects)
+        assert_untouched(data, side, sent)
+        if side is Side.INTERNAL and sent and sent[0].side is Side.EXTERNAL:
+            assert_way_back(world, data, sent[0])
+    assert_over(world)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from sipalg_core.alg import registrations
 from sipalg_core.alg.effects import Changed
 from tests.unit.alg.harness import OTHER_PHONE, OURS, PHONE, World, header, incoming, message, respond
 
@@ -86,3 +89,23 @@ def test_answer_of_somebody_else_registers_nobody():
     world.into(forged)
     assert world.engine.rows("registrations", world.now) == []
     assert world.engine.counts["ignored:no-transaction"] == 1
+
+
+@pytest.mark.parametrize("challenge", [0, 401, 407])
+def test_a_register_that_nobody_grants_is_forgotten(challenge):
+    """Found by fuzzing: it was remembered until 20,000 of them were, and then all of them were forgotten."""
+    world = World()
+    sent = world.register()
+    if challenge:
+        world.into(respond(sent.data, challenge, "Unauthorized"), to=sent.source)
+        assert world.engine.export()["asked"] == []
+    world.wait(65 * 0.5)
+    assert world.engine.export()["asked"] == []
+
+
+def test_a_flood_of_registers_pushes_out_the_oldest_only(monkeypatch):
+    monkeypatch.setattr(registrations, "MAX_REGISTRATIONS", 3)
+    world = World()
+    for number in range(4):
+        world.register(user=f"{number}")
+    assert len(world.engine.export()["asked"]) == 3

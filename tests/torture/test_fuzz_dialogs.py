@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Calls in an order that nobody would choose: two phones, a provider and time act at random, also across a restart."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+
+from sipalg_core.alg.effects import Forward
+from sipalg_core.alg.engine import Engine
+from sipalg_core.contract.control import Counter
+from sipalg_core.net import Side
+from tests.torture.oracles import assert_contract, assert_effects, assert_over, assert_untouched, assert_way_back
+from tests.unit.alg.harness import (
+    MEDIA_PROXY,
+    OTHER_PHONE,
+    OURS,
+    PHONE,
+    PROVIDER,
+    STRANGER,
+    World,
+    header,
+    incoming,
+    invite,
+    policy,
+    respond,
+    sdp,
+)
+
+HOSTS = [PHONE.host, OTHER_PHONE.host, "192.168.0.99", MEDIA_PROXY.host, PROVIDER.host, OURS, "127.0.0.1", "0.0.0.0"]
+PORTS = [0, 22, 1023, 1024, 5060, 14000, 14001, 14002, 20000, 65535]
+LINES = [
+    "a=rtcp:14009", "a=rtcp-mux", "a=sendonly", "a=inactive", "m=video 14010 RTP/AVP 31", "m=image 14020 udptl t38",
+    f"c=IN IP4 {MEDIA_PROXY.host}", "m=audio 0 RTP/AVP 8", "a=candidate:1 1 UDP 1 192.168.0.10 14000 typ host",
+]  # fmt: skip
+descriptions = st.one_of(
+    st.just(b""),
+    st.builds(
+        lambda host, port, more: sdp(host, port, *more),
+        st.sampled_from(HOSTS),
+        st.sampled_from(PORTS),
+        st.lists(st.sampled_from(LINES), max_size=4),
+    ),
+)
+tags = st.sampled_from(["", "b", "b2", "a", "x"])
+METHODS = ["INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "PRACK", "INFO", "REFER", "NOTIFY", "OPTIONS"]
+STATUSES = [100, 180, 183, 200, 202, 302, 401, 407, 481, 486, 487, 488, 491, 500, 603]
+
+
+class Calls(RuleBasedStateMachine):
+    """`outside` holds what the provider has received, `inside` what the phones have."""
+
+    outside = Bundle("outside")
+    inside = Bundle("inside")
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World()
+        self.world.out(b"\r\n\r\n")
+        self.world.out(b"\r\n\r\n", source=OTHER_PHONE)
+
+    def _say(self, data: bytes, side: Side, phone: object = PHONE, **where: object) -> list[Forward]:
+        sent = (
+            self.world.out(data, source=phone, **where) if side is Side.INTERNAL else self.world.into(data, **where)  # type: ignore[arg-type]  # endpoints by name
+        )
+        assert_effects(self.world.effects)
+        assert_untouched(data, side, sent)
+        return sent
+
+    # --- who speaks ---
+
+    @rule(
+        target=outside,
+        call=st.sampled_from("ABC"),
+        cseq=st.integers(0, 4),
+        method=st.sampled_from(METHODS),
+        tag=tags,
+        body=descriptions,
+        branch=st.sampled_from(["", "same"]),
+    )
+    def phone_asks(self, call: str, cseq: int, method: str, tag: str, body: bytes, branch: str) -> object:
+        data = invite(call, cseq, body, method=method, to_tag=tag, branch=branch)
+        sent = self._say(data, Side.INTERNAL)
+        out = [each for each in sent if each.side is Side.EXTERNAL]
+        if out:
+            assert_way_back(self.world, data, out[0])
+        return multiple(*(each.data for each in out))
+
+    @rule(
+        target=inside,
+        call=st.sampled_from("ABCX"),
+        cseq=st.integers(0, 4),
+        method=st.sampled_from([*METHODS, "REGISTER"]),
+        tag=tags,
+        body=descriptions,
+    )
+    def provider_asks(self, call: str, cseq: int, method: str, tag: str, body: bytes) -> object:
+        sent = self._say(incoming(call, cseq, body, method=method, to_tag=tag), Side.EXTERNAL)
+        return multiple(*(each.data for each in sent if each.side is Side.INTERNAL))
+
+    @rule(request=outside, status=st.sampled_from(STATUSES), tag=tags, body=descriptions)
+    def provider_answers(self, request: bytes, status: int, tag: str, body: bytes) -> None:
+        contact = "<sip:200@203.0.113.1>"
+        self._say(respond(request, status, "x", tag=tag, contact=contact, body=body), Side.EXTERNAL)
+
+    @rule(request=inside, status=st.sampled_from(STATUSES), tag=tags, body=descriptions)
+    def phone_answers(self, request: bytes, status: int, tag: str, body: bytes) -> None:
+        reply = respond(request, status, "x", tag=tag, contact=f"<sip:101@{PHONE}>", body=body)
+        self._say(reply, Side.INTERNAL)
+
+    @rule(request=consumes(outside), to=st.sampled_from([PROVIDER, STRANGER]))
+    def provider_repeats(self, request: bytes, to: object) -> None:
+        """What it received comes back as if it were its own, or a stranger's."""
+        self._say(request, Side.EXTERNAL, source=to)
+
+    @rule(expires=st.integers(0, 700), granted=st.integers(0, 700), phone=st.sampled_from([PHONE, OTHER_PHONE]))
+    def phone_registers(self, expires: int, granted: int, phone: object) -> None:
+        sent = self.world.register(phone, expires)  # type: ignore[arg-type]  # an endpoint
+        if sent.side is Side.EXTERNAL:
+            contact = header(sent.data, "Contact")
+            self._say(respond(sent.data, 200, "OK", contact=contact, expires=granted), Side.EXTERNAL, to=sent.source)
+
+    # --- what else happens ---
+
+    @rule(seconds=st.sampled_from([0.1, 1, 4, 6, 33, 61, 181, 4000]))
+    def time_passes(self, seconds: float) -> None:
+        self.world.wait(seconds)
+
+    @rule(packets=st.integers(0, 50))
+    def media_flows(self, packets: int) -> None:
+        self.world.count(*(Counter(ident, packets, packets) for ident in self.world.open))
+
+    @rule()
+    def broker_refuses_for_a_while(self) -> None:
+        self.world.refuse = not self.world.refuse
+
+    @rule()
+    def engine_is_restarted(self) -> None:
+        """What the kernel holds beyond what the new engine knows ends by its timeout."""
+        exported = self.world.engine.export()
+        engine = Engine(policy(), random=Random(7), wall=1_700_000_000.0)
+        self.world.engine = engine
+        before, self.world.open = self.world.open, {}
+        self.world._do(engine.restore(exported, self.world.now))
+        assert_effects(self.world.effects)
+        if not self.world.refuse:
+            assert set(self.world.open) <= set(before)
+        assert engine.export()["calls"] == exported["calls"] or self.world.refuse
+
+    # --- what always holds ---
+
+    @invariant()
+    def what_is_open_is_allowed_and_belongs_to_a_call(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        calls = {row["id"] for row in self.world.engine.rows("calls", self.world.now)}
+        known = {int(str(row["id"])): row for row in self.world.engine.rows("pinholes", self.world.now)}
+        for ident, hole in self.world.open.items():
+            assert_contract(hole)
+            assert known[ident]["call"] in calls
+        ports = [(hole.mapped, hole.internal) for hole in self.world.open.values()]
+        assert len({mapped for mapped, _ in ports}) == len(set(ports)), "one port for two"
+
+    def teardown(self) -> None:
+        if hasattr(self, "world"):
+            self.world.refuse = False
+            assert_over(self.world)
+
+
+TestCalls = Calls.TestCase
+TestCalls.settings = settings(max_examples=max(60, settings.default.max_examples // 20), stateful_step_count=40)
