@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from sipalg_core.alg.media import Component, Offer, Want
 from sipalg_core.alg.moment import Moment
+from sipalg_core.alg.sayings import Saying
 from sipalg_core.contract.control import Pinhole
 from sipalg_core.contract.events import CallState
 from sipalg_core.contract.policy import Peering
@@ -70,6 +71,9 @@ class Hole:
     gate: bool
     opened: Moment
     last_packet: Moment
+    opened_by: str = ""  # the message, "200 INVITE"
+    opened_from: Literal["internal", "external"] = "internal"
+    line: int = 0  # which m= line, from 1
     held: bool = False  # its silence means nothing, so we renew it ourselves
     shadow: bool = False  # it would be open if the ALG did more than look on
     renewed: Moment = 0.0
@@ -77,6 +81,8 @@ class Hole:
     packets_out: int = 0
     active_in: bool = False
     active_out: bool = False
+    last_in: Moment = 0.0
+    last_out: Moment = 0.0
 
     @property
     def is_audio(self) -> bool:
@@ -116,8 +122,12 @@ class Call:
     branches: list[bytes] = field(default_factory=list)  # of the INVITEs that have no final response
     answered: Moment | None = None
     ended: Moment | None = None
-    reason: str = ""
-    warning: str = ""
+    ending: Saying | None = None
+    warning: Saying | None = None
+    verdict: Saying | None = None  # on its audio
+    session_interval: int = 0  # seconds (RFC 4028); 0: no session timer
+    refreshed: Moment = 0.0
+    silence: int = 0  # seconds without media after which its openings were closed
     codec: str = ""
     offer: Offer | None = None  # of the first INVITE, shared by its dialogs
     dialogs: dict[bytes, Dialog] = field(default_factory=dict)
@@ -135,16 +145,16 @@ class Call:
     def key(self) -> CallKey:
         return self.call_id, self.internal.host, self.initiator
 
-    def apply(self, happening: Happening, now: float, reason: str = "") -> bool:
+    def apply(self, happening: Happening, now: float, ending: Saying | None = None) -> bool:
         """Move to the state that the table names; False where it names none."""
         state = TRANSITIONS.get((self.state, happening))
         if state is None:
             return False
         self.state = state
         if state == "in_call":
-            self.answered, self.ended, self.reason = now, None, ""
+            self.answered, self.ended, self.ending = now, None, None
         else:
-            self.ended, self.reason = now, reason
+            self.ended, self.ending = now, ending
         return True
 
     @property

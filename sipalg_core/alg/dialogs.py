@@ -14,12 +14,15 @@ from sipalg_core.alg.admission import Admission, Attempt
 from sipalg_core.alg.call_table import CallTable
 from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_BRANCHES, RETRY_WAIT, Call, Dialog, Happening
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
+from sipalg_core.alg.history import History
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
 from sipalg_core.alg.passage import Passage
+from sipalg_core.alg.sayings import Saying, say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Side
+from sipalg_core.sip.grammar import decimal
 from sipalg_core.sip.message import Message
 from sipalg_core.sip.uri import name_addrs
 
@@ -27,9 +30,13 @@ from sipalg_core.sip.uri import name_addrs
 CHALLENGES: Final = (401, 407)
 FAILURES: Final = {486: Happening.BUSY, 600: Happening.BUSY, 487: Happening.CANCELLED}
 # --- Implementation constants ---
+REFRESHES: Final = (b"INVITE", b"UPDATE")
+"""RFC 4028 §2: their 2xx says for how long the session lives."""
+SESSION_OVER: Final = 0.9
+"""Of the interval: who has had no refresh hangs up a third of it, at most 32 s, before its end (RFC 4028 §10)."""
 ANSWERS_WITHOUT_ACK: Final = 3
 """The 2xx and two repetitions, 1.5 s at T1 of 500 ms: by then an ACK is late (RFC 3261 §13.3.1.4)."""
-ACK_MISSING: Final = "the ACK is missing; without it the call is cut after 32 s"
+ACK_MISSING: Final = say("ack-missing")
 
 
 class Dialogs:
@@ -39,6 +46,7 @@ class Dialogs:
         self, policy: AlgPolicy, screening: Screening, mappings: Mappings, random: Random, counts: Counts[str]
     ) -> None:
         self.table = CallTable()
+        self.history = History()
         self.admission = Admission(policy)
         self.negotiation = Negotiation(policy, screening, mappings, random, counts)
         self._policy, self._screening = policy, screening
@@ -86,7 +94,7 @@ class Dialogs:
         if method == b"ACK":
             dialog.acknowledged = True
             if call.warning == ACK_MISSING:
-                call.warning = ""
+                call.warning = None
                 self._changed(passage, call)
         if method in WITH_DESCRIPTION:
             self.negotiation.describe(passage, call, dialog)
@@ -108,6 +116,8 @@ class Dialogs:
         call = passage.call = self._find(passage)
         if call is None or message.method not in WITH_DESCRIPTION:
             return
+        if 200 <= message.status_code < 300 and message.method in REFRESHES:
+            _refresh(call, message, passage.now)
         to_first = message.method == b"INVITE" and message.cseq == call.cseq and message.from_tag == call.caller_tag
         dialog = call.dialog_of(message.from_tag, message.to_tag, may_begin=to_first and message.status_code < 300)
         if to_first and message.status_code >= 200 and message.branch in call.branches:
@@ -149,12 +159,13 @@ class Dialogs:
             if dialog is not None:
                 self.negotiation.shut_all(passage, dialog)
         elif message.status_code in CHALLENGES and call.alive:
-            passage.after += self.negotiation.close(call)
+            passage.after += self.negotiation.close(call, now, "challenged")
             self.table.schedule(call, now + RETRY_WAIT)
         else:
             status = message.status_code
             happening = FAILURES.get(status, Happening.DIVERTED if status < 400 else Happening.REJECTED)
-            call.apply(happening, now, f"{status} {message.reason_phrase.decode('utf-8', 'replace')}")
+            phrase = message.reason_phrase.decode("utf-8", "replace")
+            call.apply(happening, now, say("final-response", status=status, phrase=phrase))
             if call.initiator is Side.EXTERNAL and status != 487:
                 self.admission.refused(_attempt(call), passage)
             passage.after += self._end(call, now)
@@ -170,7 +181,9 @@ class Dialogs:
         """A CANCEL is for one INVITE, by its branch (RFC 3261 §9.1); other branches may go on."""
         if passage.message.branch not in call.branches:
             self._counts["ignored:no-invite"] += 1
-        elif len(call.branches) == 1 and call.apply(Happening.CANCELLED, passage.now, _by(passage.side, "cancelled")):
+        elif len(call.branches) == 1 and call.apply(
+            Happening.CANCELLED, passage.now, say(f"cancelled-{_inside(passage.side)}")
+        ):
             self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).teardown)
             self._changed(passage, call)
 
@@ -179,8 +192,7 @@ class Dialogs:
             self.negotiation.shut_all(passage, dialog)  # one of two forks that both answered
             del call.dialogs[dialog.callee_tag]
         else:
-            cause = "; the ACK to the answer never came" if dialog.answers > 1 and not dialog.acknowledged else ""
-            if call.apply(Happening.HUNG_UP, passage.now, _by(passage.side, "hung up") + cause):
+            if call.apply(Happening.HUNG_UP, passage.now, _hang_up_of(call, dialog, passage)):
                 self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).teardown)
         self._changed(passage, call)
 
@@ -279,37 +291,48 @@ class Dialogs:
         for call in self.table.due(now):
             effects.append(Changed("calls", call.id))
             if call.alive:
-                reason = "no answer" if call.state == "setup" else "longest duration reached"
-                call.apply(Happening.TIMED_OUT, now, reason)
+                call.apply(Happening.TIMED_OUT, now, say("no-answer" if call.state == "setup" else "maximum-duration"))
                 effects += self._end(call, now)
             elif call.holes() or call.pairs:  # drained
                 effects += self._end(call, now)
             else:
                 self.table.forget(call)
+                call.dialogs.clear()  # the history goes on for a while, and needs none of them
         return effects
 
-    def end_all(self, now: float, reason: str, outside: str) -> list[Effect]:
+    def end_all(self, now: float, ending: Saying, outside: str) -> list[Effect]:
         """This address is not ours any more: what the other side was told is no longer true."""
         effects: list[Effect] = []
         for call in self.table:
             if call.alive and call.outside == outside:
-                call.apply(Happening.TIMED_OUT, now, reason)
+                call.apply(Happening.TIMED_OUT, now, ending)
                 effects += [*self._end(call, now), Changed("calls", call.id)]
         return effects
 
-    def fail(self, call: Call, now: float, reason: str) -> list[Effect]:
+    def fail(self, call: Call, now: float, ending: Saying) -> list[Effect]:
         """We could not do what it needs: nothing of the call may stay half open."""
-        call.ended, call.state, call.reason = now, "rejected", reason
+        call.ended, call.state, call.ending = now, "rejected", ending
         return [*self._end(call, now), Changed("calls", call.id)]
+
+    def close_opening(self, ident: int, now: float) -> list[Effect]:
+        """As an operator wants it: the call stays, and a new description opens its media again."""
+        entry = self.negotiation.ledger.get(ident)
+        if entry is None:
+            return []
+        hole, call = entry
+        call.let_go(hole)
+        call.warning = say("opening-closed")
+        return [*self.negotiation.ledger.close(hole, now, "operator"), Changed("calls", call.id)]
 
     def _end(self, call: Call, now: float) -> list[ClosePinhole | Changed]:
         """Give back all that an ended call holds; its row stays a while."""
-        effects = self.negotiation.close(call)
+        effects = self.negotiation.close(call, now, "call-ended")
         self.negotiation.give_back(call, now)
         call.branches.clear()
         call.offer = None  # its ports are not ours to open any more
         for dialog in call.dialogs.values():
             dialog.offers.clear()
+        self.history.note(call, now)
         self.table.settle(call)
         self.table.schedule(call, now + KEPT_AFTER_END)
         return effects
@@ -319,11 +342,30 @@ def _attempt(call: Call) -> Attempt:
     return call.internal.host, call.from_uri, call.to_uri
 
 
-def _by(side: Side, done: str) -> str:
-    return f"{done} by the {'phone' if side is Side.INTERNAL else 'other side'}"
+def _inside(side: Side) -> str:
+    return "inside" if side is Side.INTERNAL else "outside"
+
+
+def _hang_up_of(call: Call, dialog: Dialog, passage: Passage) -> Saying:
+    """Who hung up, and what made him: a missing ACK, a session timer that ran out, media that stopped."""
+    code, now = f"hung-up-{_inside(passage.side)}", passage.now
+    if dialog.answers > 1 and not dialog.acknowledged:
+        return say(f"{code}-no-ack")
+    if call.session_interval and now - call.refreshed >= call.session_interval * SESSION_OVER:
+        return say(f"{code}-session-timer", interval=call.session_interval)
+    if call.silence:
+        return say(f"{code}-no-media", seconds=call.silence)
+    return say(code)
 
 
 def _uri(message: Message, name: bytes) -> str:
     found = message.index[name]
     value = next(name_addrs(message.data, found.value, found.end), None)
     return message.data[slice(*value.uri)].decode("utf-8", "replace") if value else ""
+
+
+def _refresh(call: Call, message: Message, now: float) -> None:
+    found = message.first(b"session-expires")
+    value = message.data[found.value : found.end].partition(b";")[0].strip() if found is not None else b""
+    call.session_interval = decimal(value, 10) or 0
+    call.refreshed = now

@@ -16,18 +16,21 @@ from sipalg_core.alg.abuse import REFUSALS, Abuse
 from sipalg_core.alg.call_ids import CallIds
 from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.effects import Ban, Changed, Effect, Forward
+from sipalg_core.alg.looks import Looks
 from sipalg_core.alg.mappings import Mapping, Mappings, NoPort
 from sipalg_core.alg.parties import RETRY_AFTER, Parties
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.plain import Codec, Plain
 from sipalg_core.alg.registrations import Registrations
 from sipalg_core.alg.rows import Rows
+from sipalg_core.alg.sayings import say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.alg.state import State
 from sipalg_core.alg.tallies import Tallies
 from sipalg_core.alg.trace import Traces
+from sipalg_core.alg.traffic import Traffic
 from sipalg_core.alg.transactions import Refusal, Transactions
-from sipalg_core.contract.control import Counter, Pinhole, Status
+from sipalg_core.contract.control import Counter, Pinhole, Status, Stray
 from sipalg_core.contract.events import HealthRow, Row, Topic, TraceRow
 from sipalg_core.contract.policy import AlgPolicy, Peering
 from sipalg_core.net import Datagram, Endpoint, Flow, Side
@@ -64,6 +67,7 @@ class Engine:
         self._registrations = Registrations()
         self._dialogs = Dialogs(policy, self._screening, self._mappings, random, self.counts)
         self._traces = Traces()
+        self._traffic = Traffic()
         codec = Codec(wall, lambda rule: self._screening.rule(rule))
         self._state = State(
             self._mappings, self._call_ids, self._registrations, self._transactions, self._dialogs, codec
@@ -119,7 +123,7 @@ class Engine:
         """Decide by this policy from now on. Running calls keep what they have, unless our address is another."""
         effects: list[Effect] = [Changed("health", "engine")]
         for address in self._mappings.set_policy(policy):
-            effects += self._dialogs.end_all(now, "our address changed", address)
+            effects += self._dialogs.end_all(now, say("address-changed"), address)
         self._tallies.keep(policy)
         self._policy = policy
         self._screening = Screening(policy)
@@ -130,16 +134,18 @@ class Engine:
         """The broker did not open it: the message does not go on, and its call must not stay half open."""
         reason = f"pinhole-{status.name.lower()}" + (f"-p{detail}" if status is Status.REFUSED else "")
         entry = self._dialogs.negotiation.ledger.get(pinhole.id)
-        effects = self._dialogs.fail(entry.call, now, "the firewall refused the opening") if entry else []
+        effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
         passage = self._last
         if passage is None or not any(effect.pinhole.id == pinhole.id for effect in passage.opens):
             return effects
         return [*effects, *self._stop(passage, Refused(reason, retry_after=RETRY_AFTER))]
 
-    def count(self, counters: list[Counter], now: float) -> list[Effect]:
-        """Take the kernel's packet counts of the pinholes."""
-        changed = self._dialogs.negotiation.ledger.count(counters, now)
+    def count(self, counters: list[Counter], strays: list[Stray], now: float) -> list[Effect]:
+        """Take the kernel's packet counts: of the pinholes, and of the media that fits none."""
+        ledger = self._dialogs.negotiation.ledger
+        changed = ledger.count(counters, now)
         calls = dict.fromkeys(entry.call.id for entry in changed)
+        calls |= dict.fromkeys(call.id for call in ledger.judge(strays, now))
         holes = [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
         return [*holes, *(Changed("calls", ident) for ident in calls)]
 
@@ -171,6 +177,15 @@ class Engine:
     def trace(self, call_id: str) -> list[TraceRow]:
         """The messages of a call, by the id of its row, oldest first; [] where none are kept."""
         return self._traces.of(call_id, self._wall)
+
+    @property
+    def looks(self) -> Looks:
+        """What else one may ask of calls, openings and messages."""
+        return Looks(self._dialogs, self._traces, self._transactions, self._traffic, self._wall)
+
+    def close_opening(self, ident: int, now: float) -> list[Effect]:
+        """An operator's word; [] where it is not open."""
+        return self._dialogs.close_opening(ident, now)
 
     # --- surviving a restart ---
 
@@ -237,6 +252,7 @@ class Engine:
     def _pass(self, passage: Passage) -> list[Effect]:
         message, mapping = passage.message, passage.mapping
         self._last = passage
+        self._traffic.note(message, passage.side)
         self._dialogs.admission.message(passage)
         if passage.side is Side.INTERNAL:
             passage.edits = rewrite.outward(message, mapping, self._mappings, passage.now)
@@ -253,18 +269,19 @@ class Engine:
         target = mapping.internal
         if passage.side is Side.EXTERNAL and not message.is_request:
             target = rewrite.response_target(message, mapping, self._mappings)
-        self._traces.add(passage, "forwarded")
+        onward = self._onward(edit.apply(message, passage.edits), passage.flow, target, mapping)
+        self._traces.add(passage, "forwarded", onward)
         self._tallies.add(passage.peering.rule, altered=bool(passage.edits))
-        return passage.effects(self._onward(edit.apply(message, passage.edits), passage.flow, target, mapping))
+        return passage.effects(onward)
 
     def _unchanged(self, passage: Passage, decided: str) -> list[Effect]:
         """Shadow mode: what was decided is noted, and the message goes on as plain NAT would send it."""
         self.counts["shadow:messages"] += 1
         if passage.edits:
             self.counts["shadow:would-change"] += 1
-        self._traces.add(passage, f"shadow: {decided}")
-        self._tallies.add(passage.peering.rule, altered=False)
         onward = self._onward(passage.message.data, passage.flow, passage.mapping.internal, passage.mapping)
+        self._traces.add(passage, f"shadow: {decided}", onward)
+        self._tallies.add(passage.peering.rule, altered=False)
         return passage.effects(onward)
 
     def _request(self, passage: Passage) -> bool:
@@ -339,13 +356,13 @@ class Engine:
         effects: list[Effect] = []
         message, call = passage.message, passage.call
         if call is not None and call.state == "setup" and message.method == b"INVITE" and not message.to_tag:
-            effects = self._dialogs.fail(call, passage.now, f"refused here: {refused.reason}")
+            effects = self._dialogs.fail(call, passage.now, say("refused-here", reason=refused.reason))
         if message.is_request and refused.status:
             timers = self._policy.timers_of(passage.peering)
             begun = self._transactions.begin(message, passage.side, passage.peer, timers, passage.now)
             if begun is not None:
                 begun.refusal = Refusal(refused.reason, refused.status, refused.retry_after)
-        self._traces.add(passage, f"refused: {refused.reason}")
+        self._traces.add(passage, f"refused: {refused.reason}", None, refused.status if message.is_request else 0)
         request = message if message.is_request else None
         banned = self.abused(passage.flow, passage.now) if refused.reason in REFUSALS else []
         return [*effects, *self._refuse(request, passage.flow, refused), *banned]

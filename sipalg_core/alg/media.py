@@ -75,22 +75,28 @@ def _rtcp(media: Media, host: str) -> Endpoint | None:
     return Endpoint(host, port) if LOWEST_PORT <= port <= 65535 and port not in NEVER else None
 
 
-def wanted(offer: Offer, answer: tuple[Line, ...], *, symmetric: bool) -> dict[Want, bool]:
+class Agreed(NamedTuple):
+    """Of a wanted pinhole."""
+
+    held: bool  # the stream is on hold, so that its silence means nothing (RFC 3264 §8.4)
+    line: int  # its m= line, from 1
+
+
+def wanted(offer: Offer, answer: tuple[Line, ...], *, symmetric: bool) -> dict[Want, Agreed]:
     """The pinholes for an agreed pair of descriptions, RTP before RTCP, in the order of the m= lines.
 
-    The value tells whether the stream is on hold, so that its silence means nothing (RFC 3264 §8.4).
     `symmetric`: the peer sends from the port it announces (RFC 4961), so the pinhole may insist on it.
     """
-    wants: dict[Want, bool] = {}
-    for offered, answered in zip(offer.lines, answer, strict=False):
+    wants: dict[Want, Agreed] = {}
+    for line, (offered, answered) in enumerate(zip(offer.lines, answer, strict=False), 1):
         inner, outer = (offered, answered) if offer.side is Side.INTERNAL else (answered, offered)
         if inner.rtp is None or inner.mapped is None or outer.rtp is None or not _same_family(inner.rtp, outer.rtp):
             continue
-        held = not offered.direction == answered.direction == "sendrecv"
-        wants[Want(inner.kind, "rtp", inner.rtp, inner.mapped, _as_source(outer.rtp, symmetric))] = held
+        agreed = Agreed(not offered.direction == answered.direction == "sendrecv", line)
+        wants[Want(inner.kind, "rtp", inner.rtp, inner.mapped, _as_source(outer.rtp, symmetric))] = agreed
         muxed = offered.rtcp_mux and answered.rtcp_mux  # RFC 5761 §5.1.1
         if not muxed and inner.rtcp and inner.mapped_rtcp and outer.rtcp:
-            wants[Want(inner.kind, "rtcp", inner.rtcp, inner.mapped_rtcp, _as_source(outer.rtcp, symmetric))] = held
+            wants[Want(inner.kind, "rtcp", inner.rtcp, inner.mapped_rtcp, _as_source(outer.rtcp, symmetric))] = agreed
     return wants
 
 
@@ -102,11 +108,14 @@ def _as_source(endpoint: Endpoint, symmetric: bool) -> Endpoint:
     return endpoint if symmetric else Endpoint(endpoint.host, 0)
 
 
-def gates(offer: Offer, sources: tuple[str, ...]) -> list[Want]:
-    """P7: for media that comes before the answer: only the hosts named, to what the internal offer announced."""
+def gates(offer: Offer, sources: tuple[str, ...]) -> list[tuple[Want, int]]:
+    """P7: for media that comes before the answer: only the hosts named, to what the internal offer announced.
+
+    With the number of each one's m= line, from 1.
+    """
     return [
-        Want(line.kind, "rtp", line.rtp, line.mapped, Endpoint(host, 0))
-        for line in offer.lines
+        (Want(line.kind, "rtp", line.rtp, line.mapped, Endpoint(host, 0)), number)
+        for number, line in enumerate(offer.lines, 1)
         if line.rtp and line.mapped and offer.side is Side.INTERNAL
         for host in sources
         if _same_family(line.rtp, Endpoint(host, 0))

@@ -13,11 +13,12 @@ from sipalg_core.alg import media, rewrite_ice, rewrite_sdp
 from sipalg_core.alg.calls import MAX_PINHOLES, Call, Dialog, Hole
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.mappings import Mappings
-from sipalg_core.alg.media import Line, Offer, Want
+from sipalg_core.alg.media import Agreed, Line, Offer, Want
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.pinholes import Ledger
 from sipalg_core.alg.ports import QUARANTINE, NoPair, PortPool
 from sipalg_core.alg.screening import Screening
+from sipalg_core.contract.events import ClosedBecause
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint, Side
 from sipalg_core.sdp import session as sdp
@@ -162,21 +163,21 @@ class Negotiation:
             self._release_held(call, wants, passage.now)
         call.codec = media.codec(offer, answer) or call.codec
         before = {want.mapped: want.external.host for want in dialog.holes}
-        for want, held in wants.items():
+        for want, (held, line) in wants.items():
             hole = dialog.holes.get(want)
             if hole is None:
-                hole = dialog.holes[want] = self._open(passage, call, want, gate=False)
+                hole = dialog.holes[want] = self._open(passage, call, want, line, gate=False)
             if before.get(want.mapped, want.external.host) != want.external.host:
                 self._counts["media-moved"] += 1
             if hole.held and not held:
                 hole.last_packet = passage.now  # the wait for media begins anew
             hole.held = held
         for want in [known for known in dialog.holes if known not in wants]:
-            passage.after += self.ledger.close(dialog.holes.pop(want))
+            passage.after += self.ledger.close(dialog.holes.pop(want), passage.now, "replaced")
         self.close_gates(passage, call)
 
-    def _release_held(self, call: Call, wants: dict[Want, bool], now: float) -> None:
-        for want in [want for want, held in wants.items() if held]:
+    def _release_held(self, call: Call, wants: dict[Want, Agreed], now: float) -> None:
+        for want in [want for want, agreed in wants.items() if agreed.held]:
             del wants[want]
             if call.pairs.pop(want.internal, None) is not None:
                 self.pool.give_back(want.internal, now)
@@ -191,32 +192,32 @@ class Negotiation:
 
     def open_gates(self, passage: Passage, call: Call) -> None:
         if call.offer is not None:
-            for want in media.gates(call.offer, self._screening.gate_sources(passage.peering, passage.peer)):
-                call.gates[want] = self._open(passage, call, want, gate=True)
+            for want, line in media.gates(call.offer, self._screening.gate_sources(passage.peering, passage.peer)):
+                call.gates[want] = self._open(passage, call, want, line, gate=True)
 
-    def _open(self, passage: Passage, call: Call, want: Want, *, gate: bool) -> Hole:
+    def _open(self, passage: Passage, call: Call, want: Want, line: int, *, gate: bool) -> Hole:
         timers = self._policy.timers_of(passage.peering)
         lifetime = timers.gate if gate else timers.inactive_media
-        hole, effect = self.ledger.open(want, call, gate=gate, lifetime=lifetime, now=passage.now)
+        hole, effect = self.ledger.open(want, call, passage, line=line, gate=gate, lifetime=lifetime)
         if not call.shadow:
             passage.opens.append(effect)
         passage.after.append(Changed("pinholes", str(effect.pinhole.id)))
-        call.warning = ""
+        call.warning, call.silence = None, 0
         return hole
 
     def close_gates(self, passage: Passage, call: Call) -> None:
         for hole in call.gates.values():
-            passage.after += self.ledger.close(hole)
+            passage.after += self.ledger.close(hole, passage.now, "answered")
         call.gates.clear()
 
     def shut_all(self, passage: Passage, dialog: Dialog) -> None:
         for hole in dialog.holes.values():
-            passage.after += self.ledger.close(hole)
+            passage.after += self.ledger.close(hole, passage.now, "other-branch")
         dialog.holes.clear()
 
-    def close(self, call: Call) -> list[ClosePinhole | Changed]:
+    def close(self, call: Call, now: float, why: ClosedBecause) -> list[ClosePinhole | Changed]:
         """Shut all that the call holds; its ports stay its own."""
-        effects = [effect for hole in call.holes() for effect in self.ledger.close(hole)]
+        effects = [effect for hole in call.holes() for effect in self.ledger.close(hole, now, why)]
         call.gates.clear()
         for dialog in call.dialogs.values():
             dialog.holes.clear()

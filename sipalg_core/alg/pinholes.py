@@ -12,8 +12,13 @@ from typing import NamedTuple
 
 from sipalg_core.alg.calls import Call, Hole
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
+from sipalg_core.alg.ledger import Openings
 from sipalg_core.alg.media import Want
-from sipalg_core.contract.control import Counter, Pinhole
+from sipalg_core.alg.passage import Passage
+from sipalg_core.alg.sayings import say
+from sipalg_core.alg.verdicts import AUDIO_BOTH, Strays, of_call
+from sipalg_core.contract.control import Counter, Pinhole, Stray
+from sipalg_core.contract.events import ClosedBecause
 
 
 class Entry(NamedTuple):
@@ -26,6 +31,9 @@ class Ledger:
         self._random = random
         self._entries: dict[int, Entry] = {}
         self._counted = 0.0  # when the kernel's counts came last
+        self._strays = Strays()
+        self._unsettled: dict[str, Call] = {}  # whose audio does not flow both ways, or was not said to
+        self.openings = Openings()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -36,21 +44,32 @@ class Ledger:
     def get(self, ident: int) -> Entry | None:
         return self._entries.get(ident)
 
-    def open(self, want: Want, call: Call, *, gate: bool, lifetime: float, now: float) -> tuple[Hole, OpenPinhole]:
-        ident = self._random.getrandbits(63)
+    def open(
+        self, want: Want, call: Call, passage: Passage, *, line: int, gate: bool, lifetime: float
+    ) -> tuple[Hole, OpenPinhole]:
+        """`passage` is the message that asks for it, by that m= line."""
+        ident, now, message = self._random.getrandbits(63), passage.now, passage.message
         pinhole = Pinhole(ident, want.internal, want.mapped, want.external, lifetime)
-        hole = Hole(pinhole, want.kind, want.component, gate, now, last_packet=now, renewed=now, shadow=call.shadow)
+        hole = Hole(
+            pinhole, want.kind, want.component, gate, now, last_packet=now, renewed=now, line=line, shadow=call.shadow
+        )
+        method = message.method.decode("ascii", "replace")
+        hole.opened_by = f"{message.status_code} {method}" if message.status_code else method
+        hole.opened_from = passage.side.value
         self.adopt(hole, call)
         return hole, OpenPinhole(pinhole)
 
     def adopt(self, hole: Hole, call: Call) -> None:
         self._entries[hole.pinhole.id] = Entry(hole, call)
 
-    def close(self, hole: Hole) -> list[ClosePinhole | Changed]:
+    def close(self, hole: Hole, now: float, why: ClosedBecause) -> list[ClosePinhole | Changed]:
         entry = self._entries.pop(hole.pinhole.id, None)
-        if entry is not None and hole.is_audio:
-            entry.call.packets_in += hole.packets_in
-            entry.call.packets_out += hole.packets_out
+        if entry is not None:
+            hole.active_in = hole.active_out = False
+            self.openings.closed(hole, entry.call, now, why)
+            if hole.is_audio:
+                entry.call.packets_in += hole.packets_in
+                entry.call.packets_out += hole.packets_out
         gone = Changed("pinholes", str(hole.pinhole.id))
         return [gone] if hole.shadow else [ClosePinhole(hole.pinhole), gone]
 
@@ -68,8 +87,24 @@ class Ledger:
             hole.active_out = counter.packets_out != hole.packets_out
             if hole.active_in or hole.active_out:
                 hole.packets_in, hole.packets_out, hole.last_packet = counter.packets_in, counter.packets_out, now
+                hole.last_in = now if hole.active_in else hole.last_in
+                hole.last_out = now if hole.active_out else hole.last_out
+            if hole.is_audio and not (hole.active_in and hole.active_out and entry.call.verdict == AUDIO_BOTH):
+                self._unsettled[entry.call.id] = entry.call
             if hole.active_in or hole.active_out or was != (False, False):
                 changed.append(entry)
+        return changed
+
+    def judge(self, strays: list[Stray], now: float) -> list[Call]:
+        """Say what is wrong with the calls just counted whose audio does not flow; returns those with a new verdict."""
+        self._strays.update(strays)
+        unsettled, self._unsettled = self._unsettled, {}
+        changed = []
+        for call in unsettled.values():
+            verdict = of_call(call, self._strays, now)
+            if verdict != call.verdict:
+                call.verdict = verdict
+                changed.append(call)
         return changed
 
     def age(self, now: float) -> list[Effect]:
@@ -89,8 +124,8 @@ class Ledger:
                     effects += (OpenPinhole(hole.pinhole), Changed("pinholes", str(hole.pinhole.id)))
             elif self._counted >= hole.last_packet + lifetime:
                 call.let_go(hole)
-                effects += self.close(hole)
+                effects += self.close(hole, now, "silent")
                 if hole.is_audio and not hole.gate and call.alive and not any(each.is_audio for each in call.holes()):
-                    call.warning = f"no media for {lifetime:.0f} s: closed, the call stays"
+                    call.warning, call.silence = say("media-timeout", seconds=round(lifetime)), round(lifetime)
                     effects.append(Changed("calls", call.id))
         return effects

@@ -16,6 +16,7 @@ def call_row(call: Call, wall: float) -> CallRow:
     """`wall`: Unix time minus our monotonic time."""
     holes = call.holes()
     audio = [hole for hole in holes if hole.is_audio]
+    verdict = call.warning or call.verdict
     return {
         "id": call.id,
         "call_id": call.call_id.decode("utf-8", "replace"),
@@ -29,8 +30,10 @@ def call_row(call: Call, wall: float) -> CallRow:
         "since": call.since + wall,
         "answered": None if call.answered is None else call.answered + wall,
         "ended": None if call.ended is None else call.ended + wall,
-        "reason": call.reason,
-        "warning": call.warning,
+        "reason": str(call.ending or ""),
+        "ending": call.ending.row() if call.ending else None,
+        "warning": str(call.warning or ""),
+        "verdict": verdict.row() if verdict else None,
         "spiral": call.spiral,
         "shadow": call.shadow,
         "codec": call.codec,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final, NamedTuple
 
 from sipalg_core.alg.moment import Moment
@@ -74,6 +75,10 @@ class Transactions:
 
     def values(self) -> list[Transaction]:
         return list(self._known.values())
+
+    def latest(self, number: int) -> list[Transaction]:
+        """The youngest first."""
+        return list(islice(reversed(self._known.values()), number))
 
     def of_response(self, message: Message, side: Side, peer: str) -> Transaction | None:
         """The transaction that a response belongs to; `side` is where the response came from."""

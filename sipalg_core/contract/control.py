@@ -5,7 +5,9 @@ Who listens at one of the two sockets has claimed it first: there is one engine 
 
 Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{"op": "reload"}`, `{"op": "ping"}`,
 `{"op": "bans"}` or `{"op": "unban", "host": "192.0.2.1"}` is answered by one line: the snapshot, `{"ok": true, …}` or
-`{"error": "…"}`.
+`{"error": "…"}`. `close` (`pinhole`, its id) closes an opening. Questions about calls are answered by `{"items": […]}`,
+rows of contract.events: `call` (`call`, its id: CallPart, without texts), `trace` (`call`: TraceRow), `ledger`
+(OpeningRow; with `call`, of one), `transactions`, `counters`, `ended` (`after`, Unix seconds: EndedRow).
 
 Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
 REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS

@@ -7,7 +7,7 @@ All times are Unix seconds (UTC); rows are JSON objects with a unique `id`.
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired
+from typing import Final, Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic (REST) takes typing's own only from Python 3.12
 
@@ -15,6 +15,18 @@ Topic = Literal["calls", "pinholes", "registrations", "health"]
 TOPICS: tuple[Topic, ...] = ("calls", "pinholes", "registrations", "health")
 
 CallState = Literal["setup", "in_call", "cancelled", "rejected", "diverted", "busy", "completed"]
+
+
+CALL_TOPIC: Final = "call:"
+"""`call:<id>` is the topic of one call: its rows are CallPart. It exists while somebody looks (appliance.live)."""
+
+
+class Said(TypedDict):
+    """A sentence for people: `text` is English; other languages make theirs from `code` and `params`."""
+
+    code: str
+    params: dict[str, str]
+    text: str
 
 
 class Audio(TypedDict):
@@ -38,6 +50,8 @@ class CallRow(TypedDict):
     answered: float | None
     ended: float | None
     reason: str  # why it ended, in words; "" while it lasts
+    ending: Said | None  # the same, for other languages
+    verdict: Said | None  # what is wrong with it, or that its audio flows; None before there is something to say
     warning: str  # what is wrong while it lasts, in words: "the ACK is missing"; "" where nothing is
     shadow: bool  # followed only: nothing of it was changed or opened
     spiral: bool  # it came back to the host that it began at (RFC 3261 §6)
@@ -105,27 +119,127 @@ class HealthRow(TypedDict):
     peers: list[PeerRow]
 
 
+SideName = Literal["internal", "external"]
+
+
 class TraceEdit(TypedDict):
-    """One change that we made. `start` and `end` count characters of `TraceRow.before`."""
+    """One change that we made. `start` and `end` count characters of `TraceRow.before`, `at` of `TraceRow.after`."""
 
     start: int
     end: int
+    at: int
     before: str
     after: str
+    where: str  # header field or line of the description: "Contact", "m="
     reason: str
 
 
-class TraceRow(TypedDict):
-    """One message of a call, as it came and as it went on. Secrets are masked, undecodable octets replaced."""
+class MessageRow(TypedDict):
+    """One message of a call: one line of its ladder."""
 
+    part: Literal["message"]
+    id: str  # "m7": in the order in which the engine took them, whatever the clock says
     t: float
-    side: Literal["internal", "external"]  # where it came from
+    side: SideName  # where it came from
+    transport: str
+    source: str  # on the wire that it came on
+    destination: str
+    sent_from: str  # on the wire that it left by; "" where it did not go on
+    sent_to: str
+    method: str  # for a response, of its request
+    status: int  # 0 for a request
+    phrase: str
+    cseq: int
     start_line: str
+    sdp: bool
+    changes: int
+    repeats: str  # id of the message that this one is a retransmission of; "" for a new one
+    answered: int  # the status with which we answered in our own name; 0 where we did not
+    applied: bool  # False in shadow mode: it went on as it came; the changes are what would have been
+    verdict: str  # "forwarded", or why it did not go on
+
+
+class TraceRow(MessageRow):
+    """With its text, as it came and as it went on. Secrets are masked, undecodable octets replaced."""
+
     before: str
     after: str
     edits: list[TraceEdit]
-    applied: bool  # False in shadow mode: it went on as it came, `after` and `edits` are what would have been
-    verdict: str  # "forwarded", or why it did not go on
+
+
+ClosedBecause = Literal[
+    "",  # it is open
+    "call-ended",
+    "replaced",  # a new description named other endpoints
+    "answered",  # a gate: the other side has named its own endpoint
+    "other-branch",  # another callee of a forked call answered, or this one hung up
+    "challenged",  # the INVITE must come again with a password
+    "silent",  # no packets for as long as the kernel waits
+    "operator",
+]
+
+
+class OpeningRow(TypedDict):
+    """A line of the ledger: an opening, who asked for it, and how it ended."""
+
+    id: str
+    call: str  # CallRow.id
+    call_id: str
+    party: str  # internal signalling endpoint
+    provider: str
+    rule: str
+    kind: Literal["gate", "exact"]
+    media: str
+    component: Literal["rtp", "rtcp"]
+    line: int  # which m= line of the description, from 1
+    internal: str
+    mapped: str
+    external: str
+    opened: float
+    opened_by: str  # the message: "200 INVITE"
+    opened_from: SideName
+    closed: float | None
+    why: ClosedBecause
+    packets_in: int
+    packets_out: int
+    active_in: bool
+    active_out: bool
+    held: bool
+
+
+class StreamRow(OpeningRow):
+    """An opening of the call that is looked at."""
+
+    part: Literal["stream"]
+
+
+class LookedAtRow(CallRow):
+    part: Literal["call"]
+
+
+CallPart = LookedAtRow | MessageRow | StreamRow
+
+
+class TransactionRow(TypedDict):
+    id: str  # the branch
+    method: str
+    side: SideName  # where the request came from
+    peer: str  # the external host
+    cseq: int
+    ends: float  # when it is forgotten
+    refused: str  # why we answered it ourselves; "" where we did not
+
+
+class MessageCount(TypedDict):
+    side: SideName  # where they came from
+    method: str
+    status: int  # 0: requests
+    messages: int
+
+
+class EndedRow(TypedDict):
+    noted: float  # Unix seconds; ask for what was noted later than the last one
+    call: CallRow
 
 
 Row = CallRow | PinholeRow | RegistrationRow | HealthRow

@@ -26,6 +26,7 @@ from sipalg_core.io.faults import Faults
 from sipalg_core.io.journal import Journal
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.io.publisher import Publisher
+from sipalg_core.io.questions import ident, questions
 from sipalg_core.io.tcp import TcpConnections
 from sipalg_core.io.udp import UdpSockets
 from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
@@ -61,8 +62,9 @@ class Runner:
             "ping": self._ping,
             "bans": self._bans,
             "unban": self._unban,
+            "close": self._close,
         }
-        self._control = ControlServer(operations, self._faults)
+        self._control = ControlServer(operations | questions(engine), self._faults)
         self._broker_answers = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -131,11 +133,12 @@ class Runner:
                 async with self._patience:
                     reply, counters = await asyncio.to_thread(self._patient_broker.count)
                     drops = await asyncio.to_thread(self._patient_broker.drops)
+                    strays = await asyncio.to_thread(self._patient_broker.strays)
                 for reason, packets in drops.items():
                     self._engine.counts[f"kernel:{reason}"] = packets
                 self._broker_answers = reply.status is Status.OK
                 if self._broker_answers:
-                    self._drive("counters", self._engine.count, counters)
+                    self._drive("counters", self._engine.count, counters, strays)
                     self._schedule()
 
     # --- what comes out of it ---
@@ -215,6 +218,14 @@ class Runner:
             raise BadRequest(f"{host} is not banned" if reply.detail == errno.ENOENT else f"not done: {reply.why}")
         log.info("unbanned %s", host)
         return {"ok": True, "host": host}
+
+    async def _close(self, request: dict[str, Any]) -> Answer:
+        """Close an opening, as an operator wants it."""
+        effects = self._engine.close_opening(ident(request, "pinhole"), time.monotonic())
+        if not effects:
+            raise BadRequest("there is no such opening")
+        self._do(effects)
+        return {"ok": True}
 
     async def _ping(self, _: dict[str, Any]) -> Answer:
         return {"ok": True, "revision": self._revision, "broker": self._broker_answers}

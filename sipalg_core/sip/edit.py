@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sipalg_core.sip.grammar import Span
 from sipalg_core.sip.message import Message
+
+CONTENT_LENGTH: Final = "content-length: the body's length changed"
 
 
 class Edit(NamedTuple):
@@ -21,6 +23,16 @@ def growth(edits: Iterable[Edit]) -> int:
     return sum(len(replacement) - (end - start) for (start, end), replacement, _ in edits)
 
 
+def with_length(message: Message, edits: list[Edit]) -> list[Edit]:
+    """With the correction of Content-Length, where they change the body's length."""
+    body = message.body
+    grown = growth(edit for edit in edits if edit.span.start >= body.start)
+    length = message.first(b"content-length")
+    if not grown or length is None:
+        return edits
+    return [*edits, Edit(Span(length.value, length.end), b"%d" % (body.end - body.start + grown), CONTENT_LENGTH)]
+
+
 def apply(message: Message, edits: list[Edit]) -> bytes:
     """The message with every edit made and Content-Length corrected; without edits, its very bytes.
 
@@ -29,11 +41,7 @@ def apply(message: Message, edits: list[Edit]) -> bytes:
     if not edits:
         return message.original()
     data, body = message.data, message.body
-    grown = growth(edit for edit in edits if edit.span.start >= body.start)
-    length = message.first(b"content-length")
-    if grown and length is not None:
-        number = b"%d" % (body.end - body.start + grown)
-        edits = [*edits, Edit(Span(length.value, length.end), number, "content-length: the body's length changed")]
+    edits = with_length(message, edits)
     pieces: list[bytes] = []
     at = 0
     for (start, end), replacement, _ in sorted(edits):

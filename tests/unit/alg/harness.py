@@ -9,7 +9,7 @@ from random import Random
 
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
-from sipalg_core.contract.control import Counter, Pinhole, Status
+from sipalg_core.contract.control import Counter, Pinhole, Status, Stray
 from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, PortRange
 from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
 
@@ -104,8 +104,8 @@ class World:
     def policy(self, changed: AlgPolicy) -> None:
         self._do(self.engine.set_policy(changed, self.now))
 
-    def count(self, *counters: Counter) -> None:
-        self._do(self.engine.count(list(counters), self.now))
+    def count(self, *counters: Counter, strays: Iterable[Stray] = ()) -> None:
+        self._do(self.engine.count(list(counters), list(strays), self.now))
 
     def wait(self, seconds: float) -> None:
         """Let time pass in the steps that the engine asks for; the kernel is asked for its counts, and saw nothing."""

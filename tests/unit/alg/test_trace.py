@@ -116,3 +116,18 @@ def test_description_in_a_multipart_body_is_shown_and_its_neighbours_are_not():
     (row,) = world.engine.trace(str(world.call()["id"]))
     assert "secret" not in str(row)
     assert f"c=IN IP4 {OURS}" in row["after"]
+
+
+def test_every_octet_that_differs_lies_in_a_change_with_its_rule():
+    world = World()
+    established(world)
+    for row in world.engine.trace(str(world.call()["id"])):
+        before, after = row["before"], ""
+        at = 0
+        for change in row["edits"]:
+            after += before[at : change["start"]] + change["after"]
+            at = change["end"]
+            assert row["after"][change["at"] : change["at"] + len(change["after"])] == change["after"]
+        assert after + before[at:] == row["after"]
+    first = world.engine.trace(str(world.call()["id"]))[0]
+    assert {change["where"] for change in first["edits"]} == {"Via", "Contact", "Content-Length", "o=", "c=", "m="}

@@ -10,6 +10,7 @@ CALL = {
     "internal": "192.168.0.10:5060", "provider": "Tel", "rule": "rule:1", "state": "in_call", "since": 1.0,
     "answered": 2.0, "ended": None, "reason": "", "codec": "PCMA", "audio_in": {"packets": 1, "active": True},
     "audio_out": {"packets": 1, "active": True}, "pinholes": 2, "warning": "", "spiral": False, "shadow": False,
+    "ending": None, "verdict": {"code": "audio-both", "params": {}, "text": "Audio flows in both directions."},
 }  # fmt: skip
 
 

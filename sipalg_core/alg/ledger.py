@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every opening there was of late: who asked for it, by which message and which line of it, and why it closed.
+
+What is open now is asked of `pinholes`; here is what is closed, as plain tuples, and how both are shown.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from sipalg_core.alg.calls import Call, Hole
+from sipalg_core.contract.events import ClosedBecause, OpeningRow
+
+# --- Implementation constants ---
+MAX_CLOSED: Final = 5_000
+
+_Closed = tuple[Hole, str, str, str, str, str, float, ClosedBecause]
+"""The hole, of its call: id, Call-ID, provider, rule, internal party; when and why."""
+
+
+class Openings:
+    """The closed ones, the oldest forgotten first."""
+
+    def __init__(self) -> None:
+        self._closed: deque[_Closed] = deque(maxlen=MAX_CLOSED)
+
+    def closed(self, hole: Hole, call: Call, now: float, why: ClosedBecause) -> None:
+        call_id = call.call_id.decode("utf-8", "replace")
+        peering = call.peering
+        self._closed.append((hole, call.id, call_id, peering.name, peering.rule, str(call.internal), now, why))
+
+    def rows(self, wall: float, call: str = "") -> list[OpeningRow]:
+        """The youngest first; of one call only where its id is given."""
+        return [
+            _row(hole, ident, call_id, provider, rule, party, wall) | {"closed": at + wall, "why": why}
+            for hole, ident, call_id, provider, rule, party, at, why in reversed(self._closed)
+            if not call or ident == call
+        ]
+
+
+def open_row(hole: Hole, call: Call, wall: float) -> OpeningRow:
+    """One that has not closed yet."""
+    call_id = call.call_id.decode("utf-8", "replace")
+    return _row(hole, call.id, call_id, call.peering.name, call.peering.rule, str(call.internal), wall)
+
+
+def _row(hole: Hole, ident: str, call_id: str, provider: str, rule: str, party: str, wall: float) -> OpeningRow:
+    pinhole = hole.pinhole
+    return {
+        "id": str(pinhole.id),
+        "call": ident,
+        "call_id": call_id,
+        "party": party,
+        "provider": provider,
+        "rule": rule,
+        "kind": "gate" if hole.gate else "exact",
+        "media": hole.kind,
+        "component": hole.component,
+        "line": hole.line,
+        "internal": str(pinhole.internal),
+        "mapped": str(pinhole.mapped),
+        "external": str(pinhole.external) if pinhole.external.port else f"{pinhole.external.host}:*",
+        "opened": hole.opened + wall,
+        "opened_by": hole.opened_by,
+        "opened_from": hole.opened_from,
+        "closed": None,
+        "why": "",
+        "packets_in": hole.packets_in,
+        "packets_out": hole.packets_out,
+        "active_in": hole.active_in,
+        "active_out": hole.active_out,
+        "held": hole.held,
+    }

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What people may ask of an engine beyond the live topics: one call in full, the ledger, transactions, counts, ends."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipalg_core.alg.dialogs import Dialogs
+from sipalg_core.alg.ledger import open_row
+from sipalg_core.alg.rows import call_row
+from sipalg_core.alg.trace import Traces
+from sipalg_core.alg.traffic import Traffic
+from sipalg_core.alg.transactions import Transactions
+from sipalg_core.contract.events import (
+    CallPart,
+    EndedRow,
+    LookedAtRow,
+    MessageCount,
+    OpeningRow,
+    StreamRow,
+    TransactionRow,
+)
+
+# --- Implementation constants ---
+MAX_TRANSACTIONS_SHOWN: Final = 500
+
+
+class Looks:
+    """Made for one question; reads, and changes nothing."""
+
+    def __init__(
+        self, dialogs: Dialogs, traces: Traces, transactions: Transactions, traffic: Traffic, wall: float
+    ) -> None:
+        self._dialogs, self._traces, self._wall = dialogs, traces, wall
+        self._transactions, self._traffic = transactions, traffic
+
+    def call(self, ident: str) -> list[CallPart]:
+        """The call, its messages without their texts, and its openings; what is forgotten is left out."""
+        call = self._dialogs.table.get(ident) or self._dialogs.history.get(ident)
+        parts: list[CallPart] = []
+        if call is not None:
+            looked_at: LookedAtRow = {**call_row(call, self._wall), "part": "call"}
+            parts.append(looked_at)
+        parts += self._traces.brief(ident, self._wall)
+        for row in reversed(self.ledger(ident)):
+            stream: StreamRow = {**row, "part": "stream"}
+            parts.append(stream)
+        return parts
+
+    def ledger(self, call: str = "") -> list[OpeningRow]:
+        """The youngest first: what is open, then what closed; of one call only where its id is given."""
+        entries = self._dialogs.negotiation.ledger
+        opened = [open_row(hole, of, self._wall) for hole, of in entries if not call or of.id == call]
+        return [*reversed(opened), *entries.openings.rows(self._wall, call)]
+
+    def transactions(self) -> list[TransactionRow]:
+        """Those begun last."""
+        return [
+            {
+                "id": known.key[1].decode("utf-8", "replace"),
+                "method": known.key[2].decode("ascii", "replace"),
+                "side": known.key[0].value,
+                "peer": known.peer,
+                "cseq": known.cseq,
+                "ends": known.deadline + self._wall,
+                "refused": known.refusal.reason if known.refusal else "",
+            }
+            for known in self._transactions.latest(MAX_TRANSACTIONS_SHOWN)
+        ]
+
+    def counters(self) -> list[MessageCount]:
+        return self._traffic.rows()
+
+    def ended(self, after: float) -> list[EndedRow]:
+        """Calls that ended, in the order of `noted`."""
+        found = self._dialogs.history.after(after - self._wall)
+        return [{"noted": noted + self._wall, "call": call_row(call, self._wall)} for noted, call in found]
