@@ -222,7 +222,8 @@ class Dialogs:
             self.table.forget(known)
             known = None
         call = known or self._new_call(passage)
-        if message.cseq > call.cseq:
+        if message.cseq > call.cseq and call.answered is None:
+            passage.after += self.negotiation.close(call)  # early media of the attempt before
             call.cseq, call.caller_tag, call.offer = message.cseq, message.from_tag, None
             call.branches.clear()
             call.dialogs.clear()

@@ -12,10 +12,10 @@ OFFER = sdp(PHONE.host, 14000, "a=rtcp:14003", "a=sendonly", "m=video 14002/1 RT
 ICE = sdp(PHONE.host, 14000, "a=candidate:1 1 UDP 2130706431 192.168.0.10 14000 typ host", "a=rtcp-mux")
 
 
-def course() -> bytes:
-    """A call as two parties speak in turn: the target parts them by two NULs."""
+def course(tag: str = "b") -> bytes:
+    """A call as two parties speak in turn: the target parts them by two NULs. Without a tag the INVITE comes again."""
     world, said = World(), []
-    again, goodbye = invite(cseq=2, body=ICE, to_tag="b"), invite(cseq=3, method="BYE", to_tag="b")
+    again, goodbye = invite(cseq=2, body=ICE, to_tag=tag), invite(cseq=3, method="BYE", to_tag="b")
     for data, answered in ((invite(body=OFFER), 183), (again, 200), (goodbye, 200)):
         (sent,) = world.out(data)
         reply = respond(sent.data, answered, "x", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
@@ -33,5 +33,5 @@ SEEDS = {
         b"sip:a:b@192.168.0.10:5060;transport=tcp?x=y", b"*",
     ],
     "sdp": [OFFER, ICE, sdp(*MEDIA_PROXY)],
-    "engine": [*TORTURE, course(), b"\r\n\0\0" + incoming(body=sdp(*MEDIA_PROXY))],
+    "engine": [*TORTURE, course(), course(tag=""), b"\r\n\0\0" + incoming(body=sdp(*MEDIA_PROXY))],
 }  # fmt: skip

@@ -197,3 +197,27 @@ def test_media_hosts_are_the_only_other_hosts():
     world = World()
     established(world, body=sdp("192.168.0.20", 14000))
     assert world.open == {}
+
+
+def test_a11_another_attempt_closes_the_early_media_of_the_one_before():
+    """Found by fuzzing: what a 183 had opened was held for ever, and renewed, once the INVITE came again."""
+    world = World()
+    (first,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    world.into(respond(first.data, 183, "Progress", tag="b", body=sdp(*MEDIA_PROXY)))
+    assert len(world.open) == 2
+    world.out(invite(cseq=2, body=sdp(PHONE.host, 14000)))
+    assert world.open == {}
+    assert world.engine.rows("pinholes", world.now) == []
+
+
+def test_a11_an_invite_beside_the_dialog_neither_ends_nor_empties_a_call():
+    world = World()
+    established(world)
+    held = world.holes()
+    world.out(invite(cseq=9, body=sdp(PHONE.host, 14100)))
+    assert world.holes() == held
+    world.wait(400)  # longer than any wait for an answer
+    assert world.call()["state"] == "in_call"
+    world.out(invite(cseq=10, method="BYE", to_tag="b"))
+    world.wait(200)
+    assert world.open == {}
