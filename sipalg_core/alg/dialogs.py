@@ -223,7 +223,7 @@ class Dialogs:
             known = None
         call = known or self._new_call(passage)
         if message.cseq > call.cseq and call.answered is None:
-            passage.after += self.negotiation.close(call)  # early media of the attempt before
+            passage.after += self.negotiation.close(call, now, "replaced")  # early media of the attempt before
             call.cseq, call.caller_tag, call.offer = message.cseq, message.from_tag, None
             call.branches.clear()
             call.dialogs.clear()

@@ -139,9 +139,11 @@ def _judge(first: bytes) -> None:
         raise ParseError("not-sip-tls", 0)
     if first[4:8] == _STUN_COOKIE:
         raise ParseError("not-sip-stun", 0)
-    if (blank and word in _HTTP_METHODS) or word[:5] == b"HTTP/" or (complete and b" HTTP/" in first):
+    if (blank and word in _HTTP_METHODS) or word[:5] == b"HTTP/":
         raise ParseError("not-sip-http", 0)
     if word[:4] != b"SIP/" and not is_token(word):
         raise ParseError("not-sip", 0)
+    if complete and b" HTTP/" in first:  # only now: the reason must not depend on the segments
+        raise ParseError("not-sip-http", 0)
     if complete and not any(part[:4] == b"SIP/" for part in _words(first)):
         raise ParseError("not-sip", 0)

@@ -25,7 +25,10 @@ def course(tag: str = "b") -> bytes:
 
 
 SEEDS = {
-    "framing": [*TORTURE, TORTURE[0] + b"\r\n\r\n" + TORTURE[1], b"POST / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"],
+    "framing": [
+        *TORTURE, TORTURE[0] + b"\r\n\r\n" + TORTURE[1], b"POST / HTTP/1.1\r\n\r\n", b"\x16\x03\x01",
+        b"\xae\xb0 / HTTP/1.1\r\n\r\n",
+    ],
     "message": [*TORTURE, invite(body=OFFER)],
     "headers": [
         b'"A, \\"B" <sip:a@[2001:db8::1]:5060;lr>;tag=1, sips:b@x',
