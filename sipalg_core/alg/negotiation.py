@@ -17,6 +17,7 @@ from sipalg_core.alg.media import Agreed, Line, Offer, Want
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.pinholes import Ledger
 from sipalg_core.alg.ports import QUARANTINE, NoPair, PortPool
+from sipalg_core.alg.sayings import say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.events import ClosedBecause
 from sipalg_core.contract.policy import AlgPolicy
@@ -58,6 +59,10 @@ class Negotiation:
 
     def describe(self, passage: Passage, call: Call, dialog: Dialog | None) -> None:
         """Take the session description that a message carries: rewrite it, and see whether it offers or answers."""
+        if _signs_body(passage.message):
+            self._counts["sdp:signed"] += 1
+            call.warning = say("description-signed")
+            return
         lines = self._lines(passage, call)
         if lines is None:
             return
@@ -227,6 +232,18 @@ class Negotiation:
         for rtp in call.pairs:
             self.pool.give_back(rtp, now)
         call.pairs.clear()
+
+
+def _signs_body(message: Message) -> bool:
+    """Whether a digest covers the body, so that the other side would refuse another one (RFC 7616 §3.4.3)."""
+    if message.body.start == message.body.end:
+        return False
+    for field in message.fields:
+        if field.name in (b"authorization", b"proxy-authorization"):
+            parameters = message.data[field.value : field.end].partition(b" ")[2].lower().split(b",")
+            if any(each.translate(None, b' \t"') == b"qop=auth-int" for each in parameters):
+                return True
+    return False
 
 
 def _answers(message: Message, offer: Offer) -> bool:

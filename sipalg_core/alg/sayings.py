@@ -34,6 +34,7 @@ ENDINGS: Final = {
 WARNINGS: Final = {
     "ack-missing": "the ACK is missing; without it the call is cut after 32 s",
     "media-timeout": "no media for {seconds} s: closed, the call stays",
+    "description-signed": "the digest covers the description (qop=auth-int): it stays as it is, and its media closed",
     "opening-closed": "an operator closed the opening for media; the call stays",
 }
 """What is wrong with a call while it lasts."""

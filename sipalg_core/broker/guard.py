@@ -35,7 +35,9 @@ class Guard:
     """What one policy allows. 0 means allowed, any other number names the rule that does not."""
 
     def __init__(self, policy: AlgPolicy) -> None:
-        self._peers = tuple(network for peering in policy.peerings for network in peering.internal)
+        self._peers = tuple(
+            network for peering in policy.peerings for network in (*peering.internal, *peering.media_hosts)
+        )
         internal = [each for each in policy.interfaces if each.side is Side.INTERNAL]
         external = [each for each in policy.interfaces if each.side is Side.EXTERNAL]
         self._known = frozenset(

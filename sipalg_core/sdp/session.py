@@ -96,6 +96,8 @@ def parse(data: bytes, start: int, end: int) -> Session:
         at += len(line) + 1
     for media in session.media:
         media.connection = media.connection or session.connection
+        if media.connection is None and media.port:
+            raise SdpError("no-connection")  # RFC 8866 §5.7: somebody has damaged it before us
     return session
 
 

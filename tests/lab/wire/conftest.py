@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.wire.rig import VARIANTS, Appliance, Wire, wires
+from tests.lab.wire.between import VARIANTS, Appliance, wires
+from tests.lab.wire.rig import Wire
 
 
 @pytest.fixture(scope="package")
@@ -34,3 +35,12 @@ def wire(request: pytest.FixtureRequest, appliance: Appliance) -> Iterator[Wire]
     made = Wire(appliance, request.param)
     yield made
     made.finish(clean=request.node.stash.get(_passed, False))
+
+
+@pytest.fixture
+def all_wires(request: pytest.FixtureRequest, appliance: Appliance) -> Iterator[list[Wire]]:
+    """A wire of every variant at once, for scenarios that wait."""
+    made = [Wire(appliance, variant) for variant in VARIANTS]
+    yield made
+    for each in made:
+        each.finish(clean=request.node.stash.get(_passed, False))

@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from sipalg_core.net import Endpoint
+
 DOMAIN: Final = "provider.example"
 PHRASES: Final = {
     100: "Trying", 180: "Ringing", 183: "Session Progress", 200: "OK", 202: "Accepted", 302: "Moved Temporarily",
@@ -121,6 +123,12 @@ def header(data: bytes, *names: str) -> str:
 def uri_of(value: str) -> str:
     """The URI of a name-addr."""
     return value.partition("<")[2].partition(">")[0] if "<" in value else value.partition(";")[0]
+
+
+def endpoint_of(uri: str) -> Endpoint:
+    """Where a SIP URI with an address leads."""
+    host, _, port = uri.partition("@")[2].partition(";")[0].rpartition(":")
+    return Endpoint(host.strip("[]"), int(port))
 
 
 def tag_of(value: str) -> str:

@@ -268,6 +268,18 @@ def test_c46_digest_still_verifies(algorithm):
     assert left.data.split(b" ")[1].decode() == uri  # what the server computes the hash of
 
 
+def test_c46_description_that_a_digest_covers_passes_as_it_is():
+    world = World()
+    body = sdp(PHONE.host, 14000)
+    credentials = 'Digest username="101", qop=auth-int, nc=00000001, cnonce="c", response="0"'
+    signed = invite(body=body).replace(b"Max-Forwards", f"Authorization: {credentials}\r\nMax-Forwards".encode())
+    (left,) = world.out(signed)
+    assert body_of(left.data) == body
+    assert "qop=auth-int" in str(world.call()["warning"])
+    world.into(respond(left.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)))
+    assert world.open == {}
+
+
 def test_c48_every_contact_is_reached():
     world = World()
     for user in range(101, 106):

@@ -23,8 +23,12 @@ POLICY = AlgPolicy(
             "rule:1", "a", (ip_network("192.168.0.0/28"), ip_network("fd00::/64")), (ip_network("203.0.113.1/32"),)
         ),
         Peering("rule:2", "b", (ip_network("10.9.0.0/16"),), (ip_network("203.0.113.1/32"),), ports=(5070,)),
+        Peering(
+            "rule:3", "c", (ip_network("10.8.0.1/32"),), (ip_network("203.0.113.1/32"),),
+            media_hosts=(ip_network("192.168.0.77/32"),),
+        ),
     ),
-)
+)  # fmt: skip
 GOOD = Pinhole(1, Endpoint("192.168.0.10", 4000), Endpoint("203.0.113.2", 20000), Endpoint("203.0.113.99", 7000), 60)
 
 
@@ -47,6 +51,7 @@ def external(host, port=7000):
         (0, external("203.0.113.99", 0)),
         (0, external("100.64.0.1")),  # a provider's private network is none of ours
         (0, internal("10.9.1.1")),
+        (0, internal("192.168.0.77")),  # sends media for a peer
         (0, mapped("203.0.113.2", 29999)),
         (2, internal("192.168.0.66")),
         (2, internal("203.0.113.99")),
