@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("appliance.ui.urls")),
     path("accounts/", include("appliance.accounts.urls")),
     path("firewall/", include("appliance.firewall.urls")),
+    path("network/", include("appliance.network.urls")),
     path("calls/", include("appliance.sip.urls")),
     path("system/", include("appliance.system.urls")),
     path("api/v1/", api.urls),

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Final
 
-from appliance.kernel import connections
+from appliance.kernel import connections, links, watch
 from appliance.kernel.connections import Flushed, Selection
 from appliance.kernel.conntrack import ConnectionTable
 from appliance.kernel.judgement import Judge
@@ -51,4 +52,22 @@ def _selection(plain: dict[str, Any]) -> Selection:
     return Selection(**plain | listed)
 
 
-ANSWERS: Final[dict[str, Callable[..., Any]]] = {"connections": list_connections, "flush": flush}
+def list_links() -> list[dict[str, Any]]:
+    """With `changed`, when the carrier last came or went (Unix seconds)."""
+    return [link.plain() | {"changed": watch.carrier_changed.get(link.name)} for link in links.read()]
+
+
+def forget_addresses(gone: Iterable[str]) -> int:
+    """Delete every connection that has one of these addresses of ours, which we do not have any more."""
+    hosts = {ipaddress.ip_interface(each).ip for each in gone}
+    if not hosts:
+        return 0
+    with table() as kernel:
+        return kernel.delete(each for each in kernel.all() if hosts.intersection(each.hosts))
+
+
+ANSWERS: Final[dict[str, Callable[..., Any]]] = {
+    "connections": list_connections,
+    "flush": flush,
+    "links": list_links,
+}

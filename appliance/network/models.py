@@ -33,3 +33,19 @@ class Interface(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Found(models.Model):
+    """The addresses that the kernel had last: what the running rules and the ALG go by. No configuration."""
+
+    node = models.CharField(max_length=40, default=names.NODE)
+    name = models.CharField(max_length=15)
+    addresses = models.JSONField(default=list)
+    since = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["node", "name"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "name"], name="found_once_per_node")]
+
+    def __str__(self) -> str:
+        return self.name

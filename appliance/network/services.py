@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 
 from appliance.accounts.models import User
 from appliance.audit.services import record
-from appliance.network.models import Interface, Role
+from appliance.network import queries
+from appliance.network.models import Found, Interface, Role
 from sipalg_core.contract import names
 
 INTERFACE_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")  # IFNAMSIZ - 1
@@ -52,6 +53,38 @@ def save_interface(
 def delete_interface(*, actor: User | str, interface: Interface) -> None:
     record(actor=actor, verb="delete", target=interface, before=describe(interface))
     interface.delete()
+
+
+def adopt_interface(
+    *, actor: User | str, name: str, role: str, masquerade: bool = False, node: str = names.NODE
+) -> Interface:  # fmt: skip
+    """Take an interface that the kernel has into the configuration, with its addresses as they are found."""
+    links = {link["name"]: link for link in queries.live_links(node)}
+    if name not in links:
+        raise ValidationError({"name": [_("The kernel has no interface “%s” now.") % name]})
+    addresses = [held["address"] for held in links[name]["held"] if held["usable"]]
+    return save_interface(
+        actor=actor, name=name, role=role, addresses=addresses, masquerade=masquerade, node=node
+    )  # fmt: skip
+
+
+@transaction.atomic
+def record_found(*, found: Mapping[str, Sequence[str]], node: str = names.NODE) -> dict[str, list[str]]:
+    """netadmin reports the kernel's addresses; those that are gone, by interface where anything is another."""
+    known = {each.name: each for each in Found.objects.filter(node=node)}
+    gone: dict[str, list[str]] = {}
+    for name, addresses in found.items():
+        row = known.get(name) or Found(node=node, name=name)
+        if row.pk is not None and row.addresses == list(addresses):
+            continue
+        before, row.addresses = row.addresses, list(addresses)
+        first = row.pk is None
+        row.save()
+        gone[name] = [each for each in before if each not in row.addresses]
+        if not first:
+            after = {"addresses": row.addresses}
+            record(actor="netadmin", verb="addresses changed", target=row, before={"addresses": before}, after=after)
+    return gone
 
 
 def describe(interface: Interface) -> dict[str, Any]:

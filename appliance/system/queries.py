@@ -21,7 +21,9 @@ from redis.retry import Retry
 from appliance.firewall.queries import rules
 from appliance.kernel.connections import Selection
 from appliance.kernel.inquiry import ask
+from appliance.kernel.links import preferred
 from appliance.live.control import EngineUnavailable, engine_snapshot
+from appliance.network import queries as network
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.compile import compile_chains
 from appliance.ruleset.schedule import resolve
@@ -69,14 +71,26 @@ def policy_now(revision: Revision, now: float) -> ruleset.Policy:
     """What the revision means at this time: without the rules that have ended, with the windows of its schedules."""
     frozen = ruleset.load(revision.policy)
     rules = tuple(replace(rule, expired=rule.expired or rule.id in revision.expired) for rule in frozen.rules)
-    return resolve(replace(frozen, rules=rules), now)
+    return resolve(as_found(replace(frozen, rules=rules)), now)
+
+
+def as_found(policy: ruleset.Policy) -> ruleset.Policy:
+    """With the addresses that the kernel has. Inside, one that has none keeps those of the configuration."""
+    found = network.found(policy.node)
+    interfaces = tuple(
+        replace(each, addresses=preferred(found[each.name], each.addresses))
+        if each.name in found and (found[each.name] or each.role == "external")
+        else each
+        for each in policy.interfaces
+    )
+    return replace(policy, interfaces=interfaces)
 
 
 def policy_asked(*, draft: bool, node: str = names.NODE) -> ruleset.Policy:
     """What a question is about: the running revision, or the rows as they stand."""
     running = running_revision(node)
     if draft or running is None:
-        return resolve(snapshot(node, 0), time.time())
+        return resolve(as_found(snapshot(node, 0)), time.time())
     return policy_now(running, time.time())
 
 
@@ -86,7 +100,7 @@ def latest_revision(node: str = names.NODE) -> Revision | None:
 
 def findings(access: Access | None = None, node: str = names.NODE) -> list[Finding]:
     """What verify says about the rows as they stand."""
-    return verify(resolve(snapshot(node, 0), time.time()), access)
+    return verify(resolve(as_found(snapshot(node, 0)), time.time()), access)
 
 
 def access_of(revision: Revision) -> Access | None:

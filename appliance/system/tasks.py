@@ -19,9 +19,12 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from appliance.celery import app
-from appliance.kernel import answers, inquiry
+from appliance.kernel import answers, inquiry, links, watch
 from appliance.kernel.connections import Selection
+from appliance.network import services as network
+from appliance.network.queries import interfaces
 from appliance.ruleset import apply as ruleset_apply
+from appliance.ruleset import policy as ruleset
 from appliance.ruleset.apply import ApplyRefused, WindowEnded
 from appliance.ruleset.policy import Policy
 from appliance.ruleset.verify import verify
@@ -107,9 +110,28 @@ def settle() -> None:
             services.fail(revision=revision, error=_("The process that applies rules did not finish. Apply again."))
             announce(revision)
 
+    follow_addresses()  # should an event have been lost
     _close_what_waits_for_calls()
     for revision in services.expire():
         ruleset_apply.refresh(queries.policy_now(revision, time.time()), _kernel())
+
+
+@app.task(name=watch.TASK)
+def follow_addresses() -> None:
+    """After the kernel's addresses: the running rules and the ALG use the new ones, flows of the old ones end."""
+    standing = queries.standing_revisions()
+    wanted = {each.name for each in interfaces()}
+    wanted |= {each.name for revision in standing for each in ruleset.load(revision.policy).interfaces}
+    found = {link.name: link.addresses for link in links.read() if link.name in wanted}
+    changed = network.record_found(found=found)
+    if not changed:
+        return
+    log.info("addresses are others: %s", {name: found[name] for name in changed})
+    for revision in standing:
+        ruleset_apply.refresh(queries.policy_now(revision, time.time()), _kernel())
+        announce(revision)
+    gone = answers.forget_addresses(each for addresses in changed.values() for each in addresses)
+    log.info("%d connections of addresses that are gone were deleted", gone)
 
 
 @app.task(name=inquiry.TASK)

@@ -30,9 +30,11 @@ def overview(request: OperatorRequest) -> HttpResponse:
 
 def _external_address() -> dict[str, str] | None:
     """The first address of the first external interface, as the ALG announces it."""
+    found = network.found(names.NODE)
     for interface in network.interfaces(names.NODE):
-        if interface.role == Role.EXTERNAL and interface.addresses:
-            return {"address": interface.addresses[0].partition("/")[0], "interface": interface.name}
+        addresses = found.get(interface.name, interface.addresses)
+        if interface.role == Role.EXTERNAL and addresses:
+            return {"address": addresses[0].partition("/")[0], "interface": interface.name}
     return None
 
 

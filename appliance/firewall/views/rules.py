@@ -19,6 +19,7 @@ from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import RuleForm
 from appliance.firewall.models import Rule, Table
 from appliance.firewall.views.forms import done, form_page
+from appliance.network.models import Role
 from appliance.system.views.revisions import review_context
 from appliance.ui.requests import OperatorRequest, may
 
@@ -38,7 +39,12 @@ RULE_ROWS: Final = (
 
 @may("rules.see")
 def rules(request: OperatorRequest) -> HttpResponse:
-    return render(request, "firewall/rules.html", _list_context(_table(request)) | review_context(request))
+    context = _list_context(_table(request)) | review_context(request)
+    zones = {name: request.GET[name] for name in ("from_zone", "to_zone") if request.GET.get(name) in Role.values}
+    if zones:
+        shown = [each for each in context["rules"] if all(getattr(each[0], n) in ("", z) for n, z in zones.items())]
+        context |= {"rules": shown, "zones": {name: Role(zone).label for name, zone in zones.items()}}
+    return render(request, "firewall/rules.html", context)
 
 
 @may("rules.change")

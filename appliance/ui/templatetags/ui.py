@@ -49,12 +49,15 @@ NAVIGATION: Final = (
         (
             Page("firewall:rules", _("Rules"), "rules"),
             Page("firewall:objects", _("Objects"), "objects"),
-            Page("firewall:questions", _("Which rule decides"), "search"),
+            Page("network:interfaces", _("Zones and interfaces"), "mark"),
         ),
     ),
     (
         _("Diagnose"),
-        (Page("system:connections", _("Connections"), "calls"),),
+        (
+            Page("firewall:questions", _("Which rule decides"), "search"),
+            Page("system:connections", _("Connections"), "calls"),
+        ),
     ),
     (
         _("System"),

@@ -9,5 +9,6 @@ def test_interfaces_are_listed(api, owner):
     answer = api("get", "interfaces").json()
     assert answer["count"] == 1
     assert answer["items"][0] | {"id": 0} == {
-        "id": 0, "name": "lan0", "role": "internal", "addresses": ["192.168.0.1/24"], "masquerade": False
+        "id": 0, "name": "lan0", "role": "internal", "addresses": ["192.168.0.1/24"], "masquerade": False,
+        "found": None,
     }  # fmt: skip
