@@ -19,7 +19,7 @@ from appliance.gate import admit
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.live.control import EngineUnavailable
 from appliance.network.api import router as network
-from appliance.sip.api import router as sip
+from appliance.sip.api import routers as sip
 from appliance.system.api import routers as system
 
 
@@ -49,7 +49,7 @@ api = NinjaAPI(
     docs_url=None,  # its pages need scripts that our content security policy forbids
     auth=[BearerToken(), BrowserSession()],
 )
-for router in (*firewall, network, sip, *system):
+for router in (*firewall, network, *sip, *system):
     api.add_router("", router)
 
 

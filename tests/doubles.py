@@ -41,7 +41,7 @@ class Double(threading.Thread):
 
 
 class EngineDouble(Double):
-    """`rows` by topic is what it tells, `requests` what it was asked."""
+    """`rows` by topic and `items` by question are what it tells, `requests` what it was asked."""
 
     def __init__(self):
         health = {
@@ -49,6 +49,8 @@ class EngineDouble(Double):
             "pinholes": 0, "counters": {},
         }  # fmt: skip
         self.rows = {"health": [health], "calls": [], "pinholes": [], "registrations": []}
+        self.items = {op: [] for op in ("call", "trace", "ledger", "transactions", "counters", "ended")}
+        self.refusals = {}
         self.requests = []
         self.seq = 1
         self.broker = True
@@ -66,6 +68,10 @@ class EngineDouble(Double):
             if request["op"] == "snapshot":
                 topic = request["topic"]
                 reply = {"topic": topic, "seq": self.seq, "kind": "snapshot", "t": 0.0, "rows": self.rows[topic]}
+            elif request["op"] in self.items:
+                reply = {"items": self.items[request["op"]]}
+            elif request["op"] in self.refusals:
+                reply = {"error": self.refusals[request["op"]]}
             file.write(json.dumps(reply).encode() + b"\n")
 
 

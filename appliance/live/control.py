@@ -22,6 +22,10 @@ class EngineUnavailable(Exception):
     """The engine does not answer, or answers with an error; the message says what it means."""
 
 
+class EngineRefused(EngineUnavailable):
+    """It answers, and will not; the message says why."""
+
+
 class BrokerUnavailable(Exception):
     """The broker does not answer or refused; the message says why."""
 
@@ -42,7 +46,7 @@ def ask_engine(request: dict[str, Any], timeout: float = ENGINE_TIMEOUT) -> dict
             "Running calls continue; new calls get no openings."
         ) from error
     if not isinstance(answer, dict) or "error" in answer:
-        raise EngineUnavailable(f"The SIP engine refused {request.get('op')}: {answer}")
+        raise EngineRefused(f"The SIP engine refused {request.get('op')}: {answer}")
     return answer
 
 
@@ -55,6 +59,12 @@ def engine_snapshot(topic: Topic) -> Snapshot:
     answer: Any = ask_engine({"op": "snapshot", "topic": topic})
     snapshot: Snapshot = answer
     return snapshot
+
+
+def engine_items(op: str, **values: Any) -> list[dict[str, Any]]:
+    """The rows with which the engine answers a question about calls (contract.control); raise EngineUnavailable."""
+    items: list[dict[str, Any]] = ask_engine({"op": op} | values).get("items", [])
+    return items
 
 
 def reload_broker() -> None:

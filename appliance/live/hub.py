@@ -24,6 +24,7 @@ from redis.backoff import NoBackoff
 
 from appliance.live.control import EngineUnavailable, ask_engine, engine_snapshot
 from appliance.live.feed import Feed, Message
+from appliance.live.lookout import Lookout, is_call_topic
 from sipalg_core.contract import names
 from sipalg_core.contract.events import TOPICS
 
@@ -60,6 +61,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.feeds = {topic: Feed(topic) for topic in (*TOPICS, JOBS)}
+        self._lookout = Lookout(lambda: self._dirty.set())
         self._seen: dict[str, int] = {}  # the engine's own numbering
         self._viewers: set[Viewer] = set()
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,15 +81,24 @@ class Hub:
 
     def leave(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
+        self._lookout.keep(topic for each in self._viewers for topic in each.topics)
         if not self._viewers:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
 
+    def knows(self, topic: str) -> bool:
+        return topic in self.feeds or is_call_topic(topic)
+
     async def subscribe(self, viewer: Viewer, topic: str) -> None:
-        """Queue the topic's snapshot, and from then on its deltas; raise KeyError for a topic that does not exist."""
-        feed = self.feeds[topic]
+        """Queue the topic's snapshot, and from then on its deltas; raise KeyError for a topic that there is not.
+
+        A call's topic is there while few enough are looked at.
+        """
         await self._ready.wait()
+        feed = await self._lookout.look(topic) if is_call_topic(topic) else self.feeds[topic]
+        if feed is None or viewer not in self._viewers:
+            raise KeyError(topic)
         if not viewer.topics:
             viewer.messages.put_nowait(self._state_message())
         viewer.topics.add(topic)
@@ -104,7 +115,7 @@ class Hub:
             await asyncio.sleep(FLUSH_INTERVAL)
 
     def _flush(self) -> None:
-        for feed in self.feeds.values():
+        for feed in (*self.feeds.values(), *self._lookout.feeds.values()):
             message = feed.delta(time.time()) if feed.dirty else None
             if message:
                 self._send(message, [viewer for viewer in self._viewers if feed.topic in viewer.topics])
@@ -114,7 +125,8 @@ class Hub:
             if viewer.messages.qsize() < LONGEST_QUEUE:
                 viewer.messages.put_nowait(message)
             else:
-                snapshots = [self.feeds[topic].snapshot(time.time()) for topic in sorted(viewer.topics)]
+                feeds = self.feeds | self._lookout.feeds
+                snapshots = [feeds[topic].snapshot(time.time()) for topic in sorted(viewer.topics) if topic in feeds]
                 viewer.restart([self._state_message(), *snapshots])
 
     def _judge(self, *, redis_answers: bool | None = None, engine_answers: bool | None = None) -> None:

@@ -66,17 +66,20 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         for topic in topics[: len(hub.feeds)]:
             if self.viewer is None:
                 return
-            if isinstance(topic, str) and topic in hub.feeds:
+            if isinstance(topic, str) and hub.knows(topic):
                 await self._subscribe(topic)
             else:
-                known = ", ".join(hub.feeds)
+                known = ", ".join((*hub.feeds, "call:<id>"))
                 await self.send_json({"error": f"There is no such topic. Choose from: {known}.", "topic": topic})
 
     async def _subscribe(self, topic: str) -> None:
         if not await self._may_watch({topic}):
             await self.send_json({"error": "You may not see this topic.", "topic": topic})
         elif self.viewer is not None:
-            await hub.subscribe(self.viewer, topic)
+            try:
+                await hub.subscribe(self.viewer, topic)
+            except KeyError:
+                await self.send_json({"error": "Too many calls are looked at. Close some pages.", "topic": topic})
 
     async def _may_watch(self, topics: set[str]) -> bool:
         user = await self._identify()

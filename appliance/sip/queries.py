@@ -11,14 +11,24 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from appliance.firewall.models import Application, Rule
-from appliance.live.control import EngineUnavailable, broker_answers, engine_snapshot
+from appliance.live.control import EngineUnavailable, broker_answers, engine_items, engine_snapshot
 from appliance.sip.models import Provider
 from appliance.system.queries import pending_changes, running_revision
-from sipalg_core.contract.events import HealthRow, RegistrationRow, Snapshot, Topic
+from sipalg_core.contract.events import (
+    HealthRow,
+    LookedAtRow,
+    MessageCount,
+    MessageRow,
+    OpeningRow,
+    RegistrationRow,
+    Snapshot,
+    StreamRow,
+    Topic,
+    TraceRow,
+    TransactionRow,
+)
 
 Level = Literal["ok", "hint", "warning", "error"]
-
-__all__ = ["EngineUnavailable", "Telephony", "engine_health", "providers", "snapshot", "telephony"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,43 @@ def providers() -> QuerySet[Provider]:
 def snapshot(topic: Topic) -> Snapshot:
     """Fresh from the engine; raise EngineUnavailable after half a second."""
     return engine_snapshot(topic)
+
+
+@dataclass(frozen=True, slots=True)
+class CallSeen:
+    """One call as the engine knows it; `call` is None where only its messages are left."""
+
+    call: LookedAtRow | None
+    messages: list[MessageRow]
+    streams: list[StreamRow]
+
+
+def call_seen(ident: str) -> CallSeen | None:
+    """None where the engine has forgotten it."""
+    parts = engine_items("call", call=ident)
+    if not parts:
+        return None
+    by_part = {kind: [part for part in parts if part["part"] == kind] for kind in ("call", "message", "stream")}
+    call = cast("list[LookedAtRow]", by_part["call"])
+    messages, streams = cast("list[MessageRow]", by_part["message"]), cast("list[StreamRow]", by_part["stream"])
+    return CallSeen(call[0] if call else None, messages, streams)
+
+
+def messages(call: str) -> list[TraceRow]:
+    """With their texts; [] where none are kept."""
+    return cast("list[TraceRow]", engine_items("trace", call=call))
+
+
+def ledger(call: str = "") -> list[OpeningRow]:
+    return cast("list[OpeningRow]", engine_items("ledger", call=call))
+
+
+def transactions() -> list[TransactionRow]:
+    return cast("list[TransactionRow]", engine_items("transactions"))
+
+
+def message_counts() -> list[MessageCount]:
+    return cast("list[MessageCount]", engine_items("counters"))
 
 
 def engine_health() -> HealthRow:

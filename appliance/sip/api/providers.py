@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""REST of calls, pinholes and registrations (fresh from the engine), and of providers."""
+"""REST of providers."""
 
 # ruff: noqa: ARG001  (ninja passes `request` by name to every operation)
 
@@ -15,50 +15,8 @@ from appliance.firewall.api import Reference, address_named
 from appliance.sip import queries, services
 from appliance.sip.models import Provider
 from appliance.ui.requests import may
-from sipalg_core.contract.events import CallRow, PinholeRow, RegistrationRow, Topic
 
 router = Router(tags=["telephony"])
-
-
-class CallList(Schema):
-    items: list[CallRow]
-    count: int
-
-
-class PinholeList(Schema):
-    items: list[PinholeRow]
-    count: int
-
-
-class RegistrationList(Schema):
-    items: list[RegistrationRow]
-    count: int
-
-
-def _rows(topic: Topic) -> dict[str, Any]:
-    rows = queries.snapshot(topic)["rows"]
-    return {"items": rows, "count": len(rows)}
-
-
-@router.get("/calls", response=CallList)
-@may("calls.see")
-def list_calls(request: HttpRequest) -> dict[str, Any]:
-    return _rows("calls")
-
-
-@router.get("/pinholes", response=PinholeList)
-@may("calls.see")
-def list_pinholes(request: HttpRequest) -> dict[str, Any]:
-    return _rows("pinholes")
-
-
-@router.get("/registrations", response=RegistrationList)
-@may("calls.see")
-def list_registrations(request: HttpRequest) -> dict[str, Any]:
-    return _rows("registrations")
-
-
-# --- Providers ---
 
 
 class ProviderOut(Schema):

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""REST of calls, pinholes and registrations, and of all that stands behind them; fresh from the engine."""
+
+# ruff: noqa: ARG001  (ninja passes `request` by name to every operation)
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.http import Http404, HttpRequest
+from ninja import Router, Schema, Status
+
+from appliance.accounts.models import User
+from appliance.sip import queries, services
+from appliance.ui.requests import may
+from sipalg_core.contract.events import (
+    CallRow,
+    MessageCount,
+    OpeningRow,
+    PinholeRow,
+    RegistrationRow,
+    TraceRow,
+    TransactionRow,
+)
+
+router = Router(tags=["telephony"])
+
+
+class CallList(Schema):
+    items: list[CallRow]
+    count: int
+
+
+class CallDetail(Schema):
+    """The call, its openings (`streams`), and how many messages are kept of it."""
+
+    call: CallRow | None
+    streams: list[OpeningRow]
+    messages: int
+
+
+class MessageList(Schema):
+    items: list[TraceRow]
+    count: int
+
+
+class PinholeList(Schema):
+    items: list[PinholeRow]
+    count: int
+
+
+class OpeningList(Schema):
+    items: list[OpeningRow]
+    count: int
+
+
+class RegistrationList(Schema):
+    items: list[RegistrationRow]
+    count: int
+
+
+class TransactionList(Schema):
+    items: list[TransactionRow]
+    count: int
+
+
+class Counters(Schema):
+    """`messages` by side, method and status; `reasons` as the engine names them: `dropped:…`, `kernel:…`."""
+
+    messages: list[MessageCount]
+    reasons: dict[str, int]
+
+
+def _list(rows: Sequence[Any]) -> dict[str, Any]:
+    return {"items": rows, "count": len(rows)}
+
+
+@router.get("/calls", response=CallList)
+@may("calls.see")
+def list_calls(request: HttpRequest) -> dict[str, Any]:
+    return _list(queries.snapshot("calls")["rows"])
+
+
+@router.get("/calls/{call_id}", response=CallDetail)
+@may("calls.see")
+def read_call(request: HttpRequest, call_id: str) -> dict[str, Any]:
+    """By the `id` of its row; for some minutes after its end, too."""
+    seen = queries.call_seen(call_id)
+    if seen is None:
+        raise Http404
+    return {"call": seen.call, "streams": seen.streams, "messages": len(seen.messages)}
+
+
+@router.get("/calls/{call_id}/messages", response=MessageList)
+@may("calls.trace")
+def list_messages(request: HttpRequest, call_id: str) -> dict[str, Any]:
+    """Before and after, with every change and its rule. Secrets are masked always."""
+    return _list(queries.messages(call_id))
+
+
+@router.get("/pinholes", response=PinholeList)
+@may("calls.see")
+def list_pinholes(request: HttpRequest) -> dict[str, Any]:
+    return _list(queries.snapshot("pinholes")["rows"])
+
+
+@router.get("/pinholes/ledger", response=OpeningList)
+@may("calls.see")
+def list_openings(request: HttpRequest) -> dict[str, Any]:
+    """What is open and what was, the youngest first: who asked for it, for which line, why it closed."""
+    return _list(queries.ledger())
+
+
+@router.delete("/pinholes/{pinhole_id}", response={204: None})
+@may("pinholes.close")
+def close_pinhole(request: HttpRequest, pinhole_id: str) -> Status[None]:
+    services.close_pinhole(actor=cast(User, request.user), pinhole=pinhole_id)
+    return Status(204, None)
+
+
+@router.get("/registrations", response=RegistrationList)
+@may("calls.see")
+def list_registrations(request: HttpRequest) -> dict[str, Any]:
+    return _list(queries.snapshot("registrations")["rows"])
+
+
+@router.get("/transactions", response=TransactionList)
+@may("calls.trace")
+def list_transactions(request: HttpRequest) -> dict[str, Any]:
+    """The requests under way, the youngest first."""
+    return _list(queries.transactions())
+
+
+@router.get("/counters", response=Counters)
+@may("overview.see")
+def read_counters(request: HttpRequest) -> dict[str, Any]:
+    return {"messages": queries.message_counts(), "reasons": queries.engine_health()["counters"]}

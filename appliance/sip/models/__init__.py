@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Providers, the history of calls, and what is kept of it."""
+
+from appliance.sip.models.calls import CallRecord, HistorySettings
+from appliance.sip.models.providers import Provider
+
+__all__ = ["CallRecord", "HistorySettings", "Provider"]
