@@ -11,6 +11,7 @@ from random import Random
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.sip.edit import Edit
 from sipalg_core.sip.fields import HeaderField
 from sipalg_core.sip.grammar import Span
@@ -26,8 +27,9 @@ Translate = Callable[[bytes], bytes]
 
 
 class CallIds:
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, changes: Changes) -> None:
         self._random = random
+        self._changes = changes
         self.hidden: dict[bytes, bytes] = {}  # internal → external
         self._internal: dict[bytes, bytes] = {}
 
@@ -38,8 +40,10 @@ class CallIds:
             if len(self.hidden) > MAX_HIDDEN:
                 oldest = next(iter(self.hidden))
                 del self._internal[self.hidden.pop(oldest)]
+                self._changes.note("call-id", oldest)
 
     def restore(self, call_id: bytes, hidden: bytes) -> None:
+        self._changes.note("call-id", call_id)
         self.hidden[call_id], self._internal[hidden] = hidden, call_id
 
     def to_external(self, call_id: bytes) -> bytes:

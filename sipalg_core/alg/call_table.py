@@ -8,11 +8,13 @@ from collections import Counter as Counts
 from collections.abc import Iterator
 
 from sipalg_core.alg.calls import Call, CallKey
+from sipalg_core.alg.changes import Changes
 from sipalg_core.net import Side
 
 
 class CallTable:
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
         self._by_key: dict[CallKey, Call] = {}
         self._by_id: dict[str, Call] = {}
         self._agenda: list[tuple[float, str]] = []  # heap of deadlines; an entry that is not the call's own is stale
@@ -53,6 +55,7 @@ class CallTable:
     def forget(self, call: Call) -> None:
         if self._by_id.pop(call.id, None) is None:
             return
+        self._changes.note("call", call.id)
         self.of_host[call.internal.host] -= 1
         if call.id in self._half_open:
             self._half_open.remove(call.id)
@@ -64,6 +67,7 @@ class CallTable:
 
     def schedule(self, call: Call, deadline: float) -> None:
         """This is the call's next step, whatever was planned before."""
+        self._changes.note("call", call.id)
         call.deadline = deadline
         if deadline != float("inf"):
             heapq.heappush(self._agenda, (deadline, call.id))

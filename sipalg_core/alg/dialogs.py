@@ -13,7 +13,8 @@ from typing import Final
 from sipalg_core.alg.admission import Admission, Attempt
 from sipalg_core.alg.call_table import CallTable
 from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_BRANCHES, RETRY_WAIT, Call, Dialog, Happening
-from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
+from sipalg_core.alg.changes import Changes
+from sipalg_core.alg.effects import Changed, ClosePinhole, Effect
 from sipalg_core.alg.history import History
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
@@ -43,14 +44,21 @@ class Dialogs:
     """All calls of one engine."""
 
     def __init__(
-        self, policy: AlgPolicy, screening: Screening, mappings: Mappings, random: Random, counts: Counts[str]
+        self,
+        policy: AlgPolicy,
+        screening: Screening,
+        mappings: Mappings,
+        random: Random,
+        counts: Counts[str],
+        changes: Changes,
     ) -> None:
-        self.table = CallTable()
+        self.table = CallTable(changes)
         self.history = History()
         self.admission = Admission(policy)
-        self.negotiation = Negotiation(policy, screening, mappings, random, counts)
+        self.negotiation = Negotiation(policy, screening, mappings, random, counts, changes)
         self._policy, self._screening = policy, screening
         self._counts = counts
+        self._changes = changes
         self._serial = 0
         self._run = random.getrandbits(32)
 
@@ -277,14 +285,12 @@ class Dialogs:
 
     # --- time and trouble ---
 
-    def restore(self, call: Call, now: float) -> list[Effect]:
-        """Take over a call of another engine; its pinholes are renewed, whoever counted their silence."""
+    def restore(self, call: Call, now: float) -> None:
+        """Take over a call of another engine; nothing of it counts as silent before the kernel was asked."""
         self.table.add(call)
         self.table.schedule(call, call.deadline)
         for hole in call.holes():
-            hole.last_packet = hole.renewed = now
-            self.negotiation.ledger.adopt(hole, call)
-        return [] if call.shadow else [OpenPinhole(hole.pinhole) for hole in call.holes()]
+            self.negotiation.ledger.restore(hole, call, now)
 
     def tick(self, now: float) -> list[Effect]:
         """Take the steps that are due."""
@@ -323,6 +329,7 @@ class Dialogs:
         hole, call = entry
         call.let_go(hole)
         call.warning = say("opening-closed")
+        self._changes.note("call", call.id)
         return [*self.negotiation.ledger.close(hole, now, "operator"), Changed("calls", call.id)]
 
     def _end(self, call: Call, now: float) -> list[ClosePinhole | Changed]:

@@ -7,20 +7,20 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Mapping as Mapped
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from sipalg_core.alg import rewrite
 from sipalg_core.alg.abuse import REFUSALS, Abuse
 from sipalg_core.alg.call_ids import CallIds
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.effects import Ban, Changed, Effect, Forward
 from sipalg_core.alg.looks import Looks
 from sipalg_core.alg.mappings import Mapping, Mappings, NoPort
 from sipalg_core.alg.parties import RETRY_AFTER, Parties
 from sipalg_core.alg.passage import Passage, Refused
-from sipalg_core.alg.plain import Codec, Plain
+from sipalg_core.alg.plain import Reader
 from sipalg_core.alg.registrations import Registrations
 from sipalg_core.alg.rows import Rows
 from sipalg_core.alg.sayings import say
@@ -59,19 +59,20 @@ class Engine:
         self._policy = policy
         self._screening = Screening(policy)
         self._abuse = Abuse()
-        self._mappings = Mappings(policy, random)
+        self._changes = Changes()
+        self._mappings = Mappings(policy, random, self._changes)
         self._parties = Parties(policy, self._screening, self._mappings)
         self._tallies = Tallies()
-        self._call_ids = CallIds(random)
-        self._transactions = Transactions()
-        self._registrations = Registrations()
-        self._dialogs = Dialogs(policy, self._screening, self._mappings, random, self.counts)
+        self._call_ids = CallIds(random, self._changes)
+        self._transactions = Transactions(self._changes)
+        self._registrations = Registrations(self._changes)
+        self._dialogs = Dialogs(policy, self._screening, self._mappings, random, self.counts, self._changes)
         self._traces = Traces()
         self._traffic = Traffic()
-        codec = Codec(wall, lambda rule: self._screening.rule(rule))
-        self._state = State(
-            self._mappings, self._call_ids, self._registrations, self._transactions, self._dialogs, codec
-        )
+        self.state = State(
+            self._mappings, self._call_ids, self._registrations, self._transactions, self._dialogs, self._changes,
+            Reader(lambda rule: self._screening.rule(rule)),
+        )  # fmt: skip
         self._rows = Rows(self._dialogs, self._registrations, self._health, wall)
 
     # --- input ---
@@ -140,6 +141,10 @@ class Engine:
             return effects
         return [*effects, *self._stop(passage, Refused(reason, retry_after=RETRY_AFTER))]
 
+    def reconcile(self, counters: list[Counter], now: float) -> list[Effect]:
+        """Once after `state.restore`: what stands in the kernel, with what the engine before us knew of."""
+        return self._dialogs.negotiation.ledger.reconcile(counters, now)
+
     def count(self, counters: list[Counter], strays: list[Stray], now: float) -> list[Effect]:
         """Take the kernel's packet counts: of the pinholes, and of the media that fits none."""
         ledger = self._dialogs.negotiation.ledger
@@ -186,23 +191,6 @@ class Engine:
     def close_opening(self, ident: int, now: float) -> list[Effect]:
         """An operator's word; [] where it is not open."""
         return self._dialogs.close_opening(ident, now)
-
-    # --- surviving a restart ---
-
-    def export(self) -> dict[str, Plain]:
-        """Dialogs, mappings, registrations, transactions and ports as plain JSON values."""
-        return self._state.export()
-
-    def restore(self, exported: Mapped[str, Any], now: float) -> list[Effect]:
-        """Go on where the engine stopped that exported this; only for an engine that has received nothing.
-
-        Returns the renewal of every pinhole. Raises StateError.
-        """
-        return self._state.restore(exported, now)
-
-    def external_endpoints(self) -> list[Endpoint]:
-        """Where the outside may send signalling to us: one for each mapping."""
-        return [mapping.external for mapping in self._mappings]
 
     def _health(self, now: float) -> HealthRow:
         if self._started < 0:
@@ -271,6 +259,8 @@ class Engine:
             target = rewrite.response_target(message, mapping, self._mappings)
         onward = self._onward(edit.apply(message, passage.edits), passage.flow, target, mapping)
         self._traces.add(passage, "forwarded", onward)
+        if passage.call is not None:
+            self._changes.note("call", passage.call.id)
         self._tallies.add(passage.peering.rule, altered=bool(passage.edits))
         return passage.effects(onward)
 
@@ -281,6 +271,8 @@ class Engine:
             self.counts["shadow:would-change"] += 1
         onward = self._onward(passage.message.data, passage.flow, passage.mapping.internal, passage.mapping)
         self._traces.add(passage, f"shadow: {decided}", onward)
+        if passage.call is not None:
+            self._changes.note("call", passage.call.id)
         self._tallies.add(passage.peering.rule, altered=False)
         return passage.effects(onward)
 
@@ -361,8 +353,10 @@ class Engine:
             timers = self._policy.timers_of(passage.peering)
             begun = self._transactions.begin(message, passage.side, passage.peer, timers, passage.now)
             if begun is not None:
-                begun.refusal = Refusal(refused.reason, refused.status, refused.retry_after)
+                self._transactions.refuse(begun, Refusal(refused.reason, refused.status, refused.retry_after))
         self._traces.add(passage, f"refused: {refused.reason}", None, refused.status if message.is_request else 0)
+        if call is not None:
+            self._changes.note("call", call.id)
         request = message if message.is_request else None
         banned = self.abused(passage.flow, passage.now) if refused.reason in REFUSALS else []
         return [*effects, *self._refuse(request, passage.flow, refused), *banned]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.moment import Moment
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint
@@ -36,18 +37,12 @@ class Mapping:
     """(header, external text) → internal text, so that what went out as "a" comes back as "a"."""
 
     @property
+    def key(self) -> tuple[Endpoint, str]:
+        return self.internal, self.external.host
+
+    @property
     def translates(self) -> bool:
         return self.internal != self.external
-
-    def to_external(self, header: bytes, text: bytes, port_written: bool) -> bytes:
-        """How host[:port] of the internal endpoint is written outside; remembers how it stood inside."""
-        replaced = written(self.external.host)
-        if port_written or self.external.port != DEFAULT_PORT:
-            replaced += b":%d" % self.external.port
-        if len(self.remembered) >= MAX_REMEMBERED:
-            self.remembered.clear()
-        self.remembered[header, replaced] = text
-        return replaced
 
     def to_internal(self, header: bytes, text: bytes, port_written: bool) -> bytes:
         """How host[:port] of our external endpoint is written inside: as the party wrote it, where it did."""
@@ -70,8 +65,9 @@ class NoPort(Exception):
 class Mappings:
     """All signalling mappings: one for each internal endpoint and address that it has outside."""
 
-    def __init__(self, policy: AlgPolicy, random: Random) -> None:
+    def __init__(self, policy: AlgPolicy, random: Random, changes: Changes) -> None:
         self._random = random
+        self._changes = changes
         self._own: frozenset[str] = frozenset()
         self._by_internal: dict[tuple[Endpoint, str], Mapping] = {}
         self._by_external: dict[Endpoint, Mapping] = {}
@@ -114,11 +110,26 @@ class Mappings:
         mapping.touched = now
         return mapping
 
+    def to_external(self, mapping: Mapping, header: bytes, text: bytes, port_written: bool) -> bytes:
+        """How host[:port] of its internal endpoint is written outside; remembers how it stood inside."""
+        replaced = written(mapping.external.host)
+        if port_written or mapping.external.port != DEFAULT_PORT:
+            replaced += b":%d" % mapping.external.port
+        remembered = mapping.remembered
+        if remembered.get((header, replaced)) != text:
+            if len(remembered) >= MAX_REMEMBERED:
+                remembered.clear()
+            remembered[header, replaced] = text
+            self._changes.note("mapping", mapping.key)
+        return replaced
+
     def add(self, mapping: Mapping) -> None:
+        self._changes.note("mapping", mapping.key)
         self._by_internal[mapping.internal, mapping.external.host] = self._by_external[mapping.external] = mapping
         self._per_host[mapping.internal.host] += 1
 
     def _drop(self, mapping: Mapping) -> None:
+        self._changes.note("mapping", mapping.key)
         del self._by_internal[mapping.internal, mapping.external.host], self._by_external[mapping.external]
         self._per_host[mapping.internal.host] -= 1
 

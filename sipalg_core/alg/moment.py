@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The type of a point in time that is kept: monotonic seconds here, Unix seconds where the state is written down."""
+"""The type of a point in time: monotonic seconds. No state outlives the clock that its times were read from."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
-
-MOMENT: Final = "moment"
-Moment = Annotated[float, MOMENT]
+Moment = float

@@ -11,6 +11,7 @@ from typing import Final
 
 from sipalg_core.alg import media, rewrite_ice, rewrite_sdp
 from sipalg_core.alg.calls import MAX_PINHOLES, Call, Dialog, Hole
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.media import Agreed, Line, Offer, Want
@@ -36,10 +37,17 @@ class Negotiation:
     """RFC 3264 for all calls of one engine, with the ports and the ledger that it needs."""
 
     def __init__(
-        self, policy: AlgPolicy, screening: Screening, mappings: Mappings, random: Random, counts: Counts[str]
+        self,
+        policy: AlgPolicy,
+        screening: Screening,
+        mappings: Mappings,
+        random: Random,
+        counts: Counts[str],
+        changes: Changes,
     ) -> None:
-        self.pool = PortPool(policy.media_ports, random)
-        self.ledger = Ledger(random)
+        self.pool = PortPool(policy.media_ports, random, changes)
+        self.ledger = Ledger(random, changes)
+        self._changes = changes
         self._mappings = mappings
         self._counts = counts
         self._policy, self._screening = policy, screening
@@ -54,6 +62,7 @@ class Negotiation:
             if not hole.gate and not hole.shadow and hole.pinhole.lifetime != lifetime:
                 hole.pinhole = hole.pinhole._replace(lifetime=lifetime)
                 hole.last_packet = hole.renewed = now
+                self._changes.note("call", call.id)
                 effects.append(OpenPinhole(hole.pinhole))
         return effects
 

@@ -11,13 +11,14 @@ from random import Random
 from typing import NamedTuple
 
 from sipalg_core.alg.calls import Call, Hole
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.ledger import Openings
 from sipalg_core.alg.media import Want
 from sipalg_core.alg.passage import Passage
 from sipalg_core.alg.sayings import say
 from sipalg_core.alg.verdicts import AUDIO_BOTH, Strays, of_call
-from sipalg_core.contract.control import Counter, Pinhole, Stray
+from sipalg_core.contract.control import NO_PINHOLE, Counter, Pinhole, Stray
 from sipalg_core.contract.events import ClosedBecause
 
 
@@ -27,8 +28,10 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    def __init__(self, random: Random) -> None:
+    def __init__(self, random: Random, changes: Changes) -> None:
         self._random = random
+        self._changes = changes
+        self._unseen: set[int] = set()  # of an engine before us; whether the kernel still has them is not known yet
         self._entries: dict[int, Entry] = {}
         self._counted = 0.0  # when the kernel's counts came last
         self._strays = Strays()
@@ -61,6 +64,32 @@ class Ledger:
 
     def adopt(self, hole: Hole, call: Call) -> None:
         self._entries[hole.pinhole.id] = Entry(hole, call)
+
+    def restore(self, hole: Hole, call: Call, now: float) -> None:
+        """Take over what another engine opened; `reconcile` will tell whether it stands."""
+        hole.last_packet = hole.renewed = now
+        self.adopt(hole, call)
+        if not hole.shadow:
+            self._unseen.add(hole.pinhole.id)
+
+    def reconcile(self, counters: list[Counter], now: float) -> list[Effect]:
+        """What the kernel has and what was taken over become one: nobody's pinholes are closed, those that the kernel
+        ended are let go of, with the warning that it was for silence. Where it has none at all, or silence means
+        nothing, they are opened again.
+        """
+        unseen, self._unseen = self._unseen, set()
+        standing = {counter.id for counter in counters}
+        effects: list[Effect] = [
+            ClosePinhole(NO_PINHOLE._replace(id=ident)) for ident in standing if ident not in self._entries
+        ]
+        lost_all = unseen.isdisjoint(standing)
+        for ident in unseen - standing:
+            entry = self._entries.get(ident)
+            if entry is not None and (lost_all or entry.hole.held):
+                effects.append(OpenPinhole(entry.hole.pinhole))
+            elif entry is not None:
+                effects += self._silent(entry, now)
+        return effects
 
     def close(self, hole: Hole, now: float, why: ClosedBecause) -> list[ClosePinhole | Changed]:
         entry = self._entries.pop(hole.pinhole.id, None)
@@ -114,7 +143,8 @@ class Ledger:
         is silent only because nobody counts: a broker that is away must not cost a call its audio.
         """
         effects: list[Effect] = []
-        for hole, call in self:
+        for entry in self:
+            hole = entry.hole
             lifetime = hole.pinhole.lifetime
             if hole.shadow:
                 continue  # nobody counts what passes beside us
@@ -123,9 +153,16 @@ class Ledger:
                     hole.renewed = hole.last_packet = now
                     effects += (OpenPinhole(hole.pinhole), Changed("pinholes", str(hole.pinhole.id)))
             elif self._counted >= hole.last_packet + lifetime:
-                call.let_go(hole)
-                effects += self.close(hole, now, "silent")
-                if hole.is_audio and not hole.gate and call.alive and not any(each.is_audio for each in call.holes()):
-                    call.warning, call.silence = say("media-timeout", seconds=round(lifetime)), round(lifetime)
-                    effects.append(Changed("calls", call.id))
+                effects += self._silent(entry, now)
+        return effects
+
+    def _silent(self, entry: Entry, now: float) -> list[ClosePinhole | Changed]:
+        hole, call = entry
+        call.let_go(hole)
+        self._changes.note("call", call.id)
+        effects = self.close(hole, now, "silent")
+        if hole.is_audio and not hole.gate and call.alive and not any(each.is_audio for each in call.holes()):
+            call.silence = round(hole.pinhole.lifetime)
+            call.warning = say("media-timeout", seconds=call.silence)
+            effects.append(Changed("calls", call.id))
         return effects

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The engine's values as plain JSON values and back, by their annotations. What has no annotation here is an error.
 
-Octets become Latin-1 text, dictionaries lists of pairs, a Moment Unix seconds, a Peering the name of its rule.
+Octets become Latin-1 text, dictionaries lists of pairs, dataclasses and named tuples lists, a Peering the name of its
+rule. How a type is written is found out once: most fields are plain as they are and cost nothing.
 """
 
 from __future__ import annotations
@@ -10,76 +11,140 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
+from operator import attrgetter
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from sipalg_core.alg.moment import MOMENT
 from sipalg_core.contract.policy import Peering
 
-Plain = None | bool | int | float | str | list["Plain"]
-
-_hints = cache(lambda cls: get_type_hints(cls, include_extras=True))
+Turn = Callable[[Any], Any]
+"""Makes a value plain, or the other way round; None in place of it where that is the value itself."""
 
 
 class Unknown(LookupError):
     """The value refers to a rule that the policy no longer has."""
 
 
-class Codec:
-    """`wall` is Unix time minus monotonic time; `peering` finds a rule by its name."""
+def writer(kind: Any) -> Turn:
+    """What makes a value of this type plain."""
+    return _writer(kind) or _same
 
-    def __init__(self, wall: float, peering: Callable[[str], Peering | None]) -> None:
-        self._wall = wall
+
+@cache
+def _writer(kind: Any) -> Turn | None:
+    origin, parameters = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return _unless_none(_writer(_wrapped(parameters)))
+    if kind is Peering:
+        return attrgetter("rule")
+    if kind is bytes:
+        return _text
+    if origin is dict:
+        return _pairs(_writer(parameters[0]), _writer(parameters[1]))
+    if origin is list or parameters[1:] == (...,):
+        each = _writer(parameters[0])
+        return None if each is None else lambda values: [each(value) for value in values]
+    if origin is tuple:
+        return _written(_same, tuple(map(_writer, parameters)))
+    if names := _names(kind):
+        turns = tuple(_writer(_hints(kind)[name]) for name in names)
+        return _written(_same if issubclass(kind, tuple) else attrgetter(*names), turns)
+    if kind in (bool, int, float, str) or origin is Literal or issubclass(kind, str):
+        return None
+    raise TypeError(f"no plain form of {kind}")
+
+
+def _written(parts: Turn, turns: tuple[Turn | None, ...]) -> Turn | None:
+    turned = [(at, turn) for at, turn in enumerate(turns) if turn is not None]
+    if not turned:
+        return None if parts is _same else parts
+
+    def write(value: Any) -> list[Any]:
+        values = list(parts(value))
+        for at, turn in turned:
+            values[at] = turn(values[at])
+        return values
+
+    return write
+
+
+def _pairs(key: Turn | None, value: Turn | None) -> Turn:
+    if key is None and value is None:
+        return lambda known: list(known.items())
+    name, content = key or _same, value or _same
+    return lambda known: [(name(each), content(of)) for each, of in known.items()]
+
+
+class Reader:
+    """Reads what `writer` wrote; `peering` finds a rule by its name."""
+
+    def __init__(self, peering: Callable[[str], Peering | None]) -> None:
         self._peering = peering
-
-    def plain(self, kind: Any, value: Any) -> Plain:
-        """`value`, which is of type `kind`, as a plain value."""
-        origin, parameters = get_origin(kind), get_args(kind)
-        if origin is Annotated:
-            return None if value == float("inf") else value + self._wall if MOMENT in parameters else value
-        if origin in (Union, UnionType):
-            return None if value is None else self.plain(_wrapped(parameters), value)
-        if kind is Peering:
-            return str(value.rule)
-        if kind is bytes:
-            return str(value.decode("latin-1"))
-        if origin is dict:
-            return [[self.plain(parameters[0], key), self.plain(parameters[1], each)] for key, each in value.items()]
-        if origin in (list, tuple):
-            kinds = _kinds(origin, parameters, len(value))
-            return [self.plain(of, each) for of, each in zip(kinds, value, strict=True)]
-        if names := _names(kind):
-            return [self.plain(_hints(kind)[name], getattr(value, name)) for name in names]
-        if isinstance(value, Enum):
-            return str(value.value)
-        if kind in (bool, int, float, str) or origin is Literal:
-            return value  # type: ignore[no-any-return]  # one of the four, or a word of the Literal
-        raise TypeError(f"no plain form of {kind}")
+        self._turns: dict[Any, Turn | None] = {}
 
     def value(self, kind: Any, plain: Any) -> Any:
-        """The value of type `kind` that `plain` stands for. Raises Unknown."""
+        """The value of type `kind` that `plain` stands for. Raises Unknown, or whatever comes of what is none."""
+        turn = self._turn(kind)
+        return plain if turn is None else turn(plain)
+
+    def _turn(self, kind: Any) -> Turn | None:
+        if kind not in self._turns:
+            self._turns[kind] = self._reader(kind)
+        return self._turns[kind]
+
+    def _reader(self, kind: Any) -> Turn | None:
         origin, parameters = get_origin(kind), get_args(kind)
-        if origin is Annotated:
-            return float("inf") if plain is None else plain - self._wall if MOMENT in parameters else plain
         if origin in (Union, UnionType):
-            return None if plain is None else self.value(_wrapped(parameters), plain)
+            return _unless_none(self._turn(_wrapped(parameters)))
         if kind is Peering:
-            found = self._peering(plain)
-            if found is None:
-                raise Unknown(plain)
-            return found
+            return self._rule
         if kind is bytes:
-            return plain.encode("latin-1")
+            return _octets
         if origin is dict:
-            return {self.value(parameters[0], key): self.value(parameters[1], each) for key, each in plain}
-        if origin in (list, tuple):
-            kinds = _kinds(origin, parameters, len(plain))
-            return origin(self.value(of, each) for of, each in zip(kinds, plain, strict=True))
+            key, value = self._turn(parameters[0]) or _same, self._turn(parameters[1]) or _same
+            return lambda pairs: {key(each): value(of) for each, of in pairs}
+        if origin is list or parameters[1:] == (...,):
+            each = self._turn(parameters[0]) or _same
+            return lambda values: origin([each(value) for value in values])
+        if origin is tuple:
+            return _read(lambda *values: values, tuple(map(self._turn, parameters)))
         if names := _names(kind):
-            return kind(*(self.value(_hints(kind)[name], each) for name, each in zip(names, plain, strict=True)))
-        if isinstance(kind, type) and issubclass(kind, Enum):
-            return kind(plain)
-        return plain
+            return _read(kind, tuple(self._turn(_hints(kind)[name]) for name in names))
+        return kind if isinstance(kind, type) and issubclass(kind, Enum) else None
+
+    def _rule(self, name: str) -> Peering:
+        found = self._peering(name)
+        if found is None:
+            raise Unknown(name)
+        return found
+
+
+def _read(make: Callable[..., Any], turns: tuple[Turn | None, ...]) -> Turn:
+    turned = [(at, turn) for at, turn in enumerate(turns) if turn is not None]
+
+    def read(plain: list[Any]) -> Any:
+        values = list(plain)
+        for at, turn in turned:
+            values[at] = turn(values[at])
+        return make(*values)
+
+    return read
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("latin-1")
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("latin-1")
+
+
+def _unless_none(turn: Turn | None) -> Turn | None:
+    return None if turn is None else lambda value: None if value is None else turn(value)
 
 
 def _wrapped(parameters: tuple[Any, ...]) -> Any:
@@ -88,15 +153,14 @@ def _wrapped(parameters: tuple[Any, ...]) -> Any:
     return wrapped
 
 
-def _kinds(origin: Any, parameters: tuple[Any, ...], length: int) -> tuple[Any, ...]:
-    if origin is list or parameters[1:] == (...,):
-        return (parameters[0],) * length
-    return parameters
-
-
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
     """The fields of a dataclass or a named tuple, in their order; () for anything else."""
     if is_dataclass(kind):
         return tuple(field.name for field in fields(kind))
     return getattr(kind, "_fields", ())
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)

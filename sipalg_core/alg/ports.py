@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.moment import Moment
 from sipalg_core.contract.policy import PortRange
 from sipalg_core.net import Endpoint
@@ -35,8 +36,9 @@ class NoPair(Exception):
 
 
 class PortPool:
-    def __init__(self, ports: PortRange, random: Random) -> None:
+    def __init__(self, ports: PortRange, random: Random, changes: Changes) -> None:
         self._random = random
+        self._changes = changes
         self._pairs: dict[Endpoint, Pair] = {}
         self._by_port: dict[int, Pair] = {}  # by the even port
         self._pairs_of: Counts[str] = Counts()  # by internal host
@@ -64,6 +66,10 @@ class PortPool:
     def pairs(self) -> list[Pair]:
         return list(self._pairs.values())
 
+    def at(self, rtp: Endpoint) -> Pair | None:
+        """The pair of this endpoint."""
+        return self._pairs.get(rtp)
+
     def take(self, rtp: Endpoint, outside: str, share: int, now: float) -> int:
         """The even port of this endpoint's pair at that address of ours, for one call more. Raises NoPair.
 
@@ -82,13 +88,17 @@ class PortPool:
 
     def add(self, pair: Pair) -> None:
         """This pair is in use."""
+        self._changes.note("pair", pair.rtp)
         self._pairs[pair.rtp] = self._by_port[pair.port] = pair
         self._pairs_of[pair.rtp.host] += 1
         self._taken.add(pair.port)
 
     def name_second(self, rtp: Endpoint, rtcp: Endpoint) -> None:
         """The odd port of this endpoint's pair stands for that one."""
-        self._pairs[rtp].rtcp = rtcp
+        pair = self._pairs[rtp]
+        if pair.rtcp != rtcp:
+            pair.rtcp = rtcp
+            self._changes.note("pair", rtp)
 
     def give_back(self, rtp: Endpoint, now: float) -> None:
         pair = self._pairs[rtp]
@@ -96,11 +106,13 @@ class PortPool:
         if not pair.calls:
             del self._pairs[rtp], self._by_port[pair.port]
             self._pairs_of[rtp.host] -= 1
+            self._changes.note("pair", rtp)
             self.rest(now + QUARANTINE, pair.port)
 
     def rest(self, until: float, port: int) -> None:
         """Do not give this pair out before then."""
         self._taken.add(port)
+        self._changes.note("rest", (port, until))
         self.quarantine.append((until, port))
 
     def _free(self, now: float) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.moment import Moment
 from sipalg_core.alg.passage import Passage
 from sipalg_core.contract.policy import Peering
@@ -66,8 +67,10 @@ class Asked:
 
 
 class Registrations:
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
         self._known: dict[Key, Registration] = {}
+        self._by_id: dict[str, Registration] = {}
         self._asked: dict[AskedKey, Asked] = {}
         self._serial = 0
 
@@ -80,16 +83,20 @@ class Registrations:
     def restore(self, known: list[Registration], asked: list[tuple[AskedKey, Asked]]) -> None:
         """Take over what another engine knew."""
         self._known = {(each.aor.encode(), each.internal, each.contact.encode()): each for each in known}
+        self._by_id = {each.id: each for each in known}
         self._asked = dict(asked)
         self._serial = max((int(each.id[1:]) for each in known), default=0)
 
     def get(self, ident: str) -> Registration | None:
-        return next((known for known in self._known.values() if known.id == ident), None)
+        return self._by_id.get(ident)
+
+    def asked_by(self, key: AskedKey) -> Asked | None:
+        return self._asked.get(key)
 
     def asked(self, passage: Passage, lifetime: float) -> None:
         """Remember what a REGISTER on its way out asks for; a contact at somebody else's address is not bound (A14)."""
         if len(self._asked) >= MAX_REGISTRATIONS:
-            del self._asked[next(iter(self._asked))]
+            self._forget_asked(next(iter(self._asked)))
         request, internal = passage.message, passage.mapping.internal
         default = _seconds(request.value(b"expires"), DEFAULT_EXPIRES)
         contacts = [
@@ -102,9 +109,15 @@ class Registrations:
             if _may_bind(request.data, value, {internal.host, passage.mapping.external.host})
         ]
         everything = request.value(b"contact") == b"*"
-        self._asked[internal.host, passage.call_id, request.cseq] = Asked(
+        key = (internal.host, passage.call_id, request.cseq)
+        self._asked[key] = Asked(
             internal, passage.flow.destination, passage.peering, contacts, everything, passage.now + lifetime
         )
+        self._changes.note("asked", key)
+
+    def _forget_asked(self, key: AskedKey) -> None:
+        del self._asked[key]
+        self._changes.note("asked", key)
 
     def answered(self, passage: Passage) -> list[str]:
         """Take the registrar's final answer; returns the ids of the rows that changed."""
@@ -113,7 +126,7 @@ class Registrations:
         asked = self._asked.get(key)
         if asked is None or response.status_code < 200:
             return []
-        del self._asked[key]
+        self._forget_asked(key)
         if response.status_code in (401, 407):
             return []  # a challenge is answered by the next REGISTER
         accepted = response.status_code < 300
@@ -134,6 +147,11 @@ class Registrations:
             changed.append(known.id)
         if accepted and asked.everything:
             changed += self._end_all(aor, asked.internal, now)
+        return self._noted(changed)
+
+    def _noted(self, changed: list[str]) -> list[str]:
+        for ident in changed:
+            self._changes.note("registration", ident)
         return changed
 
     def _end_all(self, aor: bytes, internal: Endpoint, now: float) -> list[str]:
@@ -149,7 +167,7 @@ class Registrations:
         """
         changed = []
         while self._asked and (first := next(iter(self._asked.items())))[1].deadline <= now:
-            del self._asked[first[0]]
+            self._forget_asked(first[0])
         for key, known in list(self._known.items()):
             if known.deadline > now:
                 continue
@@ -161,8 +179,8 @@ class Registrations:
             elif known.state == "overdue":
                 known.state, known.deadline = "expired", now + KEPT_AFTER_END
             else:
-                del self._known[key]
-        return changed
+                del self._known[key], self._by_id[known.id]
+        return self._noted(changed)
 
     def _registration(self, aor: bytes, contact: bytes, asked_seconds: int, asked: Asked) -> Registration | None:
         key = (aor, asked.internal, contact)
@@ -181,7 +199,7 @@ class Registrations:
                 peering=asked.peering,
                 asked=asked_seconds,
             )
-            self._known[key] = known
+            self._known[key] = self._by_id[known.id] = known
         known.asked, known.registrar = asked_seconds, asked.registrar
         return known
 

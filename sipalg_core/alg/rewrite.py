@@ -43,7 +43,7 @@ def outward(message: Message, mapping: Mapping, mappings: Mappings, now: float) 
         own = mapping
         if found.effective_port != mapping.internal.port:
             own = mappings.claim(Endpoint(host, found.effective_port), ours, now)
-        return own.to_external(header, text, found.port is not None)
+        return mappings.to_external(own, header, text, found.port is not None)
 
     return list(_head_edits(message, host.encode(), translate))
 

@@ -1,44 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""All that an engine must still know after a restart, as one JSON-able value.
+"""All that an engine must still know after a restart, as records of one thing each: a later one replaces an earlier.
 
-Traces, counters and what only guards against haste (rates, denials) are not part of it.
+Traces, counters and what only guards against haste (rates, denials) are not part of it. A record is
+`[part, name, value]`, of plain JSON values; a value of None says that the thing is gone.
 """
 
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 from sipalg_core.alg import mappings as signalling
 from sipalg_core.alg.call_ids import CallIds
 from sipalg_core.alg.calls import Call
+from sipalg_core.alg.changes import Changes, Name, Part
 from sipalg_core.alg.dialogs import Dialogs
-from sipalg_core.alg.effects import Effect
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.moment import Moment
-from sipalg_core.alg.plain import Codec, Plain, Unknown
+from sipalg_core.alg.plain import Reader, Unknown, writer
 from sipalg_core.alg.ports import Pair
 from sipalg_core.alg.registrations import Asked, AskedKey, Registration, Registrations
 from sipalg_core.alg.transactions import Transaction, Transactions
+from sipalg_core.net import Endpoint
 
-VERSION: Final = 2
+VERSION: Final = 3
 
-PARTS: Final[dict[str, Any]] = {
-    "mappings": signalling.Mapping,
-    "call_ids": tuple[bytes, bytes],  # internal, external
-    "registrations": Registration,
+KINDS: Final[dict[Part, Any]] = {
+    "mapping": signalling.Mapping,
+    "call-id": tuple[bytes, bytes],  # internal, external
+    "registration": Registration,
     "asked": tuple[AskedKey, Asked],
-    "transactions": Transaction,
-    "calls": Call,
-    "pairs": Pair,
-    "quarantine": tuple[Moment, int],
+    "transaction": Transaction,
+    "pair": Pair,
+    "call": Call,
+    "rest": tuple[int, Moment],  # a port in quarantine, until when
 }
-"""What each part is a list of."""
+"""What a record of each part is."""
 
-
-class StateError(ValueError):
-    """This is no state that can be taken over; the message says why."""
+Record = list[Any]
 
 
 class State:
@@ -51,66 +51,124 @@ class State:
         registrations: Registrations,
         transactions: Transactions,
         dialogs: Dialogs,
-        codec: Codec,
+        changes: Changes,
+        reader: Reader,
     ) -> None:
+        self.changes = changes
         self._mappings = mappings
         self._call_ids = call_ids
         self._registrations = registrations
         self._transactions = transactions
         self._dialogs = dialogs
-        self._codec = codec
+        self._reader = reader
+        self._write = {part: writer(kind) for part, kind in KINDS.items()}
 
-    def export(self) -> dict[str, Plain]:
+    def endpoints(self) -> list[Endpoint]:
+        """Where the outside may send signalling to us: one for each mapping."""
+        return [mapping.external for mapping in self._mappings]
+
+    # --- writing down ---
+
+    def names(self) -> list[Name]:
+        """Of everything that there is now."""
         pool = self._dialogs.negotiation.pool
-        parts: dict[str, Iterable[Any]] = {
-            "mappings": self._mappings,
-            "call_ids": self._call_ids.hidden.items(),
-            "registrations": self._registrations.values(),
-            "asked": self._registrations.under_way(),
-            "transactions": self._transactions.values(),
-            "calls": self._dialogs.table,
-            "pairs": pool.pairs(),
-            "quarantine": pool.quarantine,
-        }
-        exported: dict[str, Plain] = {"version": VERSION}
-        for name, kind in PARTS.items():
-            exported[name] = [self._codec.plain(kind, each) for each in parts[name]]
-        return exported
+        found: list[Name] = [("mapping", mapping.key) for mapping in self._mappings]
+        found += [("call-id", call_id) for call_id in self._call_ids.hidden]
+        found += [("registration", known.id) for known in self._registrations.values()]
+        found += [("asked", key) for key, _ in self._registrations.under_way()]
+        found += [("transaction", known.key) for known in self._transactions.kept()]
+        found += [("pair", pair.rtp) for pair in pool.pairs()]
+        found += [("call", call.id) for call in self._dialogs.table]
+        found += [("rest", (port, until)) for until, port in pool.quarantine]
+        return found
 
-    def restore(self, exported: Mapping[str, Any], now: float) -> list[Effect]:
-        parts = self._read(exported)
-        for mapping in parts["mappings"]:
-            if self._mappings.is_ours(mapping.external.host) or not mapping.translates:
-                self._mappings.add(mapping)
-        for call_id, hidden in parts["call_ids"]:
-            self._call_ids.restore(call_id, hidden)
-        self._registrations.restore(parts["registrations"], parts["asked"])
-        for transaction in parts["transactions"]:
-            self._transactions.add(transaction)
-        calls: list[Call] = parts["calls"]
-        holders = Counts(rtp for call in calls for rtp in call.pairs)
-        pool = self._dialogs.negotiation.pool
-        for pair in parts["pairs"]:
-            pair.calls = holders[pair.rtp]
-            if pair.calls:
-                pool.add(pair)
-        for until, port in parts["quarantine"]:
-            pool.rest(until, port)
-        return [effect for call in calls for effect in self._dialogs.restore(call, now)]
+    def export(self) -> list[Record]:
+        """Everything."""
+        return self.records(self.names())
 
-    def _read(self, exported: Mapping[str, Any]) -> dict[str, list[Any]]:
-        """The parts; without what belongs to a rule that is gone. Raises StateError."""
-        version = exported.get("version") if isinstance(exported, dict) else None
-        if version != VERSION:
-            raise StateError(f"version {version}, not {VERSION}")
-        try:
-            return {name: list(self._values(kind, exported[name])) for name, kind in PARTS.items()}
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            raise StateError(f"{type(error).__name__}: {error}") from error
+    def records(self, names: Iterable[Name]) -> list[Record]:
+        records = []
+        for part, key in names:
+            value = self._value(part, key)
+            records.append([part, _word(key), None if value is None else self._write[part](value)])
+        return records
 
-    def _values(self, kind: Any, plain: Iterable[Plain]) -> Iterator[Any]:
-        for each in plain:
+    def _value(self, part: Part, key: Any) -> Any:
+        """The thing of this name; None where it is gone."""
+        match part:
+            case "call":
+                return self._dialogs.table.get(key)
+            case "transaction":
+                return self._transactions.at(key)
+            case "pair":
+                return self._dialogs.negotiation.pool.at(key)
+            case "mapping":
+                return self._mappings.of_internal(*key)
+            case "call-id":
+                hidden = self._call_ids.hidden.get(key)
+                return None if hidden is None else (key, hidden)
+            case "registration":
+                return self._registrations.get(key)
+            case "asked":
+                asked = self._registrations.asked_by(key)
+                return None if asked is None else (key, asked)
+            case "rest":
+                return key
+
+    # --- going on ---
+
+    def restore(self, records: Iterable[Any], now: float) -> int:
+        """Take over what an engine before us wrote, oldest first; how many records were none, and are left out.
+
+        Only for an engine that has received nothing. What belongs to a rule that is gone is left out, too.
+        """
+        latest: dict[tuple[Part, str], Any] = {}
+        wrong = 0
+        for record in records:
             try:
-                yield self._codec.value(kind, each)
+                part, name, value = record
+                latest[part, name] = value
+            except (ValueError, TypeError):
+                wrong += 1
+        found: dict[Part, list[Any]] = {part: [] for part in KINDS}
+        for (part, _), plain in latest.items():
+            try:
+                if plain is not None:
+                    found[part].append(self._reader.value(KINDS[part], plain))
             except Unknown:
                 continue
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError):
+                wrong += 1
+        self._take_signalling(found, now)
+        self._take_calls(found["call"], found["pair"], now)
+        for port, until in found["rest"]:
+            if until > now:
+                self._dialogs.negotiation.pool.rest(until, port)
+        return wrong
+
+    def _take_signalling(self, found: dict[Part, list[Any]], now: float) -> None:
+        for mapping in found["mapping"]:
+            mapping.touched = now  # it may have been used unseen
+            if self._mappings.is_ours(mapping.external.host) or not mapping.translates:
+                self._mappings.add(mapping)
+        for call_id, hidden in found["call-id"]:
+            self._call_ids.restore(call_id, hidden)
+        self._registrations.restore(found["registration"], found["asked"])
+        for transaction in found["transaction"]:
+            if transaction.deadline > now:
+                self._transactions.add(transaction)
+
+    def _take_calls(self, calls: list[Call], pairs: list[Pair], now: float) -> None:
+        holders = Counts(rtp for call in calls for rtp in call.pairs)
+        for pair in pairs:
+            pair.calls = holders[pair.rtp]
+            if pair.calls:
+                self._dialogs.negotiation.pool.add(pair)
+        for call in calls:
+            call.pairs = {rtp: port for rtp, port in call.pairs.items() if self._dialogs.negotiation.pool.at(rtp)}
+            self._dialogs.restore(call, now)
+
+
+def _word(key: Any) -> str:
+    """The name of a thing as text, the same for the same thing."""
+    return key if isinstance(key, str) else repr(key)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.moment import Moment
 from sipalg_core.contract.policy import Timers
 from sipalg_core.net import Side
@@ -15,6 +16,8 @@ from sipalg_core.sip.message import Message
 from sipalg_core.sip.via import BRANCH_COOKIE
 
 MAX_TRANSACTIONS: Final = 200_000
+KEPT: Final = frozenset({b"INVITE", b"PRACK", b"UPDATE", b"REGISTER"})
+"""Methods whose responses change something, so that their transactions must outlive a restart."""
 
 Key = tuple[Side, bytes, bytes]
 
@@ -38,7 +41,8 @@ class Transaction:
 
 
 class Transactions:
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
+        self._changes = changes
         self._known: dict[Key, Transaction] = {}
         # One queue for each kind of lifetime, so that each is about in the order of its ends.
         self._invites: deque[tuple[float, Transaction]] = deque()
@@ -70,11 +74,25 @@ class Transactions:
 
     def add(self, transaction: Transaction) -> None:
         self._known[transaction.key] = transaction
+        self._note(transaction)
         queue = self._invites if transaction.key[2] == b"INVITE" else self._others
         queue.append((transaction.deadline, transaction))
 
-    def values(self) -> list[Transaction]:
-        return list(self._known.values())
+    def kept(self) -> list[Transaction]:
+        """Those that must outlive a restart."""
+        return [known for known in self._known.values() if known.refusal or known.key[2] in KEPT]
+
+    def at(self, key: Key) -> Transaction | None:
+        return self._known.get(key)
+
+    def refuse(self, transaction: Transaction, refusal: Refusal) -> None:
+        """This is how it was answered, and how it is whenever it is repeated."""
+        transaction.refusal = refusal
+        self._note(transaction)
+
+    def _note(self, transaction: Transaction) -> None:
+        if transaction.refusal or transaction.key[2] in KEPT:
+            self._changes.note("transaction", transaction.key)
 
     def latest(self, number: int) -> list[Transaction]:
         """The youngest first."""
@@ -105,12 +123,13 @@ class Transactions:
             self._conclude(transaction, deadline, queue)
         elif status > 100 and invite:
             transaction.deadline = max(transaction.deadline, now + timers.provisional_invite)
+            self._note(transaction)
 
-    @staticmethod
-    def _conclude(transaction: Transaction, deadline: float, queue: deque[tuple[float, Transaction]]) -> None:
+    def _conclude(self, transaction: Transaction, deadline: float, queue: deque[tuple[float, Transaction]]) -> None:
         """It ends then; repetitions do not prolong it."""
         if not transaction.concluded or deadline < transaction.deadline:
             transaction.concluded, transaction.deadline = True, deadline
+            self._note(transaction)
             queue.append((deadline, transaction))
 
     def expire(self, now: float) -> None:

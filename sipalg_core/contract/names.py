@@ -55,9 +55,9 @@ def policy_file() -> Path:
     return state_dir() / "policy.json"
 
 
-def engine_state_file() -> Path:
-    """What the engine must still know after a restart; its own, and gone after a reboot."""
-    return run_dir() / "engine-state.json"
+def engine_journal() -> Path:
+    """What the engine must still know after a restart; its own, and of no use after a reboot."""
+    return run_dir() / "engine.journal"
 
 
 def live_channel(node: str = NODE) -> str:

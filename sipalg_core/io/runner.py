@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import logging
 import signal
 import time
@@ -36,10 +37,11 @@ log = logging.getLogger(__name__)
 # --- Implementation constants ---
 
 COUNT_INTERVAL: Final = 0.5  # seconds; the arrows of the live view follow the audio by no more than this
-KEPT_TOPICS: Final = frozenset({"calls", "registrations"})
-"""A change of these is one that a restart must not forget; packet counts come with the next."""
 _PATIENCE: Final = 2.0  # seconds the second connection waits: its answers are long, and nobody waits for them
 _LONGEST_SLEEP: Final = 3600.0
+_YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000
+"""Thresholds of the collector: a look at everything stands still for 0.3 s among 10,000 calls, whose objects make no
+cycles. What cycles there are, from faults and reloads, RELOAD collects."""
 
 
 class Runner:
@@ -55,7 +57,8 @@ class Runner:
         self._udp = UdpSockets(self._broker, engine.counts, self._take, self._schedule)
         self._tcp = TcpConnections(self._broker, engine.counts, self._take, self._schedule, self._abused)
         self._publisher = Publisher(engine, names.redis_socket(), self._faults)
-        self._journal = Journal(engine, names.engine_state_file(), self._faults)
+        self._journal = Journal(engine.state, names.engine_journal(), self._faults)
+        self._reconciled = False
         operations = {
             "snapshot": self._snapshot,
             "reload": self._reload,
@@ -73,21 +76,23 @@ class Runner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
-        self._drive("state of the engine before", self._journal.restore)
-        self._signalling |= {wildcard(each) for each in self._engine.external_endpoints()}
+        with self._faults.caught("state of the engine before"):
+            self._journal.restore(time.monotonic())
+        gc.freeze()
+        gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
+        gc.enable()
+        self._signalling |= {wildcard(each) for each in self._engine.state.endpoints()}
         self._listen()
         self._schedule()
         await self._control.start(names.engine_socket())
         log.info("ready at %s, policy revision %d", names.engine_socket(), self._revision)
         tasks = [asyncio.create_task(self._count()), asyncio.create_task(self._publisher.run())]
-        tasks.append(asyncio.create_task(self._journal.run()))
         await stop.wait()
         for task in tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-        with self._faults.caught("writing the state"):
-            self._journal.write()
+        self._journal.close()
         await self._control.close()
         await self._publisher.close()
         self._udp.close()
@@ -112,7 +117,10 @@ class Runner:
 
     def _drive(self, doing: str, step: Callable[..., Iterable[Effect]], *arguments: Any) -> None:
         with self._faults.caught(doing):
-            self._do(step(*arguments, time.monotonic()))
+            now = time.monotonic()
+            effects = step(*arguments, now)
+            self._journal.turn(now)  # before what follows from it is seen
+            self._do(effects)
 
     def _schedule(self) -> None:
         """Have `tick` called when the engine next wants it."""
@@ -127,7 +135,6 @@ class Runner:
 
     async def _count(self) -> None:
         while True:
-            await asyncio.sleep(COUNT_INTERVAL)
             with self._faults.caught("counting"):
                 self._listen()
                 async with self._patience:
@@ -138,8 +145,12 @@ class Runner:
                     self._engine.counts[f"kernel:{reason}"] = packets
                 self._broker_answers = reply.status is Status.OK
                 if self._broker_answers:
+                    if not self._reconciled:
+                        self._reconciled = True
+                        self._drive("pinholes of the engine before", self._engine.reconcile, counters)
                     self._drive("counters", self._engine.count, counters, strays)
                     self._schedule()
+            await asyncio.sleep(COUNT_INTERVAL)
 
     # --- what comes out of it ---
 
@@ -162,8 +173,6 @@ class Runner:
                     log.warning("banned %s for %.0f s: %s", host, seconds, reply.status.name)
                 case Changed(topic, ident):
                     self._publisher.changed(topic, ident)
-                    if topic in KEPT_TOPICS:
-                        self._journal.changed()
 
     # --- the policy, and what is asked ---
 
@@ -192,6 +201,7 @@ class Runner:
         self._drive("policy", self._engine.set_policy, policy)
         self._listen()
         self._schedule()
+        gc.collect()
         return {"ok": True, "revision": policy.revision, "broker": reply.status.name}
 
     async def _snapshot(self, request: dict[str, Any]) -> Answer:
@@ -221,9 +231,11 @@ class Runner:
 
     async def _close(self, request: dict[str, Any]) -> Answer:
         """Close an opening, as an operator wants it."""
-        effects = self._engine.close_opening(ident(request, "pinhole"), time.monotonic())
+        now = time.monotonic()
+        effects = self._engine.close_opening(ident(request, "pinhole"), now)
         if not effects:
             raise BadRequest("there is no such opening")
+        self._journal.turn(now)
         self._do(effects)
         return {"ok": True}
 
@@ -242,6 +254,7 @@ def run() -> int:
     except (PolicyError, OSError) as error:
         log.critical("%s is no policy: %s", names.policy_file(), error)
         return 1
+    gc.disable()
     engine = Engine(policy, random=SystemRandom(), wall=time.time() - time.monotonic())
     with claimed:
         asyncio.run(_until_signalled(engine, policy))

@@ -134,7 +134,6 @@ def test_malformed_datagrams_are_counted_and_harm_nobody(lab: RunningLab) -> Non
 def test_a_killed_engine_knows_its_calls_and_phones(lab: RunningLab) -> None:
     with lab.place_call() as call:
         assert until(lambda: in_call(call.id), 2)
-        time.sleep(1)  # as long as a change may be unwritten, twice
         known = lab.get("registrations")["count"]
         before = supervision.pids()["engine"]
         os.kill(before, signal.SIGKILL)

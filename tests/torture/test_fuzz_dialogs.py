@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from random import Random
 
 from hypothesis import settings
@@ -139,16 +140,18 @@ class Calls(RuleBasedStateMachine):
 
     @rule()
     def engine_is_restarted(self) -> None:
-        """What the kernel holds beyond what the new engine knows ends by its timeout."""
-        exported = self.world.engine.export()
+        exported, names = self.world.engine.state.export(), map(repr, self.world.engine.state.names())
+        rows = self.world.engine.rows("calls", self.world.now)
         engine = Engine(policy(), random=Random(7), wall=1_700_000_000.0)
         self.world.engine = engine
-        before, self.world.open = self.world.open, {}
-        self.world._do(engine.restore(exported, self.world.now))
+        assert engine.state.restore(json.loads(json.dumps(exported)), self.world.now) == 0
+        before = set(self.world.open)
+        assert sorted(map(repr, engine.state.names())) == sorted(names)
+        assert engine.rows("calls", self.world.now) == rows
+        self.world._do(engine.reconcile([Counter(ident, 0, 0) for ident in before], self.world.now))
         assert_effects(self.world.effects)
         if not self.world.refuse:
-            assert set(self.world.open) <= set(before)
-        assert engine.export()["calls"] == exported["calls"] or self.world.refuse
+            assert set(self.world.open) == before
 
     # --- what always holds ---
 

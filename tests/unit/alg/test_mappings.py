@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.mappings import IDLE, MAX_PER_HOST, Mappings, NoPort
 from sipalg_core.contract.policy import PortRange
 from sipalg_core.net import Endpoint
@@ -14,7 +15,7 @@ from tests.unit.alg.harness import OURS, policy
 
 
 def mappings(last: int = 30999) -> Mappings:
-    return Mappings(policy(signalling_ports=PortRange(30000, last)), Random(1))
+    return Mappings(policy(signalling_ports=PortRange(30000, last)), Random(1), Changes())
 
 
 def test_mapping_is_endpoint_independent_and_one_to_one():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from sipalg_core.alg.effects import ClosePinhole, OpenPinhole
@@ -87,7 +88,8 @@ def test_restored_shadow_call_opens_nothing():
     world = World(shadowed())
     call_in_shadow(world)
     again = World(shadowed())
-    assert again.engine.restore(world.engine.export(), again.now) == []
+    assert again.engine.state.restore(json.loads(json.dumps(world.engine.state.export())), again.now) == 0
+    assert again.engine.reconcile([], again.now) == []
     assert len(again.engine.rows("pinholes", again.now)) == 2
 
 

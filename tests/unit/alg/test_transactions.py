@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.transactions import Transactions
 from sipalg_core.contract.policy import Timers
 from sipalg_core.net import Side
@@ -19,7 +20,7 @@ class Known:
 
     def __init__(self, method: str) -> None:
         self.request = invite(method=method, branch="one")
-        self.all = Transactions()
+        self.all = Transactions(Changes())
         begun = self.all.begin(parse(self.request), Side.INTERNAL, "203.0.113.1", TIMERS, 0)
         assert begun is not None
         self.transaction = begun

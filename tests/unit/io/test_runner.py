@@ -8,9 +8,11 @@ import socket
 import time
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
+from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Forward, OpenPinhole
 from sipalg_core.contract.control import Op, Pinhole, Reply, Status, pack_reply
 from sipalg_core.contract.names import broker_socket
@@ -34,6 +36,7 @@ class Engine:
         self.failed = []
         self.ticks = []
         self.deadline = None
+        self.state = SimpleNamespace(changes=Changes(), endpoints=list)
 
     def receive(self, datagram, now):
         if self.effects is None:
@@ -55,11 +58,8 @@ class Engine:
     def row(self, topic, ident, now):
         return None
 
-    def external_endpoints(self):
+    def reconcile(self, counters, now):
         return []
-
-    def export(self):
-        return {"calls": []}
 
     def set_policy(self, policy, now):
         return []
