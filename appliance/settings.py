@@ -213,6 +213,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"queue": names.netadmin_queue(), "expires": 5.0},
     },
+    "settle_activations": {
+        "task": "appliance.firewall.tasks.settle_activations",
+        "schedule": 5.0,
+        "options": {"queue": names.netadmin_queue(), "expires": 5.0},
+    },
     "count_hits": {
         "task": "appliance.firewall.tasks.count_hits",
         "schedule": 15.0,

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import time
+from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any, Final
 
 from django import forms
+from django.utils import timezone
 from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +24,7 @@ from appliance.firewall.models import (
     Service,
     Table,
 )
+from appliance.firewall.services import EVERYTHING
 from appliance.network.models import Role
 from appliance.ruleset.decide import Host, Packet, packet_of
 from appliance.ruleset.policy import Policy
@@ -29,6 +32,12 @@ from appliance.ui.forms import OperatorForm
 
 _ANY_ZONE = [("", _("any side")), *Role.choices]
 
+
+_AT_A_TIME: Final = "time"
+_HOURS: Final = [
+    ("1", _("1 hour")), ("2", _("2 hours")), ("4", _("4 hours")), ("8", _("8 hours")), ("24", _("24 hours")),
+    (_AT_A_TIME, _("until a time")),
+]  # fmt: skip
 
 _NOT_IN: Final = {
     Table.FORWARD: ("target", "target_port"),
@@ -77,6 +86,7 @@ class RuleForm(OperatorForm):
     )  # fmt: skip
     enabled = forms.BooleanField(label=_("Enabled"), required=False, initial=True)
     log = forms.BooleanField(label=_("Log what it decides"), required=False)
+    prepared = forms.BooleanField(label=_("A VoIP technician may start it for a time"), required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, table: Table = Table.FORWARD, **kwargs: Any) -> None:
@@ -97,6 +107,67 @@ class RuleForm(OperatorForm):
 
     def clean_tags(self) -> list[str]:
         return [tag.strip() for tag in self.cleaned_data["tags"].split(",") if tag.strip()]
+
+
+class DurationForm(OperatorForm):
+    """How long something acts, and why."""
+
+    ALWAYS = "always"
+
+    lasts = forms.ChoiceField(label=_("For"), initial="4")
+    until = forms.DateTimeField(
+        label=_("Until (UTC)"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Only for “until a time”."),
+    )  # fmt: skip
+    reason = forms.CharField(label=_("Why"), required=False, max_length=500)
+
+    def __init__(self, *args: Any, always: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        endless = [(self.ALWAYS, _("until somebody lifts it"))] if always else []
+        self.fields["lasts"].choices = [*_HOURS, *endless]  # type: ignore[attr-defined]  # a ChoiceField
+
+    def clean(self) -> dict[str, Any]:
+        """Leaves the end in `until`, None for none."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        lasts = values.pop("lasts", None)
+        if lasts == _AT_A_TIME:
+            if not values.get("until") and "until" not in self.errors:
+                self.add_error("until", _("Say when it ends."))
+        elif lasts is not None:
+            values["until"] = None if lasts == self.ALWAYS else timezone.now() + timedelta(hours=int(lasts))
+        return values
+
+
+class StartForm(DurationForm):
+    """A rule, for a time."""
+
+
+class ExemptionForm(DurationForm):
+    server: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+        AddressObject.objects.none(), label=_("Server"), required=False, empty_label=_("every SIP server")
+    )
+    values = forms.CharField(
+        label=_("Or its address"), required=False, max_length=400,
+        widget=forms.TextInput(attrs={"class": "form-control mono"}),
+        help_text=_("Addresses, networks or ranges, separated by commas. For a name choose its object."),
+    )  # fmt: skip
+    field_order = ("server", "values", "lasts", "until", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, always=True, **kwargs)
+        self.fields["server"].queryset = queries.addresses()  # type: ignore[attr-defined]  # a ModelChoiceField
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean()
+        typed = tuple(each.strip() for each in values.get("values", "").split(",") if each.strip())
+        if values.get("server") and typed:
+            self.add_error("values", _("Choose an object or type an address, not both."))
+        elif not values.get("server"):
+            values["values"] = typed or EVERYTHING
+        else:
+            values["values"] = ()
+        return values
 
 
 class PacketForm(OperatorForm):

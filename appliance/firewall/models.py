@@ -11,6 +11,7 @@ from django.utils.dates import WEEKDAYS_ABBR
 from django.utils.translation import gettext_lazy as _
 
 from appliance.network.models import Role
+from sipalg_core.contract import names
 
 
 class AddressKind(models.TextChoices):
@@ -136,6 +137,7 @@ class Rule(models.Model):
     schedule = models.ForeignKey(Schedule, models.PROTECT, null=True, blank=True, related_name="rules")
     tags = models.JSONField(default=list, blank=True)
     log = models.BooleanField(default=False)
+    prepared = models.BooleanField(default=False, help_text=_("a technician may start it for a time"))
     comment = models.CharField(max_length=500, blank=True)
     created = models.DateTimeField(default=timezone.now)
     changed = models.DateTimeField(auto_now=True)
@@ -147,6 +149,59 @@ class Rule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ActivationKind(models.TextChoices):
+    RULE = "rule", _("rule")
+    EXEMPTION = "exemption", _("exemption from the ALG")
+    MAINTENANCE = "maintenance", _("remote maintenance")
+
+
+class ActivationState(models.TextChoices):
+    ASKED = "asked", _("being started")
+    ACTIVE = "active", _("active")
+    ENDED = "ended", _("ended")
+    FAILED = "failed", _("failed")
+
+
+class Activation(models.Model):
+    """What acts at once on top of the running revision. `ends` is null where it acts until somebody lifts it.
+
+    It holds what it needs: `rule` is a ruleset.policy.Rule and `values` are addresses, frozen at the start. An
+    exemption follows the object `address_row` for as long as that exists. What is of another `boot` is not renewed.
+    """
+
+    node = models.CharField(max_length=40, default=names.NODE)
+    kind = models.CharField(max_length=12, choices=ActivationKind.choices)
+    name = models.CharField(max_length=160)
+    rule = models.JSONField(null=True, blank=True)
+    address_row = models.BigIntegerField(null=True, blank=True)
+    values = models.JSONField(default=list, blank=True)
+    reason = models.CharField(max_length=500)
+    started = models.DateTimeField(default=timezone.now)
+    started_by = models.CharField(max_length=150)
+    ends = models.DateTimeField(null=True, blank=True)
+    state = models.CharField(max_length=8, choices=ActivationState.choices, default=ActivationState.ASKED)
+    ended = models.DateTimeField(null=True, blank=True)
+    ended_by = models.CharField(max_length=150, blank=True)
+    error = models.TextField(blank=True)
+    boot = models.CharField(max_length=36, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-started"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def acts(self) -> bool:
+        """Or is about to."""
+        return self.state in (ActivationState.ASKED, ActivationState.ACTIVE)
+
+    @property
+    def rule_row(self) -> int | None:
+        """Of the rule that it started."""
+        return (self.rule or {}).get("id") or None
 
 
 class Hits(models.Model):

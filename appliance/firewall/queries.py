@@ -4,16 +4,50 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from appliance.firewall.models import AddressObject, Hits, Rule, Schedule, Service
+from appliance.firewall.models import (
+    Activation,
+    ActivationKind,
+    ActivationState,
+    AddressObject,
+    Hits,
+    Rule,
+    Schedule,
+    Service,
+)
 
 
 def rules(table: str = "") -> QuerySet[Rule]:
     """Of one table or of all, in the order in which they decide."""
     chosen = Rule.objects.filter(table=table) if table else Rule.objects.all()
     return chosen.select_related("source", "destination", "service", "target", "schedule").order_by("table", "position")
+
+
+def acting(node: str) -> list[Activation]:
+    """What acts on top of the running revision, or is about to. A reboot does not renew remote maintenance."""
+    chosen = Activation.objects.filter(node=node, state__in=[ActivationState.ASKED, ActivationState.ACTIVE])
+    chosen = chosen.filter(Q(ends=None) | Q(ends__gt=timezone.now()))
+    return list(chosen.exclude(Q(kind=ActivationKind.MAINTENANCE) & ~Q(boot=boot_id())).order_by("pk"))
+
+
+def overdue(node: str) -> list[Activation]:
+    """Marked as acting, though their time is over or the machine has started anew."""
+    marked = Activation.objects.filter(node=node, state__in=[ActivationState.ASKED, ActivationState.ACTIVE])
+    return list(marked.exclude(pk__in=[each.pk for each in acting(node)]))
+
+
+def activations(node: str) -> QuerySet[Activation]:
+    """Newest first."""
+    return Activation.objects.filter(node=node)
+
+
+def boot_id() -> str:
+    """Of this start of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def schedules() -> QuerySet[Schedule]:

@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Celery's side of rules: netadmin reads what the kernel counted for each."""
+"""Celery's side of rules and activations, in netadmin: what the kernel counted, and what acts on top of a revision."""
 
 from __future__ import annotations
 
+import time
+from functools import cache
+
+from django.utils.translation import gettext as _
+
 from appliance.celery import app
-from appliance.firewall import services
+from appliance.firewall import queries, services
+from appliance.kernel.activations import close_overtaken
+from appliance.ruleset import apply as ruleset_apply
+from appliance.ruleset.apply import ApplyRefused
+from appliance.ruleset.compile import compile_alg
+from appliance.system import queries as system
 from sipalg_core.contract import names
-from sipalg_core.nft.client import Client
+from sipalg_core.contract import policy as alg
+from sipalg_core.nft.client import Client, NftError
 
 
 @app.task(name="appliance.firewall.tasks.count_hits")
@@ -19,3 +30,48 @@ def count_hits() -> None:
             if key.startswith("rule:")
         }
     )
+
+
+@app.task(name="appliance.firewall.tasks.activate")
+def activate() -> None:
+    """Make the kernel and the ALG say what the rows say; then close what only stood on what has changed."""
+    services.end_overdue(node=names.NODE)
+    revision = system.running_revision()
+    deciding = ruleset_apply.standing(_kernel()).deciding
+    if revision is None or deciding is None:
+        services.not_activated(node=names.NODE, error=_("No rules run yet. Nothing was changed."))
+        return
+    if deciding != revision.number:
+        return  # a trial is ending: settle writes that down, and this comes again
+    policy = system.policy_now(revision, time.time())
+    before = alg.read(names.policy_file())
+    try:
+        ruleset_apply.activate(policy, _kernel())
+    except (ApplyRefused, NftError) as error:
+        services.not_activated(node=names.NODE, error=str(error))
+        return
+    services.activated(node=names.NODE)
+    close_overtaken(policy, before, compile_alg(policy))
+
+
+@app.task(name="appliance.firewall.tasks.settle_activations")
+def settle_activations() -> None:
+    """Follow the kernel where it has ended something, and the rows where they say something else than the ALG was told.
+
+    An exemption by name follows its object; a table that was made anew gets what acts.
+    """
+    ended = services.end_overdue(node=names.NODE)
+    revision = system.running_revision()
+    if revision is None:
+        return
+    told = alg.read(names.policy_file())
+    wanted = compile_alg(system.policy_now(revision, time.time()))
+    asked = [each for each in queries.acting(names.NODE) if each.state == "asked"]
+    if ended or asked or told.exemptions != wanted.exemptions:
+        activate()
+
+
+@cache
+def _kernel() -> Client:
+    """One libnftables context per process: netadmin runs one task at a time."""
+    return Client()

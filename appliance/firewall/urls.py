@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.firewall.views import objects, questions, rules
+from appliance.firewall.views import activations, objects, questions, rules
 
 app_name = "firewall"
 urlpatterns = [
@@ -17,6 +17,13 @@ urlpatterns = [
     path("rules/<int:pk>/move/", rules.move_rule, name="rules_move"),
     path("rules/<int:pk>/clone/", rules.clone_rule, name="rules_clone"),
     path("rules/<int:pk>/delete/", rules.delete_rule, name="rules_delete"),
+    path("rules/<int:pk>/start/", activations.start_rule, name="rules_start"),
+    path("activations/", activations.activations, name="activations"),
+    path("activations/<int:pk>/stop/", activations.stop, name="activations_stop"),
+    path("exemptions/", activations.exemptions, name="exemptions"),
+    path("exemptions/add/", activations.exempt, name="exemptions_add"),
+    path("exemptions/<int:pk>/", activations.show_exemption, name="exemptions_show"),
+    path("exemptions/<int:pk>/draft/", activations.draft_rules, name="exemptions_draft"),
     path("questions/", questions.questions, name="questions"),
     path("objects/", objects.objects, name="objects"),
     path("objects/addresses/add/", objects.add_address, name="objects_add_address"),

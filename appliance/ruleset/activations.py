@@ -49,7 +49,7 @@ def _plain(rule: Rule, activation: Activation) -> Rule | None:
         return None
     servers = tuple(
         f"{part.first}-{part.last}" if part.first != part.last else str(part.first)
-        for part in _common(rule.destination.values, activation.exempt)
+        for part in common(rule.destination.values, activation.exempt)
     )
     if not servers:
         return None
@@ -58,7 +58,7 @@ def _plain(rule: Rule, activation: Activation) -> Rule | None:
     return replace(rule, destination=Address(rule.destination.name, servers), service=service, until=until)
 
 
-def _common(some: tuple[str, ...], others: tuple[str, ...]) -> list[notation.AddressRange]:
+def common(some: tuple[str, ...], others: tuple[str, ...]) -> list[notation.AddressRange]:
     """Addresses that are in both."""
     found: dict[int, list[notation.AddressRange]] = {4: [], 6: []}
     for one in map(notation.address_range, some):

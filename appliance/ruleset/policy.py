@@ -147,6 +147,8 @@ class Policy:
 
 
 _adapter: TypeAdapter[Policy] = TypeAdapter(Policy)
+_activations: TypeAdapter[Activation] = TypeAdapter(Activation)
+_rules: TypeAdapter[Rule] = TypeAdapter(Rule)
 
 
 def dump(policy: Policy) -> dict[str, Any]:
@@ -158,3 +160,13 @@ def dump(policy: Policy) -> dict[str, Any]:
 def load(plain: Any) -> Policy:
     """Raise ValueError (pydantic's) where a value is none of ours."""
     return _adapter.validate_python(plain)
+
+
+def load_activation(plain: Any) -> Activation:
+    return _activations.validate_python(plain)
+
+
+def dump_rule(rule: Rule) -> dict[str, Any]:
+    """For an activation, which outlives the revision that the rule was taken from."""
+    plain: dict[str, Any] = _rules.dump_python(rule, mode="json")
+    return plain

@@ -11,7 +11,15 @@ from django.core import serializers
 from django.db import models
 
 from appliance.firewall import queries as firewall
-from appliance.firewall.models import AddressKind, AddressObject, Rule, Schedule, Service
+from appliance.firewall.models import (
+    Activation,
+    ActivationKind,
+    AddressKind,
+    AddressObject,
+    Rule,
+    Schedule,
+    Service,
+)
 from appliance.network import queries as network
 from appliance.network.models import Interface
 from appliance.ruleset import policy
@@ -64,6 +72,7 @@ def snapshot(node: str, revision: int) -> policy.Policy:
                     "until": row.until and math.ceil(row.until.timestamp()),
                     "expired": row.expired_at is not None,
                     "schedule": row.schedule and _schedule(row.schedule),
+                    "prepared": row.prepared,
                 }
                 for row in firewall.rules()
             ],
@@ -78,6 +87,26 @@ def snapshot(node: str, revision: int) -> policy.Policy:
             ],
         }
     )
+
+
+def activations(node: str) -> tuple[policy.Activation, ...]:
+    """What acts on top of the running revision. An exemption's servers are what their object holds now."""
+    acting = firewall.acting(node)
+    objects = {each.pk: each for each in firewall.addresses().filter(pk__in=[row.address_row for row in acting])}
+    return tuple(policy.load_activation(_activation(row, objects.get(row.address_row or 0))) for row in acting)
+
+
+def _activation(row: Activation, servers: AddressObject | None) -> dict[str, Any]:
+    exempt = row.kind == ActivationKind.EXEMPTION
+    values = values_of(servers) if servers else row.values
+    until = row.ends and math.ceil(row.ends.timestamp())
+    return {"id": row.pk, "until": until, "rule": row.rule, "exempt": values if exempt else ()}
+
+
+def values_of(address: AddressObject) -> list[str]:
+    """The addresses that it stands for now."""
+    values: list[str] = _address(address)["values"]
+    return values
 
 
 def _address(address: AddressObject) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from appliance.network import queries as network
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.compile import compile_chains
 from appliance.ruleset.schedule import resolve
-from appliance.ruleset.snapshot import snapshot
+from appliance.ruleset.snapshot import activations, snapshot
 from appliance.ruleset.verify import Access, Finding, verify
 from appliance.system.models import Revision, State
 from sipalg_core.contract import names
@@ -68,10 +68,12 @@ def standing_revisions(node: str = names.NODE) -> list[Revision]:
 
 
 def policy_now(revision: Revision, now: float) -> ruleset.Policy:
-    """What the revision means at this time: without the rules that have ended, with the windows of its schedules."""
+    """What decides at this time: the revision without the rules that have ended, with the windows of its schedules, and
+    what has been activated on top of it.
+    """
     frozen = ruleset.load(revision.policy)
     rules = tuple(replace(rule, expired=rule.expired or rule.id in revision.expired) for rule in frozen.rules)
-    return resolve(as_found(replace(frozen, rules=rules)), now)
+    return resolve(as_found(replace(frozen, rules=rules, activations=activations(revision.node))), now)
 
 
 def as_found(policy: ruleset.Policy) -> ruleset.Policy:

@@ -6,6 +6,7 @@ fw-lan 192.168.0.10, fd00:a::10 ── lan0 .1 [fw-box] 203.0.113.2, 2001:db8:a:
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from appliance.ruleset.policy import Interface
 from sipalg_core.nft.client import Client
 from tests.lab.kernel_rig import run, within
 
-LAN, BOX, WAN = "fw-lan", "fw-box", "fw-wan"
+LAN, BOX, WAN = (f"fw-{part}-{os.getpid()}" for part in ("lan", "box", "wan"))  # two runs do not meet
 HOST, HOST6 = "192.168.0.10", "fd00:a::10"
 PEER, STRANGER, PEER6 = "203.0.113.1", "203.0.113.66", "2001:db8:a::1"
 OUTSIDE, OUTSIDE6, INSIDE = "203.0.113.2", "2001:db8:a::2", "192.168.0.1"

@@ -41,6 +41,7 @@ class RuleFields(Schema):
     tags: list[str] = []
     enabled: bool = True
     log: bool = False
+    prepared: bool = False
     comment: str = ""
 
 

@@ -23,7 +23,7 @@ Actor = User | str
 
 RULE_FIELDS: Final = (
     "name", "enabled", "source", "destination", "service", "from_zone", "to_zone", "action", "log", "comment",
-    "section", "target", "target_port", "until", "schedule", "tags",
+    "section", "target", "target_port", "until", "schedule", "tags", "prepared",
 )  # fmt: skip
 """What `update_rule` may change; the position has `move_rule`, and a rule stays in its table."""
 

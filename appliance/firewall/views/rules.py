@@ -33,6 +33,7 @@ RULE_ROWS: Final = (
     ("section", "tags"),
     ("comment",),
     ("enabled", "log"),
+    ("prepared",),
 )
 """Fields that stand beside each other."""
 

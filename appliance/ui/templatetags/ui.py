@@ -45,9 +45,14 @@ NAVIGATION: Final = (
         ),
     ),
     (
+        _("SIP ALG"),
+        (Page("firewall:exemptions", _("Exemptions"), "pause"),),
+    ),
+    (
         _("Firewall"),
         (
             Page("firewall:rules", _("Rules"), "rules"),
+            Page("firewall:activations", _("For a time"), "play"),
             Page("firewall:objects", _("Objects"), "objects"),
             Page("network:interfaces", _("Zones and interfaces"), "mark"),
         ),
