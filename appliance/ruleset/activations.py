@@ -49,7 +49,7 @@ def _plain(rule: Rule, activation: Activation) -> Rule | None:
         return None
     servers = tuple(
         f"{part.first}-{part.last}" if part.first != part.last else str(part.first)
-        for part in common(rule.destination.values, activation.exempt)
+        for part in common(tuple(rule.destination.held.texts()), activation.exempt)
     )
     if not servers:
         return None

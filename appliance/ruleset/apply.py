@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Policy into the kernel and to the ALG: check, swap, write the policy file, tell broker and engine.
+"""Policy into the kernel and to the ALG: check, fill sets, swap, write the policy file, tell broker and engine.
 
-Runs in `netadmin` only. Until the swap nothing has changed; the swap is one nft transaction, all or nothing. What
-decides is what the kernel says (`standing`), not what anybody remembers.
+Runs in `netadmin` only. Until the swap no rule has changed; it is one nft transaction, all or nothing, and the sets of
+moving objects are full before it. What decides is what the kernel says (`standing`), not what anybody remembers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from appliance.live.control import BrokerUnavailable, EngineUnavailable, ask_engine, reload_broker
+from appliance.ruleset import sets
 from appliance.ruleset.compile import (
     TABLE,
     Trial,
@@ -24,6 +25,7 @@ from appliance.ruleset.compile import (
     compile_nft,
     layout,
 )
+from appliance.ruleset.compile.moving import sets as compile_sets
 from appliance.ruleset.policy import Policy
 from sipalg_core.contract import names
 from sipalg_core.contract import policy as alg
@@ -77,14 +79,18 @@ class ApplyResult:
 def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window: float = 0) -> ApplyResult:
     """Let the policy decide: for good, or, where a fallback stands behind it, for `window` seconds on trial."""
     started = time.monotonic()
+    policy = _with_sets(policy, kernel)
     present = _chains(kernel)
     trial = Trial(fallback.revision, window) if fallback and window else None
-    missing = compile_chains(fallback) if trial and fallback and not layout.holds(present, fallback.revision) else ()
+    missing: Transaction = ()
+    if trial and fallback and not layout.holds(present, fallback.revision):
+        missing = compile_chains(_with_sets(fallback, kernel))
     transaction = compile_nft(policy, present, trial)
     whole = (*layout.frame(), *missing, *transaction, *compile_activations(policy, time.time()))
     _check(policy, kernel, whole)
     checked = time.monotonic()
     swapped, notes = _swap(policy, kernel, whole)
+    sets.sweep(kernel)
     told = time.monotonic()
     return ApplyResult(
         to_text(transaction), checked - started, swapped - checked, told - swapped, notes, window if trial else 0
@@ -94,6 +100,7 @@ def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window
 def confirm(revision: int, kernel: Kernel) -> None:
     """Keep the revision that is on trial; raise WindowEnded where the kernel has gone back already."""
     _within_window(kernel, layout.confirm(revision, _chains(kernel)))
+    sets.sweep(kernel)
 
 
 def extend(kernel: Kernel, window: float) -> None:
@@ -103,10 +110,13 @@ def extend(kernel: Kernel, window: float) -> None:
 
 def revert(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     """Let the policy decide again that decided before, for good: its chains, with their counters, are there still."""
+    policy = _with_sets(policy, kernel)
     present = _chains(kernel)
-    kept = layout.holds(present, policy.revision)
+    kept = layout.holds(present, policy.revision) and _asks_its_sets(policy, kernel)
     transaction = layout.hand_over(policy.revision, present) if kept else compile_nft(policy, present)
-    return _swap(policy, kernel, (*layout.frame(), *transaction, *compile_activations(policy, time.time())))[1]
+    notes = _swap(policy, kernel, (*layout.frame(), *transaction, *compile_activations(policy, time.time())))[1]
+    sets.sweep(kernel)
+    return notes
 
 
 def activate(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
@@ -114,13 +124,37 @@ def activate(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
 
     `policy` is that of the revision that decides.
     """
+    policy = _with_sets(policy, kernel)
     return _swap(policy, kernel, (*layout.frame(), *compile_activations(policy, time.time())))[1]
+
+
+def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
+    """Follow the moving objects of a revision that the kernel holds: its sets, and the ALG's peers if it decides.
+
+    Its rules stay as they are, unless a set has a new generation.
+    """
+    if not layout.holds(_chains(kernel), policy.revision):
+        return ()
+    policy = _with_sets(policy, kernel)
+    stays = _asks_its_sets(policy, kernel)
+    if standing(kernel).deciding != policy.revision:
+        kernel.apply(() if stays else compile_chains(policy))
+        sets.sweep(kernel)
+        return ()
+    content = alg.dump(compile_alg(policy))
+    if stays and names.policy_file().exists() and names.policy_file().read_bytes() == content:
+        return ()
+    anew = () if stays else (*compile_chains(policy), *compile_activations(policy, time.time()))
+    notes = _swap(policy, kernel, anew)[1]
+    sets.sweep(kernel)
+    return notes
 
 
 def refresh(policy: Policy, kernel: Kernel) -> None:
     """Fill the chains of a revision that the kernel holds anew, because time went on; who decides stays."""
     if not layout.holds(_chains(kernel), policy.revision):
         return
+    policy = _with_sets(policy, kernel)
     if standing(kernel).deciding == policy.revision:
         _swap(policy, kernel, compile_chains(policy))
     else:
@@ -161,6 +195,21 @@ def _swap(policy: Policy, kernel: Kernel, transaction: Transaction) -> tuple[flo
         raise _refused(policy, error) from error
     prepared.replace(names.policy_file())
     return time.monotonic(), _tell()
+
+
+def _with_sets(policy: Policy, kernel: Kernel) -> Policy:
+    """The policy whose rules ask sets that are there and full."""
+    try:
+        return sets.load(policy, kernel)
+    except (OSError, NftError) as error:
+        text = f"The kernel did not take the addresses of an object: {error}. No rule was changed."
+        raise ApplyRefused(text) from error
+
+
+def _asks_its_sets(policy: Policy, kernel: Kernel) -> bool:
+    """Of this generation."""
+    named = {each.name for each in compile_sets(policy)}
+    return not named or named <= sets.asked(kernel)
 
 
 def _within_window(kernel: Kernel, transaction: Transaction) -> None:

@@ -17,7 +17,8 @@ from appliance.ruleset.activations import activated_rules, deciding_rules, is_ex
 from appliance.ruleset.policy import Address, Interface, Policy, Rule, Service
 
 Host = ipaddress.IPv4Address | ipaddress.IPv6Address
-Protocol = Literal["udp", "tcp", "icmp"]
+Protocol = Literal["udp", "tcp", "icmp"] | int
+"""A number (IANA) for those that have no word here."""
 
 
 class Packet(NamedTuple):
@@ -180,6 +181,8 @@ def _matches(policy: Policy, rule: Rule, packet: Packet, oif: Interface | None) 
 def _holds(address: Address | None, host: Host) -> bool:
     if address is None:
         return True
+    if address.moves:
+        return (host in address.held) != address.negated
     spans = (notation.address_range(value) for value in address.values)
     return any(
         span.first.version == host.version and int(span.first) <= int(host) <= int(span.last) for span in spans
@@ -187,8 +190,14 @@ def _holds(address: Address | None, host: Host) -> bool:
 
 
 def _serves(service: Service | None, packet: Packet) -> bool:
-    if service is None or service.protocol == "any":
+    return service is None or any(_fits(each, packet) for each in service.alternatives)
+
+
+def _fits(service: Service, packet: Packet) -> bool:
+    if service.protocol == "any":
         return True
+    if service.protocol == "other":
+        return packet.protocol == service.number
     protocols = ("tcp", "udp") if service.protocol == "both" else (service.protocol,)
     if packet.protocol not in protocols:
         return False

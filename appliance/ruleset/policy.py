@@ -1,15 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The operator's policy as frozen values: what a revision keeps, and all that verify and compile see. No Django here.
 
-`dump` and `load` are exact inverses. Groups are resolved already: an `Address` is all values it stands for.
+`dump` and `load` are exact inverses. Groups are resolved already: an `Address` is all values it stands for. What an
+object that moves holds is no part of a policy and of no dump; ruleset.contents lays it in for those who ask.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple
+import dataclasses
+import hashlib
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
+
+from appliance.ruleset.spans import Spans
+
+if TYPE_CHECKING:
+    from appliance.ruleset.contents import Content
 
 Role = Literal["internal", "external", "dmz", "management"]
 
@@ -26,18 +34,61 @@ class Interface:
 
 @dataclass(frozen=True, config=_FROZEN)
 class Address:
-    """`values` in the notation of ruleset.notation; none for an empty group."""
+    """`values` in the notation of ruleset.notation; none for an empty group.
+
+    It moves where it has `lookups` (ruleset.resolution) or `countries` (ISO 3166-1 alpha-2): then all that it holds,
+    its values too, stands in named sets of the kernel; `content` is what they hold, once somebody has laid it in.
+    """
 
     name: str
     values: tuple[str, ...]
+    lookups: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    negated: bool = False  # everybody else
+    content: Annotated[Any, Field(exclude=True)] = dataclasses.field(default=None, compare=False, repr=False)
+    generation: Annotated[str, Field(exclude=True)] = dataclasses.field(default="", compare=False)  # ruleset.sets
+
+    @property
+    def moves(self) -> bool:
+        return bool(self.lookups or self.countries)
+
+    @property
+    def ranged(self) -> bool:
+        """Its sets hold ranges; else single hosts."""
+        return bool(self.countries) or any("/" in value or "-" in value for value in self.values)
+
+    @property
+    def set(self) -> str:
+        """By what it is made of, so that two revisions with different ideas of an object do not share a set."""
+        made_of = "\n".join((*sorted(self.values), "", *sorted(self.lookups), "", *sorted(self.countries)))
+        return f"s_{hashlib.sha256(made_of.encode()).hexdigest()[:12]}"
+
+    @property
+    def empty(self) -> bool:
+        content: Content | None = self.content
+        return content is None or content.empty if self.moves else not self.values
+
+    @property
+    def held(self) -> Spans:
+        """All addresses that it stands for now, `negated` aside; what moves is none where nobody has laid it in."""
+        content: Content | None = self.content
+        return content.spans if content else Spans.of(() if self.moves else self.values)
 
 
 @dataclass(frozen=True, config=_FROZEN)
 class Service:
+    """`other` is a protocol by its `number`; a `group` is what its members are, and they are no groups."""
+
     name: str
-    protocol: Literal["udp", "tcp", "both", "icmp", "any"]
+    protocol: Literal["udp", "tcp", "both", "icmp", "any", "other", "group"]
     ports: str = ""  # notation.port_ranges
     application: Literal["", "sip"] = ""
+    number: Annotated[int, Field(ge=0, le=255)] | None = None
+    members: tuple[Service, ...] = ()
+
+    @property
+    def alternatives(self) -> tuple[Service, ...]:
+        return self.members if self.protocol == "group" else (self,)
 
 
 class Window(NamedTuple):

@@ -6,12 +6,12 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from appliance.ruleset.compile import limits
 from appliance.ruleset.decide import Packet, decide, interface_of
 from appliance.ruleset.notation import LAST_PORT, AddressRange, Ports, address_range, port_ranges
-from appliance.ruleset.policy import Address, Policy, Rule
+from appliance.ruleset.policy import Address, Policy, Rule, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Access(NamedTuple):
 def verify(policy: Policy, access: Access | None = None) -> list[Finding]:
     """In the order of the rules, errors among them."""
     rules = [rule for rule in policy.rules if rule.enabled]
-    about_rules = (*_empty_objects(rules), *_alg(policy, rules), *_limits(rules), *_shadowed(rules))
+    about_objects = (*_empty_objects(rules), *_resolved_sources(rules))
+    about_rules = (*about_objects, *_alg(policy, rules), *_limits(rules), *_shadowed(rules))
     return [*_access(policy, access), *about_rules]
 
 
@@ -78,10 +79,30 @@ def _packet(policy: Policy, access: Access) -> Packet | None:
 
 def _empty_objects(rules: Iterable[Rule]) -> Iterator[Finding]:
     for rule in rules:
+        where = f"Rule {rule.position} “{rule.name}”"
         for address in (rule.source, rule.destination, rule.target):
-            if address is not None and not address.values:
-                text = f"Rule {rule.position} “{rule.name}” matches nothing: “{address.name}” holds no address."
+            if address is None or not address.empty:
+                continue
+            if address.negated:
+                text = f"{where} would match everybody: “{address.name}” excludes countries without any data."
                 yield Finding("error", "empty_object", text, rule.id)
+            elif address.moves:
+                text = f"{where} matches nothing yet: “{address.name}” holds no address at the moment."
+                yield Finding("warning", "empty_moving_object", text, rule.id)
+            else:
+                text = f"{where} matches nothing: “{address.name}” holds no address."
+                yield Finding("error", "empty_object", text, rule.id)
+
+
+def _resolved_sources(rules: Iterable[Rule]) -> Iterator[Finding]:
+    """Who controls the answers for a name decides who comes in."""
+    for rule in rules:
+        if rule.action == "dnat" and rule.source is not None and rule.source.lookups:
+            text = (
+                f"Rule {rule.position} “{rule.name}” lets in whoever “{rule.source.name}” resolves to: "
+                "a forged DNS answer would open it to others."
+            )
+            yield Finding("warning", "dns_source_of_dnat", text, rule.id)
 
 
 def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
@@ -97,10 +118,14 @@ def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
             text = f"{where} allows SIP without naming phones and provider."
             yield Finding("error", "sip_any", text, rule.id)
             continue
-        if not all(_within(address_range(value), inside) for value in rule.source.values):
+        if rule.destination.countries:
+            text = f"{where} allows SIP to “{rule.destination.name}”: the ALG needs addresses or a name."
+            yield Finding("error", "sip_country", text, rule.id)
+            continue
+        if rule.source.moves or not all(_within(address_range(value), inside) for value in rule.source.values):
             text = f"{where} allows SIP from “{rule.source.name}”, which does not lie behind an internal interface."
             yield Finding("error", "sip_source_not_internal", text, rule.id)
-        if any(_within(address_range(value), inside) for value in rule.destination.values):
+        if any(_within(address_range(value), inside) for value in rule.destination.held.texts()):
             text = (
                 f"{where} allows SIP to “{rule.destination.name}”, which lies inside: the ALG has nothing to do there."
             )
@@ -143,48 +168,65 @@ def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
 _Span = tuple[int, int, int]
 """Address family, first, last: plain numbers, because every rule is compared with all before it."""
 
-_EVERYTHING: Final = frozenset({"udp", "tcp", "icmp", "other"})
+_Addresses = tuple[_Span, ...] | str | None
+"""None is any; a text is an object that moves: only what is made of the same is known to lie within it."""
+
+_Service = tuple[frozenset[str] | None, tuple[Ports, ...]]
+"""Protocols (None: every one) and ports."""
 
 
 class _Shape(NamedTuple):
-    """What a rule matches; None is any."""
+    """What a rule matches."""
 
     from_zone: str
     to_zone: str
-    source: tuple[_Span, ...] | None
-    destination: tuple[_Span, ...] | None
-    protocols: frozenset[str]
-    ports: tuple[Ports, ...]
+    source: _Addresses
+    destination: _Addresses
+    services: tuple[_Service, ...]
 
     @classmethod
     def of(cls, rule: Rule) -> _Shape:
-        service = rule.service
-        named = service.protocol if service else "any"
-        protocols = {"any": _EVERYTHING, "both": frozenset({"udp", "tcp"})}.get(named, frozenset({named}))
-        ports = port_ranges(service.ports) if service else ()
-        return cls(rule.from_zone, rule.to_zone, _spans(rule.source), _spans(rule.destination), protocols, ports)
+        services = tuple(_service(each) for each in rule.service.alternatives) if rule.service else ((None, ()),)
+        return cls(rule.from_zone, rule.to_zone, _spans(rule.source), _spans(rule.destination), services)
 
     def covers(self, inner: _Shape) -> bool:
         return (
             self.from_zone in ("", inner.from_zone)
             and self.to_zone in ("", inner.to_zone)
-            and self.protocols >= inner.protocols
             and _covers_spans(self.source, inner.source)
             and _covers_spans(self.destination, inner.destination)
-            and (not self.ports or _covers_ports(self.ports, inner.ports or (Ports(1, LAST_PORT),)))
+            and all(any(_covers_service(mine, theirs) for mine in self.services) for theirs in inner.services)
         )
 
 
-def _spans(address: Address | None) -> tuple[_Span, ...] | None:
+def _service(service: Service) -> _Service:
+    if service.protocol == "any":
+        return None, ()
+    names = {"both": ("udp", "tcp"), "other": (str(service.number),)}.get(service.protocol, (service.protocol,))
+    return frozenset(names), port_ranges(service.ports)
+
+
+def _covers_service(outer: _Service, inner: _Service) -> bool:
+    if outer[0] is None or inner[0] is None:
+        return outer[0] is None
+    ports = not outer[1] or _covers_ports(outer[1], inner[1] or (Ports(1, LAST_PORT),))
+    return outer[0] >= inner[0] and ports
+
+
+def _spans(address: Address | None) -> _Addresses:
     if address is None:
         return None
+    if address.moves:
+        return f"{address.set} {address.negated}"
     ranges = (address_range(value) for value in address.values)
     return tuple((first.version, int(first), int(last)) for first, last in ranges)
 
 
-def _covers_spans(outer: tuple[_Span, ...] | None, inner: tuple[_Span, ...] | None) -> bool:
+def _covers_spans(outer: _Addresses, inner: _Addresses) -> bool:
     if outer is None or inner is None:
         return outer is None
+    if isinstance(outer, str) or isinstance(inner, str):
+        return outer == inner
     return all(any(o[0] == i[0] and o[1] <= i[1] and i[2] <= o[2] for o in outer) for i in inner)
 
 

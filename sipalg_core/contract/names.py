@@ -55,6 +55,11 @@ def policy_file() -> Path:
     return state_dir() / "policy.json"
 
 
+def sets_dir() -> Path:
+    """Contents of the named sets of `inet appliance`, a file each; `netadmin` writes them, the next boot reads them."""
+    return state_dir() / "sets"
+
+
 def engine_journal() -> Path:
     """What the engine must still know after a restart; its own, and of no use after a reboot."""
     return run_dir() / "engine.journal"

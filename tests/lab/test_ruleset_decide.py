@@ -12,6 +12,7 @@ from itertools import product
 import pytest
 
 from appliance.ruleset.apply import apply
+from appliance.ruleset.contents import fixed
 from appliance.ruleset.decide import Packet, decide
 from appliance.ruleset.policy import Address, Policy, Rule, Service
 from tests.lab.kernel_rig import within
@@ -38,14 +39,22 @@ PACKETS = 10_000
 PORTS = (1000, 2000, 2001, 3000)
 SOURCES = {HOST: "lan0", HOST6: "lan0", PEER: "wan0", STRANGER: "wan0", PEER6: "wan0"}
 TARGETS = (HOST, HOST6, PEER, STRANGER, PEER6, INSIDE, OUTSIDE, OUTSIDE6)
+COUNTRY = ("203.0.113.0-203.0.113.10", "2001:db8:a::/56")
 ADDRESSES = (
-    None, None, Address("host", (HOST,)), Address("host6", (HOST6,)), Address("both", (HOST, HOST6)),
+    None, None, None, None, Address("host", (HOST,)), Address("host6", (HOST6,)), Address("both", (HOST, HOST6)),
     Address("peer", (PEER, PEER6)), Address("range", ("203.0.113.60-203.0.113.70",)),
     Address("outside", (OUTSIDE, OUTSIDE6)), Address("nets", ("192.168.0.0/24", "2001:db8:a::/64", "203.0.113.1")),
+    Address("name", (), lookups=("address:name.example",), content=fixed(PEER, PEER6)),
+    Address("unresolved", (), lookups=("address:gone.example",), content=fixed()),
+    Address("mixed", ("192.168.0.0/24",), lookups=("address:mixed.example",), content=fixed("192.168.0.0/24", PEER6)),
+    Address("country", (), countries=("AA",), content=fixed(*COUNTRY)),
+    Address("others", (), countries=("AA",), negated=True, content=fixed(*COUNTRY)),
 )  # fmt: skip
 SERVICES = (
     None, None, Service("a", "udp", "1000"), Service("b", "both", "2000-2001"), Service("c", "tcp"),
     Service("d", "udp"), Service("e", "any"), Service("f", "udp", "1000,3000"), Service("g", "icmp"),
+    Service("h", "group", members=(Service("a", "udp", "1000"), Service("b", "tcp", "2000"), Service("d", "udp"))),
+    Service("i", "other", number=50),
 )  # fmt: skip
 ONE_PORT = Service("one", "udp", "1000")
 ZONES = ("", "", "internal", "external", "dmz")

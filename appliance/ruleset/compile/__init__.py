@@ -9,6 +9,7 @@ from appliance.ruleset.compile.activations import compile_activations
 from appliance.ruleset.compile.alg import compile_alg
 from appliance.ruleset.compile.chains import rules
 from appliance.ruleset.compile.layout import TABLE, Trial, frame, hand_over, revision_chains
+from appliance.ruleset.compile.moving import sets
 from appliance.ruleset.policy import Policy
 from sipalg_core.nft import ruleset as nft
 
@@ -16,9 +17,10 @@ __all__ = ["TABLE", "Trial", "compile_activations", "compile_alg", "compile_chai
 
 
 def compile_chains(policy: Policy) -> nft.Transaction:
-    """The revision's own chains, filled anew; whether they decide is hand_over's business."""
+    """The revision's own chains, filled anew, and the sets they ask; whether they decide is hand_over's business."""
     chains = revision_chains(policy.revision)
     return (
+        *map(nft.Add, sets(policy)),
         *map(nft.Add, chains.values()),
         *map(nft.Flush, chains.values()),
         *map(nft.Add, rules(policy, chains)),

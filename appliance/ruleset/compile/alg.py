@@ -57,8 +57,10 @@ def _peerings(policy: Policy) -> Iterator[alg.Peering]:
 
 
 def _networks(address: Address) -> tuple[alg.Network, ...]:
-    spans = notation.merged(notation.address_range(value) for value in address.values)
-    return tuple(network for span in spans for network in notation.networks(f"{span.first}-{span.last}"))
+    """What moves is taken as it stands: a change of content is a new policy file. Countries are no peers (verify)."""
+    if address.countries:
+        return ()
+    return tuple(network for text in address.held.texts() for network in notation.networks(text))
 
 
 def _alg_interfaces(policy: Policy) -> Iterator[alg.Interface]:

@@ -115,12 +115,13 @@ def _active(policy: Policy, table: str) -> Iterator[Rule]:
 
 
 def rule_matches(policy: Policy, rule: Rule) -> Iterator[tuple[int, Statements]]:
-    """One for each family that the rule's objects have, 0 for both at once; none where nothing can match."""
+    """For each family that the rule's objects have (0: both at once) and each of its services; none where none can."""
     where, when = zones(policy, rule), activity(rule)
     if where is None or when is None:
         return
     for family, addresses in address_matches(rule):
-        yield family, (*where, *addresses, *service_matches(rule.service, family), *when)
+        for service in service_matches(rule.service, family):
+            yield family, (*where, *addresses, *service, *when)
 
 
 def _ends(rule: Rule) -> Statements:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from appliance.ruleset import notation
+from appliance.ruleset.compile import moving
 from appliance.ruleset.policy import Address, Policy, Rule, Service
 from sipalg_core.nft import statements as stm
 
@@ -36,20 +37,39 @@ def address_matches(rule: Rule) -> Iterator[tuple[int, Statements]]:
         yield 0, ()
         return
     for version, word in ((4, "ip"), (6, "ip6")):
-        found = [(ranges(address, version), field) for address, field in ends if address is not None]
-        if all(values for values, _ in found):
-            yield version, tuple(stm.Match(stm.Field(f"{word} {field}"), one_or_set(values)) for values, field in found)
+        found = [_address_match(address, version, f"{word} {field}") for address, field in ends if address is not None]
+        matches = tuple(each for each in found if each is not None)
+        if len(matches) == len(found):
+            yield version, matches
 
 
-def service_matches(service: Service | None, family: int) -> Statements:
-    if service is None or service.protocol == "any":
+def _address_match(address: Address, version: int, field: str) -> stm.Match | None:
+    """None where the object has nothing of this family."""
+    if address.moves:
+        return moving.match(address, version, field)
+    values = ranges(address, version)
+    return stm.Match(stm.Field(field), one_or_set(values)) if values else None
+
+
+def service_matches(service: Service | None, family: int) -> Iterator[Statements]:
+    """One for each way to fit it."""
+    for alternative in service.alternatives if service else ():
+        yield _service_match(alternative, family)
+    if service is None:
+        yield ()
+
+
+def _service_match(service: Service, family: int) -> Statements:
+    if service.protocol == "any":
         return ()
     protocol = stm.Field("meta l4proto")
+    if service.protocol == "other":
+        return (stm.Match(protocol, service.number or 0),)
     if service.protocol == "icmp":
         words = {4: ("icmp",), 6: ("ipv6-icmp",)}.get(family, ("icmp", "ipv6-icmp"))
         return (stm.Match(protocol, one_or_set(words)),)
     ports = tuple(_constant(each) for each in notation.merged_ports(notation.port_ranges(service.ports)))
-    transports = ("tcp", "udp") if service.protocol == "both" else (service.protocol,)
+    transports: tuple[str, ...] = ("tcp", "udp") if service.protocol == "both" else (service.protocol,)
     restriction = stm.Match(protocol, one_or_set(transports))
     if not ports:
         return (restriction,)

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Findings."""
 
+from dataclasses import replace
+
 import pytest
 
+from appliance.ruleset.contents import fixed
 from appliance.ruleset.policy import Address, Interface, Policy, Provider, Rule, Service
 from appliance.ruleset.verify import Access, verify
 
@@ -119,3 +122,54 @@ LAN = Address("LAN", ("192.168.0.0/24",))
 )
 def test_shadowed(earlier, later, shadowed):
     assert codes(rule(1, **earlier), rule(2, "drop", **later)) == ([("warning", "shadowed", 2)] if shadowed else [])
+
+
+NAME = Address("Name", (), lookups=("address:a.example",), content=fixed("203.0.113.9"))
+NOWHERE = Address("Nowhere", (), lookups=("address:b.example",), content=fixed())
+COUNTRY = Address("Country", (), countries=("DE",), content=fixed("198.51.100.0/24"))
+TARGET = Address("PBX", ("192.168.0.2",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "level", "code"),
+    [
+        ({"source": NOWHERE}, "warning", "empty_moving_object"),
+        ({"source": replace(COUNTRY, negated=True, content=fixed())}, "error", "empty_object"),
+        ({"source": NAME, "action": "dnat", "table": "dnat", "target": TARGET}, "warning", "dns_source_of_dnat"),
+        ({"source": PHONES, "destination": COUNTRY, "service": SIP}, "error", "sip_country"),
+        ({"source": NAME, "destination": TEL, "service": SIP}, "error", "sip_source_not_internal"),
+    ],
+)
+def test_objects_that_move(fields, level, code):
+    assert (level, code, 1) in codes(rule(1, **fields))
+
+
+def test_provider_by_name_is_no_finding():
+    provider = (Provider("Tel", "Name"),)
+    assert codes(rule(1, source=PHONES, destination=NAME, service=SIP), providers=provider) == []
+    inside = replace(NAME, content=fixed("192.168.0.10"))
+    found = codes(rule(1, source=PHONES, destination=inside, service=SIP), providers=provider)
+    assert ("error", "sip_destination_internal", 1) in found
+
+
+WEB = Service("Web", "group", members=(Service("a", "tcp", "80"), Service("b", "tcp", "443")))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shadowed"),
+    [
+        ({"source": NAME}, {"source": replace(NAME, name="Same")}, True),
+        ({"source": NAME}, {"source": NOWHERE}, False),
+        ({"source": COUNTRY}, {"source": replace(COUNTRY, negated=True)}, False),
+        ({"source": COUNTRY}, {"source": TEL}, False),
+        ({}, {"source": COUNTRY}, True),
+        ({"service": WEB}, {"service": WEB.members[0]}, True),
+        ({"service": WEB.members[0]}, {"service": WEB}, False),
+        ({"service": Service("c", "tcp")}, {"service": WEB}, True),
+        ({"service": WEB}, {"service": Service("d", "other", number=50)}, False),
+        ({}, {"service": Service("d", "other", number=50)}, True),
+    ],
+)
+def test_shadow_of_what_moves_and_of_groups_of_services(first, second, shadowed):
+    found = codes(rule(1, **first), rule(2, **second))
+    assert (("warning", "shadowed", 2) in found) == shadowed
