@@ -18,7 +18,7 @@ _NFNL_SUBSYS_CTNETLINK: Final = 1
 _GET: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 1
 _DELETE: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 2
 
-_CTA_TUPLE_ORIG, _CTA_FILTER = 1, 25
+_CTA_TUPLE_ORIG, _CTA_MARK, _CTA_MARK_MASK, _CTA_FILTER = 1, 8, 21, 25
 _CTA_TUPLE_IP, _CTA_TUPLE_PROTO = 1, 2
 _CTA_IP = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
 _CTA_PROTO_NUM, _CTA_PROTO_SRC_PORT, _CTA_PROTO_DST_PORT = 1, 2, 3
@@ -51,6 +51,23 @@ class Conntrack:
             for original in originals
             if original.startswith(between)
         )
+
+    def forget_marked(self, mark: int) -> int:
+        """Delete the connections of either transport whose mark has this bit. How many there were."""
+        bits = mark.to_bytes(4, "big")
+        wanted = attribute(_CTA_MARK, bits) + attribute(_CTA_MARK_MASK, bits)
+        deleted = 0
+        for family in _CTA_IP:
+            request = Message(_GET, 0, family, wanted)
+            try:
+                found = self._netlink.dump(request)
+            except DumpInterrupted:
+                found = self._netlink.dump(request)
+            for payload in found:
+                for kind, value in attributes(payload):
+                    if kind == _CTA_TUPLE_ORIG:
+                        deleted += self._delete(family, nested(_CTA_TUPLE_ORIG, value))
+        return deleted
 
     def _delete(self, family: int, original: bytes) -> int:
         code = self._netlink.request(Message(_DELETE, 0, family, original))

@@ -49,6 +49,7 @@ class Guard:
         self._providers = tuple(network for peering in policy.peerings for network in peering.external)
         self._own = {ip_address(address) for each in policy.interfaces for address in each.addresses}
         self._mapped = {address for each in external for address in each.addresses}
+        self._routed = tuple(peering for peering in policy.peerings if peering.translate != "all")
         self._inside = [network for each in internal for network in each.networks]
         self._inside += [network for network in self._peers if network.prefixlen]  # "any" is no network of ours
         self._media_ports = policy.media_ports
@@ -61,31 +62,65 @@ class Guard:
         families = {family_of(each.host) for each in (internal, mapped, external)}
         checks = (
             (2, self._enabled and any(ip_address(internal.host) in network for network in self._peers)),
-            (3, self._is_foreign(ip_address(external.host))),
+            (3, self._is_foreign(ip_address(external.host)) or self._is_routed_peer(internal.host, external.host)),
             (4, len(families) == 1 and None not in families),
             (5, internal.port >= LOWEST_MEDIA_PORT and internal.port not in NOT_MEDIA),
-            (6, mapped.host in self._mapped and self._media_ports.first <= mapped.port <= self._media_ports.last),
+            (6, self._is_mapping(pinhole)),
             (8, 0 < pinhole.lifetime <= LONGEST_LIFETIME),
             (9, opened < MAXIMUM_PINHOLES and opened_by_host < MAXIMUM_PER_INTERNAL_HOST),
         )
         return next((rule for rule, holds in checks if not holds), 0)
 
-    def check_socket(self, port: int) -> int:
-        """A wildcard socket may only take what is signalling: P6, the ports are ours."""
+    def check_socket(self, at: Endpoint) -> int:
+        """A wildcard socket may only take what is signalling: P6, the ports are ours. One that is bound to an address
+        takes only what is for that: it may be a provider's, or a telephone's that keeps its own."""
+        address = ip_address(at.host)
+        if address.is_unspecified:
+            return self._check_port(at.port)
+        return 0 if self._enabled and (self._is_provider(address) or self._is_routed(address)) else 6
+
+    def _check_port(self, port: int) -> int:
         return 0 if any(allowed.first <= port <= allowed.last for allowed in self._signalling_ports) else 6
 
     def check_stream(self, at: Endpoint) -> int:
-        """A TCP socket may listen and speak from our address at signalling ports, and speak in a provider's name."""
-        address = ip_address(at.host)
-        if address.is_unspecified or at.host in self._mapped:
-            return self.check_socket(at.port)
-        return 0 if self._enabled and any(address in network for network in self._providers) else 6
+        """A TCP socket may listen and speak from our address at signalling ports, and speak in a provider's name or in
+        that of a telephone that keeps its own address."""
+        return self._check_port(at.port) if at.host in self._mapped else self.check_socket(at)
 
     def check_ban(self, host: str, seconds: float) -> int:
         """P11: no host that a peering names singly, none of ours, and never for ever."""
         banned = ip_address(host)
         allowed = self._enabled and banned not in self._known and self._is_foreign(banned)
         return 0 if allowed and 0 < seconds <= LONGEST_LIFETIME else 11
+
+    def _is_provider(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._providers)
+
+    def _is_routed(self, address: IPv4Address | IPv6Address) -> bool:
+        """An internal host that some peering does not translate."""
+        return address not in self._own and any(
+            address in network
+            for peering in self._routed
+            if not peering.translates(str(address))
+            for network in peering.internal
+        )
+
+    def _is_mapping(self, pinhole: Pinhole) -> bool:
+        """P6: a media port of ours, or the internal endpoint itself where a peering does not translate it."""
+        mapped = pinhole.mapped
+        if mapped == pinhole.internal:
+            return self._is_routed(ip_address(mapped.host))
+        return mapped.host in self._mapped and self._media_ports.first <= mapped.port <= self._media_ports.last
+
+    def _is_routed_peer(self, internal: str, external: str) -> bool:
+        """P3, of two parties that are both inside: the other one must be named by the peering of the first."""
+        here, there = ip_address(internal), ip_address(external)
+        return there not in self._own and any(
+            any(here in network for network in peering.internal)
+            and any(there in network for network in (*peering.external, *peering.media))
+            for peering in self._routed
+            if not peering.translates(internal)
+        )
 
     def _is_foreign(self, address: IPv4Address | IPv6Address) -> bool:
         """P3: a unicast address of somebody else, outside."""

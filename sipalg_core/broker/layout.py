@@ -101,6 +101,26 @@ class Family:
         return Set(TABLE, plain.name, plain.type, flags=("interval", "timeout"))
 
     @cached_property
+    def insiders(self) -> Set:
+        """Who may speak SIP to a telephone from another internal network: server . telephone . port."""
+        return self._set("sip_insiders", "saddr", "daddr", "dport", interval=True)
+
+    @cached_property
+    def pairs_out(self) -> Set:
+        """Internal host . provider, whatever the ports: for sockets that are bound to one address."""
+        return self._set("sip_pairs_out", "saddr", "daddr", interval=True)
+
+    @cached_property
+    def pairs_in(self) -> Set:
+        """Provider . internal host that keeps its own address."""
+        return self._set("sip_pairs_in", "saddr", "daddr", interval=True)
+
+    @cached_property
+    def pairs_inside(self) -> Set:
+        """The same, of servers behind an internal interface."""
+        return self._set("sip_pairs_inside", "saddr", "daddr", interval=True)
+
+    @cached_property
     def known(self) -> Set:
         """Hosts that a peering names as such, on either side."""
         return self._set("sip_known", "saddr")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sipalg_core.broker import layout
+from sipalg_core.broker import bypass, layout
 from sipalg_core.broker.bans import BanTable
 from sipalg_core.broker.guard import Guard
 from sipalg_core.broker.pinholes import PinholeTable
@@ -23,7 +23,7 @@ from sipalg_core.broker.strays import Strays
 from sipalg_core.contract import names
 from sipalg_core.contract.control import (
     COUNTERS_PER_MESSAGE,
-    DROP_REASONS,
+    KERNEL_REASONS,
     STRAYS_PER_MESSAGE,
     WILDCARD,
     Counter,
@@ -36,6 +36,7 @@ from sipalg_core.contract.control import (
     pack_strays,
 )
 from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
+from sipalg_core.net import Endpoint
 from sipalg_core.nft.client import Client, NftError
 from sipalg_core.nft.counters import NamedCounters
 from sipalg_core.nft.elements import Result
@@ -126,12 +127,26 @@ class Broker:
 
     def _socket(self, request: Request) -> Answer:
         at = request.pinhole.mapped
-        return self._granted(request, self._guard.check_socket(at.port), lambda: transparent_udp(at))
+        answer = self._granted(request, self._guard.check_socket(at), lambda: transparent_udp(at))
+        self._taken_back(at)
+        return answer
 
     def _stream(self, request: Request) -> Answer:
         at = request.pinhole.mapped
         listening = at.host in WILDCARD.values()
-        return self._granted(request, self._guard.check_stream(at), lambda: transparent_tcp(at, listening=listening))
+        answer = self._granted(request, self._guard.check_stream(at), lambda: transparent_tcp(at, listening=listening))
+        self._taken_back(at)
+        return answer
+
+    def _taken_back(self, at: Endpoint) -> None:
+        """Somebody listens again: what went by meanwhile must not be translated any longer."""
+        if at.host in WILDCARD.values():
+            self.engine_changed("took back %d connections that went by while no engine listened")
+
+    def engine_changed(self, told: str = "let go of %d connections of the engine, which is gone") -> None:
+        """Where signalling goes by a dead engine, its connections are of before: see `bypass`."""
+        if bypass.is_wanted(self._policy) and (forgotten := self.pinholes.forget_marked(names.MARK_DIVERT)):
+            log.info(told, forgotten)
 
     def _granted(self, request: Request, rule: int, make: Callable[[], socket.socket]) -> Answer:
         if rule:
@@ -140,7 +155,7 @@ class Broker:
         return Answer(Reply(request.serial, Status.OK), descriptor=make())
 
     def _count(self, request: Request) -> Answering:
-        counters = yield from self.pinholes.counting(self._policy.timers.inactive_media)
+        counters = yield from self.pinholes.counting(self._policy.longest_silence)
         messages = []
         for at in range(0, len(counters), COUNTERS_PER_MESSAGE):
             messages.append(pack_counters(counters[at : at + COUNTERS_PER_MESSAGE]))
@@ -149,7 +164,7 @@ class Broker:
 
     def _drops(self, request: Request) -> Answer:
         packets = self._counters.packets()
-        counted = [packets.get(layout.counter_of(reason).name, 0) for reason in DROP_REASONS]
+        counted = [packets.get(layout.counter_of(reason).name, 0) for reason in KERNEL_REASONS]
         records = pack_counters([Counter(ident, each, 0) for ident, each in enumerate(counted)])
         return Answer(Reply(request.serial, Status.OK, value=len(counted)), (records,))
 
@@ -184,7 +199,10 @@ class Broker:
         except (PolicyError, NftError) as error:
             log.error("policy refused, revision %d stays: %s", self._policy.revision, error)
             return _failed(request, errno.EINVAL)
+        switched_on = bypass.is_wanted(policy) and not bypass.is_wanted(self._policy)
         self._policy, self._guard = policy, Guard(policy)
+        if switched_on:
+            self.engine_changed("let go of %d connections from before signalling may go by")
         gc.collect()
         log.info("policy revision %d", policy.revision)
         return Answer(Reply(request.serial, Status.OK, value=policy.revision))

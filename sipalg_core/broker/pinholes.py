@@ -177,6 +177,10 @@ class PinholeTable:
             if not self._holders[name]:
                 del self._holders[name]
 
+    def forget_marked(self, mark: int) -> int:
+        """Delete the connections with this bit in their ct mark; how many there were."""
+        return self._conntrack.forget_marked(mark)
+
     def _names_of_sets(self) -> list[str]:
         """Of those that hold an element of ours."""
         held = {name for name, _ in self._holders}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from sipalg_core.broker import screening, signalling
+from sipalg_core.broker import bypass, classes, screening, signalling
 from sipalg_core.broker.layout import (
     FAMILIES,
     LAYOUT,
@@ -20,7 +20,7 @@ from sipalg_core.broker.layout import (
     counter_of,
 )
 from sipalg_core.broker.screening import drop
-from sipalg_core.contract.control import DROP_REASONS
+from sipalg_core.contract.control import KERNEL_REASONS
 from sipalg_core.contract.names import MARK_ACCEPT, MARK_DIVERT
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Side, Transport
@@ -64,7 +64,7 @@ _PREROUTING: Final = Chain(TABLE, "prerouting_alg", Hook("filter", "prerouting",
 _DNAT: Final = Chain(TABLE, "prerouting_media", Hook("nat", "prerouting", _DSTNAT - 5))
 _SNAT: Final = Chain(TABLE, "postrouting_media", Hook("nat", "postrouting", _SRCNAT - 5))
 _FORWARD: Final = Chain(TABLE, "forward_media", Hook("filter", "forward", _FILTER - 10))
-_CHAINS: Final = (_PREROUTING, _DNAT, _SNAT, _FORWARD)
+_CHAINS: Final = (_PREROUTING, _DNAT, _SNAT, _FORWARD, classes.OUTPUT)
 
 _MARK: Final = Field("meta mark")
 _CT_MARK: Final = Field("ct mark")
@@ -83,7 +83,7 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
     if replace:
         commands += [Delete(TABLE), Add(TABLE)]
     commands += [Add(LAYOUT), *map(Add, _CHAINS), *map(Flush, _CHAINS)]
-    commands += [Add(counter_of(reason)) for reason in DROP_REASONS]
+    commands += [Add(counter_of(reason)) for reason in KERNEL_REASONS]
     commands += [*map(Add, screening.CHAINS), *map(Flush, screening.CHAINS), Add(STREAMS), Add(STRANGERS_STREAMS)]
     for family in FAMILIES:
         commands += map(Add, (*family.pinhole_sets, family.dnat, family.snat, family.sources))
@@ -94,6 +94,10 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
             (family.known, tuple(signalling.known(policy, family.version))),
             (family.peers, tuple(signalling.peers(policy, family.version))),
             (family.providers, tuple(signalling.providers(policy, family.version))),
+            (family.insiders, tuple(signalling.routed(policy, family.version, inside=True))),
+            (family.pairs_out, tuple(signalling.pairs(policy, family.version))),
+            (family.pairs_in, tuple(signalling.routed_pairs(policy, family.version, inside=False))),
+            (family.pairs_inside, tuple(signalling.routed_pairs(policy, family.version, inside=True))),
         ):
             commands += [Add(each), Flush(each)]
             if elements:
@@ -118,16 +122,29 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
         yield _connection_rule(family, external, "saddr")
         yield from _stranger_rules(family)
         yield from screening.stream_rules(family, external, policy.screening)
+        inside = any(signalling.routed(policy, family.version, inside=True))
         for transport in Transport:
-            yield from _signalling_rules(family, transport, internal, family.peers, "daddr")
-            yield from _signalling_rules(family, transport, external, family.providers, "saddr")
-        for side, direction in ((external, family.inbound), (internal, family.outbound)):
-            yield _pinhole_rule(family, side, direction.exact, ("saddr", "sport", "daddr", "dport"), policy)
-            words = ("saddr", "daddr", "dport") if side is external else ("saddr", "sport", "daddr")
-            yield _pinhole_rule(family, side, direction.any_port, words, policy)
+            yield from _signalling_rules(family, transport, Side.INTERNAL, internal, family.peers, policy)
+            yield from _signalling_rules(family, transport, Side.EXTERNAL, external, family.providers, policy)
+            if inside:
+                yield from _signalling_rules(family, transport, Side.EXTERNAL, internal, family.insiders, policy)
+        for interfaces, direction, words in (
+            (external, family.inbound, ("saddr", "daddr", "dport")),
+            (internal, family.outbound, ("saddr", "sport", "daddr")),
+            (internal if inside else (), family.inbound, ("saddr", "daddr", "dport")),
+        ):
+            if interfaces:
+                exact = ("saddr", "sport", "daddr", "dport")
+                yield _pinhole_rule(family, interfaces, direction.exact, exact, policy)
+                yield _pinhole_rule(family, interfaces, direction.any_port, words, policy)
+        yield from _bound_rules(family, internal, external)
+        yield from _wrong_side_rules(family, policy)
         yield from _stray_rules(family, internal, external, policy)
     # Only what a pinhole let in is translated; what it let in and no map translates must not go on as it is.
     media = Match(Masked(_MARK, MARK_ACCEPT | MARK_DIVERT), MARK_ACCEPT)
+    yield from _untranslated_rules(external, policy)
+    if bypass.is_wanted(policy):
+        yield from (*bypass.translation_rules(_DNAT), *bypass.translation_rules(_SNAT))
     for family in FAMILIES:
         mapped = Lookup(selector(*family.selectors("daddr", "dport")), family.dnat.name)
         yield Rule(_DNAT, (Match(_IIFNAME, external), _UDP, media, Nat("dnat", family.word, mapped)))
@@ -138,6 +155,8 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     # A closed pinhole stops running media, whoever accepts established connections after us.
     closed = Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), Match(Masked(_MARK, MARK_ACCEPT), 0)
     yield drop(_FORWARD, "pinhole-closed", _UDP, *closed)
+    yield from classes.media_rules(_FORWARD, (_UDP, media), policy)
+    yield from classes.signalling_rules(policy)
 
 
 def _connection_rule(family: Family, side: tuple[Constant, ...], server: str) -> Rule:
@@ -152,16 +171,60 @@ def _not_exempt(family: Family, server: str) -> Match:
     return Match(selector(*family.selectors(server)), Named(family.exempt.name), "!=")
 
 
+def _bound_rules(family: Family, internal: tuple[Constant, ...], external: tuple[Constant, ...]) -> Iterator[Rule]:
+    """Datagrams for sockets that are bound to one address: a provider's, when it speaks from another port, or that of
+    a telephone that keeps its own. Behind the pinholes, so that media need not look for a socket."""
+    bound = Match(Field("socket transparent"), 1), Match(Field("socket wildcard"), 0)
+    for side, pairs, server in (
+        (internal, family.pairs_out, "daddr"),
+        (external, family.pairs_in, "saddr"),
+        (internal, family.pairs_inside, "saddr"),
+    ):
+        pair = Match(selector(*family.selectors("saddr", "daddr")), Named(pairs.name)), _not_exempt(family, server)
+        statements = Match(_IIFNAME, side), *pair, _UDP, *bound, _DIVERT, Counter(), ACCEPT
+        yield Rule(_PREROUTING, statements, "sip-bound")
+
+
+def _untranslated_rules(external: tuple[Constant, ...], policy: AlgPolicy) -> Iterator[Rule]:
+    """What the engine sends leaves from the address that its messages name, whoever translates after us: here it is
+    translated to itself. So is, of hosts that keep their own address, what goes by while no engine listens."""
+    ours = Match(Field("socket transparent"), 1)
+    known = Assign(_MARK, Masked(_MARK, MARK_DIVERT, "|"))
+    yield Rule(classes.OUTPUT, (ours, known, bypass.REMEMBERED), "untranslated")
+    mark, ct_mark = (Match(Masked(field, MARK_DIVERT), MARK_DIVERT) for field in (_MARK, _CT_MARK))
+    for family in FAMILIES:
+        itself = Nat("snat", family.word, Field(f"{family.word} saddr"))
+        protocol = Match(Field("meta nfproto"), "ipv4" if family.version == 4 else "ipv6")
+        yield Rule(_SNAT, (protocol, mark, itself), "untranslated")
+        if any(signalling.routed_pairs(policy, family.version, inside=False)):
+            pair = Match(selector(*family.selectors("daddr", "saddr")), Named(family.pairs_in.name))
+            yield Rule(_SNAT, (Match(Field("oifname"), external), pair, ct_mark, itself), "untranslated")
+
+
+def _wrong_side_rules(family: Family, policy: AlgPolicy) -> Iterator[Rule]:
+    """Signalling for a host that keeps its own address, which no interface took: its sender's side is another, and
+    that a connection is known must not let it by."""
+    for inside, peers in ((False, family.providers), (True, family.insiders)):
+        if any(signalling.routed(policy, family.version, inside=inside)):
+            for transport in Transport:
+                key = selector(*family.selectors("saddr", "daddr", "dport", transport=transport))
+                ours = Match(Masked(_MARK, MARK_ACCEPT), 0)
+                yield drop(_FORWARD, "wrong-side", Match(key, Named(peers.name)), _not_exempt(family, "saddr"), ours)
+
+
 def _signalling_rules(
-    family: Family, transport: Transport, side: tuple[Constant, ...], peers: Set, server: str
+    family: Family, transport: Transport, side: Side, interfaces: tuple[Constant, ...], peers: Set, policy: AlgPolicy
 ) -> Iterator[Rule]:
     key = selector(*family.selectors("saddr", "daddr", "dport", transport=transport))
-    sip: tuple[Statement, ...] = (Match(_IIFNAME, side), Match(key, Named(peers.name)), _not_exempt(family, server))
+    exempt = _not_exempt(family, "daddr" if side is Side.INTERNAL else "saddr")
+    sip: tuple[Statement, ...] = (Match(_IIFNAME, interfaces), Match(key, Named(peers.name)), exempt)
     stranger = Match(selector(*family.selectors("saddr")), Named(family.known.name), "!=")
     yield Rule(_PREROUTING, (*sip, stranger, jump(family.strangers.name)))
     if transport is Transport.TCP:
         yield Rule(_PREROUTING, (*sip, Match(Field("ct state"), "new"), jump(family.new_streams.name)))
-    yield Rule(_PREROUTING, (*sip, _DIVERT, Tproxy(family.word, family.loopback), Counter(), ACCEPT), "sip")
+    taken = bypass.REMEMBERED, _DIVERT, Tproxy(family.word, family.loopback), Counter(), ACCEPT
+    yield Rule(_PREROUTING, (*sip, *taken), "sip")
+    yield from bypass.rules(_PREROUTING, family, side, sip, policy)
     yield drop(_PREROUTING, "engine-dead", *sip)  # no listener: no private address leaks
 
 
@@ -184,7 +247,7 @@ def _pinhole_rule(
         (
             Match(_IIFNAME, side),
             Match(key, Named(pinholes.name)),
-            Update(pinholes.name, key, policy.timers.inactive_media),
+            Update(pinholes.name, key, policy.longest_silence),
             Assign(_MARK, Masked(_MARK, MARK_ACCEPT, "|")),
             Assign(_CT_MARK, Masked(_CT_MARK, MARK_ACCEPT, "|")),
             ACCEPT,

@@ -43,6 +43,7 @@ class Server:
 
     def __init__(self, broker: Broker, path: Path, engine_uid: int, netadmin_uid: int) -> None:
         self._broker = broker
+        self._engine_uid = engine_uid
         self._operations = {engine_uid: frozenset(Op)}
         self._operations.setdefault(netadmin_uid, frozenset({Op.RELOAD}))
         self._listener = listen(path)
@@ -112,8 +113,10 @@ class Server:
 
     def _hang_up(self, peer: socket.socket) -> None:
         if peer.fileno() >= 0:
-            self._selector.unregister(peer)
+            uid = self._selector.unregister(peer).data
             peer.close()
+            if uid == self._engine_uid and all(key.data != uid for key in self._selector.get_map().values()):
+                self._broker.engine_changed()
 
 
 def listen(path: Path) -> socket.socket:

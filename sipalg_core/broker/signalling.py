@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from ipaddress import collapse_addresses, ip_address
 from typing import Any
 
-from sipalg_core.contract.control import SIPS_PORT, peer_ports
-from sipalg_core.contract.policy import AlgPolicy, Network, PortRange
+from sipalg_core.contract.control import SIP_PORT, SIPS_PORT, peer_ports
+from sipalg_core.contract.policy import AlgPolicy, Network, Peering, PortRange
 from sipalg_core.net import Side
 from sipalg_core.nft.statements import Constant, Range
 
@@ -20,12 +21,50 @@ def signalling_ports(policy: AlgPolicy) -> list[PortRange]:
 
 
 def peers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
-    """No two elements overlap: the kernel refuses an interval whose ends lie in another one."""
+    """Internal host, provider, port."""
+    return _between(policy.peerings if policy.enabled else (), version, lambda peering: peering.ports)
+
+
+def pairs(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
+    """Internal host, provider."""
     peerings = policy.peerings if policy.enabled else ()
+    return ((network, external) for network, external, _ in _between(peerings, version, lambda _: (0,)))
+
+
+def routed(policy: AlgPolicy, version: int, *, inside: bool) -> Iterator[tuple[Constant, ...]]:
+    """Provider, internal host that keeps its own address, port; of providers behind an internal interface or not.
+
+    The ports are those that everybody knows; a telephone that signals from another has a socket of its own there.
+    """
+    peerings = _routed(policy, version, inside=inside)
+    for network, external, port in _between(peerings, version, lambda peering: (*peering.ports, SIP_PORT)):
+        yield external, network, port
+
+
+def routed_pairs(policy: AlgPolicy, version: int, *, inside: bool) -> Iterator[tuple[Constant, ...]]:
+    """Provider, internal host that keeps its own address."""
+    peerings = _routed(policy, version, inside=inside)
+    return ((external, network) for network, external, _ in _between(peerings, version, lambda _: (0,)))
+
+
+def _routed(policy: AlgPolicy, version: int, *, inside: bool) -> tuple[Peering, ...]:
+    any_host = "0.0.0.0" if version == 4 else "::"  # noqa: S104  # of that family; nothing is bound to it
+    there = (
+        replace(peering, external=tuple(each for each in peering.external if policy.is_inside(each) is inside))
+        for peering in (policy.peerings if policy.enabled else ())
+        if not peering.translates(any_host)
+    )
+    return tuple(peering for peering in there if peering.external)
+
+
+def _between(
+    peerings: tuple[Peering, ...], version: int, ports: Callable[[Peering], tuple[int, ...]]
+) -> Iterator[tuple[Any, Any, int]]:
+    """No two elements overlap: the kernel refuses an interval whose ends lie in another one."""
     for external in _disjoint(_networks((each for peering in peerings for each in peering.external), version)):
         there = [peering for peering in peerings if any(_covers(each, external) for each in peering.external)]
-        for port in sorted({port for peering in there for port in peering.ports} - {SIPS_PORT}):
-            internal = (each for peering in there if port in peering.ports for each in peering.internal)
+        for port in sorted({port for peering in there for port in ports(peering)} - {SIPS_PORT}):
+            internal = (each for peering in there if port in ports(peering) for each in peering.internal)
             for network in collapse_addresses(_networks(internal, version)):
                 yield network, external, port
 
@@ -34,11 +73,13 @@ def providers(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]
     peerings = policy.peerings if policy.enabled else ()
     interfaces = (each for each in policy.interfaces if each.side is Side.EXTERNAL)
     own = sorted({ip_address(address) for each in interfaces for address in each.addresses}, key=str)
-    for external in collapse_addresses(_networks((each for peer in peerings for each in peer.external), version)):
+    outside = (each for peering in peerings for each in peering.external if not policy.is_inside(each))
+    for external in collapse_addresses(_networks(outside, version)):
         for address in own:
             for ports in signalling_ports(policy):
                 if address.version == version:
                     yield external, address, Range(ports.first, ports.last)
+    yield from routed(policy, version, inside=False)
 
 
 def known(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
@@ -59,6 +100,11 @@ def exempt(
         ends = [each.until for each in live if any(_covers(one, network) for one in each.networks)]
         known = [end for end in ends if end is not None]
         yield ((network,),), max(known) - now if len(known) == len(ends) else None
+
+
+def collapsed(networks: Iterable[Network], version: int) -> tuple[Network, ...]:
+    """Those of one family, as few as say the same: the intervals of an anonymous set must not overlap either."""
+    return tuple(collapse_addresses(_networks(networks, version)))
 
 
 def _networks(networks: Iterable[Network], version: int) -> list[Any]:

@@ -53,12 +53,18 @@ DROP_REASONS: Final = (
     "unmapped-in",  # let in by a pinhole whose translation is gone
     "unmapped-out",
     "pinhole-closed",  # media that has lost its pinhole
+    "wrong-side",  # signalling for a host that is not translated, by an interface that its sender is not behind
     "banned-source",  # signalling of somebody who had no business here before
     "connections-of-host",  # more TCP connections for SIP than one host may hold
     "connections-of-strangers",  # than all hosts together may that no peering names
     "connections-of-all",  # than all may
 )
-"""Why the kernel drops; the place in this list is the `id` of a reason's counter."""
+"""Why the kernel drops."""
+KERNEL_REASONS: Final = (
+    *DROP_REASONS,
+    "engine-forwarded",  # signalling that was let by, translated as any other traffic, since nobody listens
+)
+"""All that DROPS counts; the place in this list is the `id` of a reason's counter."""
 
 
 class Status(IntEnum):

@@ -15,7 +15,7 @@ from sipalg_core.contract.control import (
     BANNED,
     COUNTER,
     COUNTERS_PER_MESSAGE,
-    DROP_REASONS,
+    KERNEL_REASONS,
     NO_PINHOLE,
     REPLY,
     STRAY,
@@ -81,7 +81,8 @@ class BrokerClient:
     def drops(self) -> dict[str, int]:
         """Packets that the kernel dropped, by reason; {} where the broker cannot be reached."""
         return {
-            DROP_REASONS[counter.id]: counter.packets_in for counter in self._ask_records(Op.DROPS, unpack_counters)[1]
+            KERNEL_REASONS[counter.id]: counter.packets_in
+            for counter in self._ask_records(Op.DROPS, unpack_counters)[1]
         }
 
     def ban(self, host: str, seconds: float) -> Reply:

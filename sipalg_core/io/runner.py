@@ -30,7 +30,7 @@ from sipalg_core.io.publisher import Publisher
 from sipalg_core.io.questions import ident, questions
 from sipalg_core.io.tcp import TcpConnections
 from sipalg_core.io.udp import UdpSockets
-from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
+from sipalg_core.net import Datagram, Endpoint, Flow, Transport
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,9 @@ class Runner:
         self._patient_broker = BrokerClient(names.broker_socket(), timeout=_PATIENCE)
         self._patience = asyncio.Lock()
         self._udp = UdpSockets(self._broker, engine.counts, self._take, self._schedule)
-        self._tcp = TcpConnections(self._broker, engine.counts, self._take, self._schedule, self._abused)
+        self._tcp = TcpConnections(
+            self._broker, engine.counts, self._take, self._schedule, self._abused, engine.side_of
+        )
         self._publisher = Publisher(engine, names.redis_socket(), self._faults)
         self._journal = Journal(engine.state, names.engine_journal(), self._faults)
         self._reconciled = False
@@ -179,8 +181,8 @@ class Runner:
     def _use(self, policy: AlgPolicy) -> None:
         self._revision = policy.revision
         self._udp.sides = tproxy.sides(policy)
-        external = (each for each in policy.interfaces if each.side is Side.EXTERNAL)
-        self._tcp.own = frozenset(address for each in external for address in each.addresses)
+        self._tcp.own = self._udp.own = frozenset(policy.external_addresses)
+        self._udp.ports = peer_ports(policy)
         families = [WILDCARD[version] for version in WILDCARD if policy.enabled and policy.external_address(version)]
         self._signalling = frozenset(Endpoint(host, port) for host in families for port in peer_ports(policy))
 

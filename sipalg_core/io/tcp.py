@@ -46,7 +46,8 @@ def _party(flow: Flow) -> _Party:
 
 
 class TcpConnections:
-    """`take` gets every message, `rest` is called when what a message causes is done, `abused` for what is no SIP."""
+    """`take` gets every message, `rest` is called when what a message causes is done, `abused` for what is no SIP;
+    `side_of` says on which side of its rule the first of two hosts is."""
 
     def __init__(
         self,
@@ -55,13 +56,15 @@ class TcpConnections:
         take: Callable[[Datagram], None],
         rest: Callable[[], None],
         abused: Callable[[Flow], None] = lambda _: None,
+        side_of: Callable[[str, str], Side] = lambda *_: Side.INTERNAL,
     ) -> None:
-        self.own: frozenset[str] = frozenset()  # our external addresses: who connects there comes from outside
+        self.own: frozenset[str] = frozenset()  # our external addresses
         self._broker = broker
         self._counts = counts
         self._take = take
         self._rest = rest
         self._abused = abused
+        self._side_of = side_of
         self._listeners: dict[Endpoint, socket.socket] = {}
         self._connections: dict[Flow, Connection] = {}
         self._of_party: defaultdict[_Party, dict[Flow, Connection]] = defaultdict(dict)
@@ -119,7 +122,7 @@ class TcpConnections:
             return
         made.setblocking(False)
         peer, local = Endpoint(*source[:2]), Endpoint(*made.getsockname()[:2])
-        side = Side.EXTERNAL if local.host in self.own else Side.INTERNAL
+        side = Side.EXTERNAL if local.host in self.own else self._side_of(peer.host, local.host)
         reason = self._refusal(peer.host if side is Side.INTERNAL else "")
         if reason:
             self._counts[f"refused:{reason}"] += 1
@@ -137,7 +140,7 @@ class TcpConnections:
         if len(self._connections) >= MAX_CONNECTIONS:
             self._counts["refused:tcp-connections"] += 1
             return None
-        if flow.side is Side.EXTERNAL:
+        if flow.side is Side.EXTERNAL and flow.destination.host in self.own:
             self.open(wildcard(flow.destination))  # the provider may connect there, too
         reply, made = self._broker.transparent_stream(flow.destination)
         if made is None:

@@ -23,6 +23,10 @@ _BATCH: Final = 512
 """Datagrams read at a wake-up before timers and the control socket get their turn; the rest waits in the kernel."""
 
 
+_MAXIMUM_BOUND: Final = 256
+"""Sockets at other addresses than ours; a telephone has one, and a process has 1024 descriptors."""
+
+
 class UdpSockets:
     """`take` gets every datagram of a batch, `rest` is called when the batch is over."""
 
@@ -30,11 +34,14 @@ class UdpSockets:
         self, broker: BrokerClient, counts: Counter[str], take: Callable[[Datagram], None], rest: Callable[[], None]
     ) -> None:
         self.sides: tproxy.Sides = {}
+        self.own: frozenset[str] = frozenset()  # our external addresses
+        self.ports: frozenset[int] = frozenset()  # where everybody expects SIP
         self._broker = broker
         self._counts = counts
         self._take = take
         self._rest = rest
         self._sockets: dict[Endpoint, socket.socket] = {}
+        self._bound: list[Endpoint] = []  # of them, those that are bound to an address, oldest first
 
     def open(self, at: Endpoint) -> socket.socket | None:
         """The socket of that port; asks the broker for it the first time. None where there is none to be had."""
@@ -53,7 +60,7 @@ class UdpSockets:
 
     def send(self, forward: Forward) -> None:
         """Send it, or count why not. As with any UDP, nobody waits for it."""
-        sock = self.open(wildcard(forward.source))
+        sock = self.open(self._place(forward.source))
         if sock is None:
             self._counts["dropped:no-socket"] += 1
             return
@@ -61,6 +68,23 @@ class UdpSockets:
             tproxy.send(sock, forward.data, forward.source.host, forward.destination)
         except OSError as error:
             self._counts[f"dropped:send-{errno.errorcode.get(error.errno or 0, 'error')}"] += 1
+
+    def _place(self, source: Endpoint) -> Endpoint:
+        """Where a socket stands that can send from there, and takes what comes back: a wildcard one at our ports, one
+        that is bound to the address where that is somebody else's and the port one that we may not take for all."""
+        if source.host in self.own or source.port in self.ports or wildcard(source) in self._sockets:
+            return wildcard(source)
+        if source not in self._bound:
+            while len(self._bound) >= _MAXIMUM_BOUND:
+                self._end(self._bound.pop(0))
+            self._bound.append(source)
+        return source
+
+    def _end(self, at: Endpoint) -> None:
+        sock = self._sockets.pop(at, None)
+        if sock is not None:
+            asyncio.get_running_loop().remove_reader(sock)
+            sock.close()
 
     def close(self) -> None:
         for sock in self._sockets.values():

@@ -279,7 +279,7 @@ class Nat:
 
     kind: Literal["snat", "dnat"]
     family: Literal["ip", "ip6"]
-    to: Lookup | Address
+    to: Lookup | Field | Address
     port: int | None = None
 
     def __str__(self) -> str:

@@ -141,14 +141,14 @@ def test_caps(rule, opened, by_host):
 @pytest.mark.parametrize("policy", [EMPTY, replace(POLICY, enabled=False)])
 def test_an_alg_that_is_off_opens_nothing(policy):
     assert Guard(policy).check(GOOD, 0, 0) == 2
-    assert Guard(policy).check_socket(5060) == 6
+    assert Guard(policy).check_socket(Endpoint("0.0.0.0", 5060)) == 6
 
 
 @pytest.mark.parametrize(
     ("rule", "port"), [(0, 5060), (0, 5070), (0, 30000), (0, 30999), (6, 31000), (6, 20000), (6, 22), (6, 0), (6, 5061)]
 )
 def test_sockets_take_signalling_only(rule, port):
-    assert Guard(POLICY).check_socket(port) == rule
+    assert Guard(POLICY).check_socket(Endpoint("0.0.0.0", port)) == rule
 
 
 @pytest.mark.parametrize(
@@ -190,3 +190,67 @@ def test_an_alg_that_is_off_has_no_streams():
 def test_who_may_be_banned_and_for_how_long(host, seconds, rule):
     assert Guard(POLICY).check_ban(host, seconds) == rule
     assert Guard(EMPTY).check_ban(host, seconds) == 11
+
+
+ROUTED = replace(
+    POLICY,
+    interfaces=(
+        *POLICY.interfaces,
+        Interface("dmz0", Side.INTERNAL, ("192.0.2.1",), (ip_network("192.0.2.0/24"),)),
+    ),
+    peerings=(
+        replace(POLICY.peerings[0], translate="ipv4"),
+        replace(POLICY.peerings[1], translate="none"),
+        Peering(
+            "rule:3", "sbc", (ip_network("192.168.0.0/28"),), (ip_network("192.0.2.10/32"),),
+            media=(ip_network("192.0.2.11/32"),), translate="none",
+        ),
+    ),
+)  # fmt: skip
+
+
+def own(host, port=4000, far="203.0.113.99"):
+    at = Endpoint(host, port)
+    return Pinhole(1, at, at, Endpoint(far, 7000), 60)
+
+
+@pytest.mark.parametrize(
+    ("rule", "hole"),
+    [
+        (0, own("10.9.1.1")),
+        (0, own("fd00::10", far="2001:db8:1::9")),
+        (6, own("10.9.1.1")._replace(mapped=Endpoint("10.9.1.1", 4002))),  # another port of its own
+        (6, own("10.9.1.1")._replace(mapped=Endpoint("10.9.1.2", 4000))),
+        (5, own("10.9.1.1", 5060)),
+        (2, own("10.8.1.1")),
+        (3, own("10.9.1.1", far="192.168.0.10")),  # inside, and no party of that rule
+        (3, own("10.9.1.1", far="192.0.2.10")),
+        (0, own("192.168.0.10", far="192.0.2.10")),
+        (0, own("192.168.0.10", far="192.0.2.11")),
+        (3, own("192.168.0.10", far="192.0.2.12")),
+        (3, own("192.168.0.10", far="192.0.2.1")),  # us
+        (0, GOOD),  # what is translated goes on as before
+    ],
+)
+def test_routed_pinholes_are_of_the_hosts_that_keep_their_address(rule, hole):
+    assert Guard(ROUTED).check(hole, 0, 0) == rule
+
+
+def test_no_pinhole_names_the_internal_endpoint_where_all_is_translated():
+    assert Guard(POLICY).check(own("10.9.1.1"), 0, 0) == 6
+
+
+@pytest.mark.parametrize(
+    ("rule", "at"),
+    [
+        (0, Endpoint("10.9.1.1", 50123)),
+        (0, Endpoint("fd00::10", 5060)),
+        (0, Endpoint("203.0.113.1", 40000)),
+        (6, Endpoint("10.8.1.1", 50123)),
+        (6, Endpoint("0.0.0.0", 50123)),
+        (6, Endpoint("192.168.0.1", 5060)),
+    ],
+)
+def test_sockets_speak_for_hosts_that_keep_their_address(rule, at):
+    assert Guard(ROUTED).check_socket(at) == rule
+    assert Guard(ROUTED).check_stream(at) == rule
