@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Addresses of sip: the live pages."""
+"""Addresses of sip: the live pages, the history, one call. What begins with a call's id stands last."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from appliance.sip.views import live
+from appliance.sip.views import calls, exports, history, live
 
 app_name = "sip"
 urlpatterns = [
     path("", live.calls, name="calls"),
     path("registrations/", live.registrations, name="registrations"),
     path("pinholes/", live.pinholes, name="pinholes"),
+    path("history/", history.history, name="history"),
+    path("history/settings/", history.history_settings, name="history_settings"),
+    path("history/calls.csv", history.history_csv, name="history_csv"),
+    path("<str:call_id>/", calls.call, name="calls_one"),
+    path("<str:call_id>/export/", exports.export, name="calls_export"),
+    path("<str:call_id>/messages/<str:message_id>/", calls.message, name="calls_message"),
 ]

@@ -19,7 +19,18 @@ from sipalg_core.contract.events import Topic
 
 Text = str | Promise
 Kind = Literal[
-    "text", "number", "seconds", "time", "address", "uri", "direction", "state", "duration", "countdown", "audio"
+    "text",
+    "number",
+    "seconds",
+    "time",
+    "address",
+    "uri",
+    "direction",
+    "state",
+    "duration",
+    "countdown",
+    "audio",
+    "said",
 ]
 Mark = Literal["", "ok", "hint", "warning", "error"]
 
@@ -48,13 +59,26 @@ class Column:
     css: str = ""
     words: Mapping[str, Word] = field(default_factory=dict)
     below: str = ""  # key of the small second line
+    sentences: Mapping[str, Word] = field(default_factory=dict)  # by code, where the second line is a Said
+    link: str = ""  # where its text leads; {id} is the row's
     arrow: Literal["", "up", "down"] = ""
 
     def config(self) -> dict[str, Any]:
-        words = {value: {"label": word.label, "mark": word.mark} for value, word in self.words.items()}
-        return {"key": self.key, "label": self.label, "kind": self.kind, "css": self.css, "words": words} | (
-            {"below": self.below, "arrow": self.arrow}
-        )
+        return {
+            "key": self.key,
+            "label": self.label,
+            "kind": self.kind,
+            "css": self.css,
+            "words": _plain(self.words),
+            "below": self.below,
+            "sentences": _plain(self.sentences),
+            "arrow": self.arrow,
+            "link": self.link,
+        }
+
+
+def _plain(words: Mapping[str, Word]) -> dict[str, Any]:
+    return {value: {"label": word.label, "mark": word.mark} for value, word in words.items()}
 
 
 @dataclass(frozen=True)

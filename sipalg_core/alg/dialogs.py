@@ -7,6 +7,7 @@ State changes only on messages that match a call by Call-ID and tags, responses 
 from __future__ import annotations
 
 from collections import Counter as Counts
+from collections.abc import Callable
 from random import Random
 from typing import Final
 
@@ -31,6 +32,8 @@ from sipalg_core.sip.uri import name_addrs
 CHALLENGES: Final = (401, 407)
 FAILURES: Final = {486: Happening.BUSY, 600: Happening.BUSY, 487: Happening.CANCELLED}
 # --- Implementation constants ---
+UNREGISTERED: Final = (403, 404, 480)
+"""How registrars refuse calls of a phone that they have forgotten."""
 REFRESHES: Final = (b"INVITE", b"UPDATE")
 """RFC 4028 §2: their 2xx says for how long the session lives."""
 SESSION_OVER: Final = 0.9
@@ -61,6 +64,8 @@ class Dialogs:
         self._changes = changes
         self._serial = 0
         self._run = random.getrandbits(32)
+        self.overdue: Callable[[str], bool] = lambda _host: False
+        """Whether the registration of a phone at this internal host is overdue; the engine knows."""
 
     def set_policy(self, policy: AlgPolicy, screening: Screening, now: float) -> list[Effect]:
         """Decide by this policy from now on; a limit that has already passed does not end what is up."""
@@ -173,7 +178,9 @@ class Dialogs:
             status = message.status_code
             happening = FAILURES.get(status, Happening.DIVERTED if status < 400 else Happening.REJECTED)
             phrase = message.reason_phrase.decode("utf-8", "replace")
-            call.apply(happening, now, say("final-response", status=status, phrase=phrase))
+            overdue = status in UNREGISTERED and self.overdue(call.internal.host)
+            code = "final-response-overdue" if overdue else "final-response"
+            call.apply(happening, now, say(code, status=status, phrase=phrase))
             if call.initiator is Side.EXTERNAL and status != 487:
                 self.admission.refused(_attempt(call), passage)
             passage.after += self._end(call, now)

@@ -67,6 +67,7 @@ class Engine:
         self._transactions = Transactions(self._changes)
         self._registrations = Registrations(self._changes)
         self._dialogs = Dialogs(policy, self._screening, self._mappings, random, self.counts, self._changes)
+        self._dialogs.overdue = self._registrations.overdue
         self._traces = Traces()
         self._traffic = Traffic()
         self.state = State(

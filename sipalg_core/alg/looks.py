@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sipalg_core.alg.calls import Call
 from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.ledger import open_row
 from sipalg_core.alg.rows import call_row
@@ -13,6 +14,7 @@ from sipalg_core.alg.traffic import Traffic
 from sipalg_core.alg.transactions import Transactions
 from sipalg_core.contract.events import (
     CallPart,
+    CallTimers,
     EndedRow,
     LookedAtRow,
     MessageCount,
@@ -39,7 +41,9 @@ class Looks:
         call = self._dialogs.table.get(ident) or self._dialogs.history.get(ident)
         parts: list[CallPart] = []
         if call is not None:
-            looked_at: LookedAtRow = {**call_row(call, self._wall), "part": "call"}
+            looked_at: LookedAtRow = {
+                **call_row(call, self._wall), "part": "call", "timers": _timers(call, self._wall)
+            }  # fmt: skip
             parts.append(looked_at)
         parts += self._traces.brief(ident, self._wall)
         for row in reversed(self.ledger(ident)):
@@ -75,3 +79,15 @@ class Looks:
         """Calls that ended, in the order of `noted`."""
         found = self._dialogs.history.after(after - self._wall)
         return [{"noted": noted + self._wall, "call": call_row(call, self._wall)} for noted, call in found]
+
+
+def _timers(call: Call, wall: float) -> CallTimers:
+    """`next_step` of a call that has no longest duration is not known."""
+    lasting = [hole.pinhole.lifetime for hole in call.holes() if not hole.held]
+    interval = call.session_interval if call.alive else 0
+    return {
+        "silence": round(max(lasting, default=0)),
+        "session": interval,
+        "session_due": call.refreshed + interval + wall if interval else None,
+        "next_step": call.deadline + wall if call.deadline != float("inf") else None,
+    }

@@ -87,6 +87,10 @@ class Registrations:
         self._asked = dict(asked)
         self._serial = max((int(each.id[1:]) for each in known), default=0)
 
+    def overdue(self, host: str) -> bool:
+        """Whether a phone there was not refreshed in the time granted, so that its registrar has forgotten it."""
+        return any(known.internal.host == host and known.state in ("overdue", "expired") for known in self.values())
+
     def get(self, ident: str) -> Registration | None:
         return self._by_id.get(ident)
 

@@ -213,8 +213,16 @@ class StreamRow(OpeningRow):
     part: Literal["stream"]
 
 
+class CallTimers(TypedDict):
+    silence: int  # seconds without packets after which its media closes; 0 where none is open
+    session: int  # seconds of its session timer (RFC 4028); 0 where it has none
+    session_due: float | None  # when that must be refreshed
+    next_step: float | None  # when it is ended, drained or forgotten; None: no limit
+
+
 class LookedAtRow(CallRow):
     part: Literal["call"]
+    timers: CallTimers
 
 
 CallPart = LookedAtRow | MessageRow | StreamRow

@@ -54,7 +54,8 @@ live.addEventListener("change", (event) => {
 
 document.body.addEventListener("signed-out", () => live.end());
 
-live.start([...new Set([...tables.map((table) => table.topic), "health", "jobs"])]);
+const pages = [...document.querySelectorAll("[data-live-topic]")].map((section) => section.dataset.liveTopic);
+live.start([...new Set([...tables.map((table) => table.topic), ...pages, "health", "jobs"])]);
 
 // --- the side panel ---
 

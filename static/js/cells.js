@@ -54,6 +54,18 @@ export function partsOfUri(uri) {
   return at < 0 ? ["", bare] : [bare.slice(0, at), bare.slice(at + 1)];
 }
 
+/** What the engine says (contract.events.Said) in the reader's language; a code that is new here in its own English. */
+export function sentence(said, sentences) {
+  if (!said || typeof said === "string") return said ?? "";
+  const word = sentences[said.code];
+  return fill(word ? word.label : said.text, said.params);
+}
+
+/** "{n} changes" with {n: 3} is "3 changes". */
+export function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+}
+
 export const kinds = {
   text(cell, { key, words }) {
     const write = writer(cell);
@@ -80,13 +92,15 @@ export const kinds = {
     return (row) => write(row[key] || NOTHING);
   },
 
-  uri(cell, { key }) {
-    const user = writer(element("span", "party", cell));
+  uri(cell, { key, link }) {
+    const name = element(link ? "a" : "span", "party", cell);
+    const user = writer(name);
     const host = writer(element("span", "below mono", cell));
     return (row) => {
-      const [name, place] = partsOfUri(row[key]);
-      user(name || place);
-      host(name ? place : "");
+      const [who, place] = partsOfUri(row[key]);
+      user(who || place);
+      host(who ? place : "");
+      if (link && !name.href) name.href = link.replace("{id}", encodeURIComponent(row.id));
     };
   },
 
@@ -100,7 +114,7 @@ export const kinds = {
     };
   },
 
-  state(cell, { key, below, words }) {
+  state(cell, { key, below, words, sentences }) {
     const line = element("span", "state", cell);
     const mark = element("span", "mark", line);
     const write = writer(element("span", "", line));
@@ -109,7 +123,20 @@ export const kinds = {
       const word = words[row[key]] ?? { label: row[key], mark: "" };
       mark.className = `mark mark-${word.mark}`;
       write(word.label);
-      why(below ? row[below] : "");
+      why(below ? sentence(row[below], sentences) : "");
+    };
+  },
+
+  said(cell, { key, words }) {
+    const line = element("span", "said", cell);
+    const mark = element("span", "mark", line);
+    const write = writer(element("span", "", line));
+    return (row) => {
+      const word = words[row[key]?.code];
+      const text = word?.label === "" ? "" : sentence(row[key], words);
+      line.hidden = !text;
+      mark.className = `mark mark-${word?.mark ?? ""}`;
+      write(text);
     };
   },
 

@@ -8,11 +8,12 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
+from appliance.sip.columns.sentences import ENDINGS, VERDICTS
 from appliance.ui.columns import Column, LiveTable, Word
 
 _DIRECTION: Final = {"inbound": Word(_("In")), "outbound": Word(_("Out"))}
 _AUDIO: Final = {"on": Word(_("on")), "none": Word(_("none"))}
-_CALL_STATE: Final = {
+CALL_STATE: Final = {
     "setup": Word(_("Setting up"), "hint"),
     "in_call": Word(_("In call"), "ok"),
     "completed": Word(_("Ended"), ended=True),
@@ -34,15 +35,19 @@ _REGISTRATION_STATE: Final = {
     "expired": Word(_("Expired"), "warning"),
 }
 
+FAULTS: Final = {code: replace(word, label="") if word.mark == "ok" else word for code, word in VERDICTS.items()}
+"""In a table the good needs no words: the arrows say it."""
+
 CALLS: Final = LiveTable(
     topic="calls",
     caption=_("Live calls"),
     columns=(
         Column("direction", _("Direction"), "direction", "third bare", words=_DIRECTION),
-        Column("state", _("State"), "state", "third bare", words=_CALL_STATE, below="reason"),
+        Column("state", _("State"), "state", "third bare", words=CALL_STATE, below="ending", sentences=ENDINGS),
         Column("since", _("Duration"), "duration", "number third bare last"),
-        Column("from_uri", _("From"), "uri"),
+        Column("from_uri", _("From"), "uri", link="/calls/{id}/"),
         Column("to_uri", _("To"), "uri"),
+        Column("verdict", _("What is wrong"), "said", "whole", words=FAULTS),
         Column("audio_out", _("Audio ↑ out"), "audio", "bare", words=_AUDIO, arrow="up"),
         Column("audio_in", _("Audio ↓ in"), "audio", "bare", words=_AUDIO, arrow="down"),
         Column("codec", _("Codec"), css="third"),
@@ -57,7 +62,7 @@ CALLS: Final = LiveTable(
     summary=_("Calls: {rows}. New: {new}."),
 )
 
-_BRIEF: Final = ("direction", "state", "from_uri", "to_uri", "since", "audio_out", "audio_in")
+_BRIEF: Final = ("direction", "state", "from_uri", "to_uri", "since", "verdict", "audio_out", "audio_in")
 CALLS_IN_BRIEF: Final = replace(CALLS, columns=tuple(column for column in CALLS.columns if column.key in _BRIEF))
 
 PINHOLES: Final = LiveTable(

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
+
+LONGEST_RETENTION: Final = 365  # days
 
 
 class Masking(models.TextChoices):
@@ -22,7 +24,7 @@ class HistorySettings(models.Model):
     """One row: what is kept, and for how long."""
 
     retention_days = models.PositiveSmallIntegerField(
-        default=30, validators=[MinValueValidator(1), MaxValueValidator(365)]
+        default=30, validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RETENTION)]
     )
     masking = models.CharField(max_length=8, choices=Masking.choices, default=Masking.NONE)
 

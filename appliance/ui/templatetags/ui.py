@@ -40,6 +40,7 @@ NAVIGATION: Final = (
         _("Calls"),
         (
             Page("sip:calls", _("Live calls"), "calls"),
+            Page("sip:history", _("Call history"), "changes"),
             Page("sip:registrations", _("Registrations"), "registrations"),
             Page("sip:pinholes", _("Pinholes"), "pinholes"),
         ),

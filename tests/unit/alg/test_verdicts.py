@@ -210,6 +210,16 @@ def test_ending_names_the_media_that_stopped():
     assert hang_up(world)["text"] == "hung up by the other side after 120 s without media"
 
 
+def test_ending_names_the_registration_that_is_overdue():
+    world = World()
+    world.registered(granted=120)
+    world.wait(1200)
+    assert world.engine.rows("registrations", world.now)[0]["state"] in ("overdue", "expired")
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    world.into(respond(sent.data, 403, "Forbidden", tag="b"))
+    assert world.call()["reason"] == "403 Forbidden; the phone's registration is overdue"
+
+
 @pytest.mark.parametrize("code", sorted(SENTENCES))
 def test_every_sentence_is_one_line_and_names_its_values(code):
     sentence = SENTENCES[code]

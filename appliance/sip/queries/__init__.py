@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What telephony is asked: the engine's word on calls and openings, messages with their changes, and the history."""
+
+from appliance.sip.queries.comparison import Line, Piece, compared
+from appliance.sip.queries.history import history_settings, last_noted, party, records
+from appliance.sip.queries.live import (
+    CallSeen,
+    Telephony,
+    call_seen,
+    engine_health,
+    ledger,
+    message_counts,
+    messages,
+    providers,
+    snapshot,
+    telephony,
+    transactions,
+)
+
+__all__ = [
+    "CallSeen",
+    "Line",
+    "Piece",
+    "Telephony",
+    "call_seen",
+    "compared",
+    "engine_health",
+    "history_settings",
+    "last_noted",
+    "ledger",
+    "message_counts",
+    "messages",
+    "party",
+    "providers",
+    "records",
+    "snapshot",
+    "telephony",
+    "transactions",
+]

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One call: its page, its messages before and after the ALG, and closing an opening."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+
+from appliance.sip import queries
+from appliance.sip.columns import RULES, ladder_config
+from appliance.sip.models import CallRecord
+from appliance.ui.requests import OperatorRequest, may
+from sipalg_core.contract.events import CALL_TOPIC
+
+
+@may("calls.trace")
+def call(request: OperatorRequest, call_id: str) -> HttpResponse:
+    """Live while the engine knows it; afterwards what the history kept."""
+    seen = queries.call_seen(call_id)
+    record = CallRecord.objects.filter(ident=call_id).first()
+    if seen is None and record is None:
+        raise Http404
+    context = {
+        "call_id": call_id,
+        "topic": f"{CALL_TOPIC}{call_id}",
+        "seen": seen,
+        "call": seen.call if seen else None,
+        "record": record,
+        "config": ladder_config(),
+    }
+    return render(request, "sip/call.html", context)
+
+
+@may("calls.trace")
+def message(request: OperatorRequest, call_id: str, message_id: str) -> HttpResponse:
+    """For the side panel."""
+    rows = queries.messages(call_id)
+    at = next((at for at, row in enumerate(rows) if row["id"] == message_id), None)
+    if at is None:
+        raise Http404
+    row = rows[at]
+    context = {
+        "call_id": call_id,
+        "message": row,
+        "lines": queries.compared(row),
+        "changes": [(number, edit, _rule(edit["reason"])) for number, edit in enumerate(row["edits"], 1)],
+        "previous": rows[at - 1]["id"] if at else "",
+        "next": rows[at + 1]["id"] if at + 1 < len(rows) else "",
+        "place": at + 1,
+        "count": len(rows),
+    }
+    return render(request, "sip/_message.html", context)
+
+
+def _rule(reason: str) -> Any:
+    return RULES.get(reason, reason)

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The page of one call: its verdict, media and messages, kept current by the topic call:<id>.
+
+import { clock, fill, sentence, timeOfDay } from "./cells.js";
+import { Ladder, collapsed, picture, stateOf, what } from "./ladder.js";
+import { live } from "./live.js";
+
+const SAMPLES = 60; // of a direction's packets, one a second
+const article = document.querySelector("[data-call]");
+if (article) start();
+
+function start() {
+  const config = JSON.parse(document.getElementById("call-config").textContent);
+  const topic = article.dataset.liveTopic;
+  const part = (name, root = article) => root.querySelector(`[data-part="${name}"]`);
+  const ladder = new Ladder(part("lines"), part("lanes"), config);
+  const rates = { in: [], out: [] };
+  const counted = { in: null, out: null };
+  let drawn = "";
+  let scheduled = false;
+
+  const all = () => [...live.rows(topic).values()];
+  const of = (kind) => all().filter((row) => row.part === kind);
+
+  function schedule() {
+    if (scheduled) return;
+    scheduled = true;
+    requestAnimationFrame(() => {
+      scheduled = false;
+      render();
+    });
+  }
+
+  live.addEventListener("change", (event) => {
+    if (event.detail.topic === topic) schedule();
+  });
+  addEventListener("resize", () => {
+    drawn = "";
+    schedule();
+  });
+  setInterval(() => {
+    sample();
+    schedule();
+  }, 1000);
+
+  function write(node, text) {
+    if (node.textContent !== text) node.textContent = text;
+  }
+
+  function render() {
+    const [call] = of("call");
+    const messages = of("message");
+    const streams = of("stream").filter((row) => row.component === "rtp");
+    const shown = streams.filter((row) => row.kind === "exact" || row.packets_in + row.packets_out > 0);
+    if (call) renderCall(call);
+    for (const way of ["out", "in"]) renderMedia(way, shown);
+    const options = { delta: part("delta").checked, repeats: part("repeats").checked };
+    const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal]);
+    if (fresh === drawn) return;
+    drawn = fresh;
+    ladder.draw(call, messages, shown, options);
+    renderTable(messages, options.repeats);
+    renderOpenings(of("stream"));
+  }
+
+  function renderCall(call) {
+    const { words, sentences } = config;
+    const verdict = part("verdict");
+    const text = call.ended ? [call.ending, call.verdict] : [call.verdict];
+    const said = text.map((each) => sentence(each, sentences)).filter(Boolean);
+    verdict.dataset.code = call.verdict?.code ?? "";
+    verdict.querySelector(".mark").className = `mark mark-${sentences[call.verdict?.code]?.mark ?? ""}`;
+    write(verdict.querySelector("strong"), said.join(" · ") || (call.answered ? words.waiting : words.ringing));
+    const state = part("state");
+    if (state.firstChild.nodeValue !== call.state) state.firstChild.nodeValue = config.states[call.state];
+    write(state.querySelector("small"), timeOfDay(call.since));
+    write(part("duration"), clock((call.ended ?? live.now()) - call.since));
+    write(part("codec"), call.codec || "–");
+    write(part("pinholes"), String(call.pinholes));
+    renderTimers(call);
+  }
+
+  function renderTimers(call) {
+    const { words } = config;
+    const { silence, session, session_due: due, next_step: next } = call.timers;
+    const lines = [];
+    if (silence && !call.ended) lines.push(fill(words.silence, { seconds: silence }));
+    if (session) lines.push(`${fill(words.session, { seconds: session })} · ${clock(due - live.now())}`);
+    if (next !== null) {
+      const text = !call.ended ? words.longest : call.pinholes ? words.drained : words.forgotten;
+      lines.push(`${text} · ${clock(next - live.now())}`);
+    }
+    const list = part("timers");
+    while (list.children.length > lines.length) list.lastChild.remove();
+    lines.forEach((line, at) => write(list.children[at] ?? list.appendChild(document.createElement("li")), line));
+  }
+
+  // --- media cards ---
+
+  const main = (streams) => {
+    const audio = streams.filter((row) => row.media === "audio" && row.kind === "exact");
+    return audio.find((row) => row.closed === null) ?? audio.at(-1);
+  };
+
+  function renderMedia(way, streams) {
+    const card = article.querySelector(`[data-direction="${way}"]`);
+    const stream = main(streams);
+    const [kind, word] = stream ? stateOf(stream, way, config.words) : ["over", config.words.none];
+    card.dataset.state = kind;
+    card.querySelector(".mark").className = `mark mark-${{ flows: "ok", none: "error", silent: "error" }[kind] ?? ""}`;
+    write(part("state", card), word);
+    const ends = stream && [stream.internal, stream.mapped, stream.external];
+    write(part("path", card), ends ? (way === "out" ? ends : ends.reverse()).join(" → ") : "–");
+    const packets = stream ? stream[`packets_${way}`] : 0;
+    const rate = rates[way].at(-1);
+    write(part("packets", card), fill(config.packets, { n: packets, rate: rate === undefined ? "–" : Math.round(rate) }));
+  }
+
+  /** Packets a second, from the kernel's counts; what is between two samples is not known. */
+  function sample() {
+    const stream = main(of("stream").filter((row) => row.component === "rtp"));
+    for (const way of ["out", "in"]) {
+      const now = stream && stream.closed === null ? { id: stream.id, t: live.now(), packets: stream[`packets_${way}`] } : null;
+      const before = counted[way];
+      if (now && before?.id === now.id) rates[way].push(Math.max(0, (now.packets - before.packets) / (now.t - before.t)));
+      counted[way] = now;
+      rates[way].splice(0, rates[way].length - SAMPLES);
+      const top = Math.max(60, ...rates[way]);
+      const points = rates[way].map((rate, at) => `${(at * 120) / (SAMPLES - 1)},${(23 - (rate / top) * 22).toFixed(1)}`);
+      article.querySelector(`[data-direction="${way}"] polyline`).setAttribute("points", points.join(" "));
+    }
+  }
+
+  // --- the same as tables ---
+
+  function cell(row, text, className, label) {
+    const td = document.createElement("td");
+    td.className = className ?? "";
+    if (label) td.dataset.label = label;
+    td.textContent = text;
+    row.append(td);
+    return td;
+  }
+
+  const labels = (body) => [...body.closest("table").tHead.rows[0].cells].map((head) => head.textContent);
+
+  function renderTable(messages, expanded) {
+    const body = part("messages");
+    const [, , from, to, changes, fate] = labels(body);
+    body.replaceChildren(
+      ...collapsed(messages, expanded).map(({ message, repeated }) => {
+        const row = document.createElement("tr");
+        cell(row, timeOfDay(message.t));
+        const name = cell(row, "");
+        const link = document.createElement("a");
+        link.className = "party";
+        link.href = urlOf(message.id);
+        link.textContent = what(message, config) + (repeated > 1 ? ` ×${repeated}` : "");
+        link.addEventListener("click", (event) => {
+          event.preventDefault();
+          open(message.id);
+        });
+        name.append(link);
+        cell(row, message.source, "mono", from);
+        cell(row, message.sent_to || "–", "mono", to);
+        cell(row, String(message.changes), "", changes);
+        cell(row, message.verdict, "", fate);
+        return row;
+      }),
+    );
+  }
+
+  function renderOpenings(openings) {
+    const { words, lanes, closed } = config;
+    const body = part("openings");
+    const [, phone, mapped, peer, why, state, out, inward] = labels(body);
+    body.replaceChildren(
+      ...openings.map((each) => {
+        const row = document.createElement("tr");
+        cell(row, `${each.media} ${each.component.toUpperCase()} · ${fill(words.line, { n: each.line })}`);
+        cell(row, each.internal, "mono", phone);
+        cell(row, each.mapped, "mono", mapped);
+        cell(row, each.external, "mono", peer);
+        const lane = each.opened_from === "external" ? lanes.provider : lanes.phone;
+        cell(row, fill(words.in_order, { message: each.opened_by, lane }), "", why);
+        cell(row, closed[each.why] ?? each.why, "", state);
+        cell(row, String(each.packets_out), "number", out);
+        cell(row, String(each.packets_in), "number", inward);
+        return row;
+      }),
+    );
+  }
+
+  // --- a message in the side panel, and the keyboard ---
+
+  const panel = document.getElementById("panel");
+  const urlOf = (id) => article.dataset.messageUrl.replace("ID", id);
+
+  function open(id) {
+    ladder.select(id, false);
+    panel.classList.add("panel-wide");
+    window.htmx.ajax("GET", urlOf(id), "#panel");
+  }
+
+  panel.addEventListener("close", () => {
+    panel.classList.remove("panel-wide");
+    ladder.select(ladder.selected, true);
+  });
+  document.body.addEventListener("htmx:afterSwap", () => {
+    const id = panel.querySelector("[data-message]")?.dataset.message;
+    if (id) ladder.select(id, false);
+  });
+  part("lines").addEventListener("click", (event) => {
+    const entry = event.target.closest("[data-message]");
+    if (entry) open(entry.dataset.message);
+  });
+  for (const name of ["delta", "repeats"]) part(name).addEventListener("change", schedule);
+
+  const typing = (node) => node.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
+
+  document.addEventListener("keydown", (event) => {
+    if (event.altKey || event.ctrlKey || event.metaKey || typing(event.target)) return;
+    const inside = part("lines").contains(event.target);
+    const step = { j: 1, k: -1, ArrowDown: inside ? 1 : 0, ArrowUp: inside ? -1 : 0 }[event.key];
+    if (step) {
+      move(step);
+      event.preventDefault();
+    } else if (inside && (event.key === "Enter" || event.key === " ")) {
+      open(event.target.closest("[data-message]").dataset.message);
+      event.preventDefault();
+    } else if (event.key === "Escape" && !panel.open && !document.querySelector("details.menu[open]")) {
+      document.querySelector('[data-part="back"]').click();
+    }
+  });
+
+  function move(step) {
+    if (panel.open) {
+      const places = ladder.entries.map((entry) => entry.dataset.message);
+      const next = places[places.indexOf(ladder.selected) + step];
+      if (next) open(next);
+      return;
+    }
+    const places = ladder.entries.map((entry) => entry.dataset.message);
+    const at = places.indexOf(ladder.selected);
+    const next = places[Math.max(0, Math.min(places.length - 1, at < 0 ? 0 : at + step))];
+    if (next) ladder.select(next, true);
+  }
+
+  // --- the drawing as a file ---
+
+  part("svg").addEventListener("click", () => {
+    const named = !article.querySelector('[name="pseudonyms"]').checked;
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(picture(part("lines"), ladder.lanes, named));
+    link.download = `${topic.replace(":", "-")}.svg`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+}

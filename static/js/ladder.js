@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The ladder of one call as SVG: lanes, one line a message, two bars a media stream. It draws what it is given and
+// knows nothing of where that comes from. Order is the engine's numbering, never the clock.
+
+import { fill, timeOfDay } from "./cells.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const NARROW = 640; // px; below it the firewall is one lane
+const ROW = 40;
+const BAR = 26;
+const TOP = 10;
+const HEAD = 8; // length of an arrow's head
+
+const counts = new Intl.NumberFormat(document.documentElement.lang);
+
+function add(parent, name, attributes, text) {
+  const node = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  if (text !== undefined) node.textContent = text;
+  parent.append(node);
+  return node;
+}
+
+export function hostOf(endpoint) {
+  return endpoint.replace(/:[^:\]]*$/, "").replace(/^\[|\]$/g, "");
+}
+
+const numberOf = (row) => Number(row.id.slice(1));
+
+/** "INVITE" or "486 Busy Here"; a phrase that is missing is said in our words. */
+export function what(message, config) {
+  if (!message.status) return message.method;
+  return `${message.status} ${message.phrase || config.statuses[message.status] || message.method}`;
+}
+
+/** Messages in order, each with how often it came; its repetitions are left out, or follow it as rows of their own. */
+export function collapsed(messages, expanded) {
+  const sorted = [...messages].sort((one, other) => numberOf(one) - numberOf(other));
+  const times = new Map();
+  for (const row of sorted) times.set(row.repeats || row.id, (times.get(row.repeats || row.id) ?? 0) + 1);
+  const rows = [];
+  const told = new Set();
+  for (const message of sorted) {
+    if (!message.repeats) rows.push({ message, repeated: 0 });
+    else if (expanded) rows.push({ message, repeated: 1 });
+    else if (!told.has(message.repeats)) rows.push({ message, repeated: times.get(message.repeats) - 1 });
+    told.add(message.repeats);
+  }
+  return rows;
+}
+
+export class Ladder {
+  #svg;
+  #head;
+  #config;
+  #lanes = [];
+  #width = 0;
+  selected = null; // id of a message
+
+  get lanes() {
+    return this.#lanes;
+  }
+
+  constructor(svg, head, config) {
+    this.#svg = svg;
+    this.#head = head;
+    this.#config = config;
+  }
+
+  /** `streams` are openings that carry media; `options`: delta (times since the message before), repeats (shown each). */
+  draw(call, messages, streams, options) {
+    this.#width = this.#svg.parentElement.clientWidth;
+    this.#layOut(call, messages, streams);
+    const focused = this.#svg.contains(document.activeElement);
+    this.#svg.replaceChildren();
+    const lines = add(this.#svg, "g", { class: "lifelines" });
+    let y = TOP;
+    let before = null;
+    for (const row of this.#inOrder(collapsed(messages, options.repeats), streams)) {
+      if (row.stream) y = this.#stream(row.stream, y);
+      else {
+        this.#message(row, y, options.delta && before ? `+${(row.message.t - before).toFixed(3)}` : clock(row.message.t, this.narrow));
+        before = row.message.t;
+        y += ROW;
+      }
+    }
+    for (const lane of this.#lanes) add(lines, "line", { x1: lane.x, x2: lane.x, y1: 0, y2: y, class: "lifeline" });
+    this.#svg.setAttribute("height", y);
+    this.#svg.setAttribute("width", this.#width);
+    this.#svg.setAttribute("viewBox", `0 0 ${this.#width} ${y}`);
+    this.#mark(focused);
+  }
+
+  get narrow() {
+    return this.#width < NARROW;
+  }
+
+  /** The groups of the messages, in their order. */
+  get entries() {
+    return [...this.#svg.querySelectorAll("[data-message]")];
+  }
+
+  select(id, focus) {
+    this.selected = id;
+    this.#mark(focus);
+  }
+
+  #mark(focus) {
+    const entries = this.entries;
+    const current = entries.find((entry) => entry.dataset.message === this.selected) ?? entries[0];
+    for (const entry of entries) {
+      entry.setAttribute("tabindex", entry === current ? "0" : "-1");
+      entry.classList.toggle("is-selected", entry.dataset.message === this.selected);
+    }
+    if (focus) current?.focus();
+  }
+
+  // --- lanes ---
+
+  #layOut(call, messages, streams) {
+    const text = this.#config.lanes;
+    const outward = messages.find((row) => row.side === "internal" && row.sent_to);
+    const inward = messages.find((row) => row.side === "external");
+    const provider = outward ? outward.sent_to : (inward?.source ?? "");
+    const ours = outward ? outward.sent_from : (inward?.destination ?? "");
+    const media = streams.map((row) => hostOf(row.external)).find((host) => host && host !== hostOf(provider));
+    const lanes = [["phone", text.phone, call ? call.internal : (messages[0]?.source ?? "")]];
+    if (this.narrow) lanes.push(["firewall", text.firewall, ours]);
+    else lanes.push(["inside", text.inside, provider ? `= ${provider}` : ""], ["outside", text.outside, ours]);
+    lanes.push(["provider", call?.provider || text.provider, provider]);
+    if (media) lanes.push(["media", text.media, media]);
+    const left = this.narrow ? 62 : 104;
+    const step = (this.#width - left) / lanes.length;
+    this.#lanes = lanes.map(([key, name, address], at) => ({ key, name, address, x: left + step * (at + 0.5) }));
+    this.#head.style.setProperty("--time", `${left}px`);
+    this.#head.replaceChildren(
+      ...this.#lanes.map(({ name, address }) => {
+        const lane = document.createElement("div");
+        const title = document.createElement("strong");
+        const below = document.createElement("small");
+        title.textContent = name;
+        below.textContent = address;
+        lane.append(title, below);
+        return lane;
+      }),
+    );
+  }
+
+  #x(key) {
+    const lane = this.#lanes.find((each) => each.key === key) ?? this.#lanes.find((each) => each.key === "firewall");
+    return lane ? lane.x : this.#lanes.at(-2).x;
+  }
+
+  /** A stream stands behind the message that opened it. */
+  #inOrder(rows, streams) {
+    const all = rows.map((row) => ({ ...row, at: [row.message.t, 0] }));
+    for (const stream of streams) all.push({ stream, at: [stream.opened, 1] });
+    return all.sort((one, other) => {
+      if (one.message && other.message) return numberOf(one.message) - numberOf(other.message);
+      return one.at[0] - other.at[0] || one.at[1] - other.at[1];
+    });
+  }
+
+  // --- a message ---
+
+  #message({ message, repeated }, y, time) {
+    const inward = message.side === "external";
+    const name = what(message, this.#config);
+    const group = add(this.#svg, "g", {
+      class: `entry${message.status ? ` status-${Math.floor(message.status / 100)}` : " request"}${repeated ? " repeated" : ""}`,
+      role: "button",
+      "data-message": message.id,
+      "aria-label": this.#spoken(message, repeated, name),
+    });
+    const base = y + ROW - 13;
+    add(group, "rect", { x: 2, y: y + 1, width: this.#width - 4, height: ROW - 2, rx: 6, class: "hit" });
+    add(group, "text", { x: 10, y: base + 4, class: "time" }, time);
+    const [from, near, far, to] = inward
+      ? [this.#x("provider"), this.#x("outside"), this.#x("inside"), this.#x("phone")]
+      : [this.#x("phone"), this.#x("inside"), this.#x("outside"), this.#x("provider")];
+    this.#label(group, message, repeated, name, (from + near) / 2, base - 6);
+    this.#arrow(group, from, near, base, message.sent_to && near === far ? "" : "head");
+    if (message.sent_to) this.#through(group, message, near, far, to, base);
+    else this.#stop(group, message, from, near, base);
+  }
+
+  #label(group, message, repeated, name, x, y) {
+    const shown = this.narrow && message.status ? String(message.status) : name;
+    const label = add(group, "text", { x, y, "text-anchor": "middle", class: "label" });
+    add(label, "tspan", {}, shown);
+    if (message.sdp) add(label, "tspan", { class: "sdp", dx: 6 }, this.#config.words.sdp);
+    if (repeated > 1) add(label, "tspan", { dx: 6, class: "times" }, `×${repeated}`);
+    else if (repeated) add(label, "tspan", { dx: 6, class: "times" }, this.#config.words.repeated);
+  }
+
+  #arrow(group, from, to, y, kind) {
+    const way = Math.sign(to - from);
+    add(group, "line", { x1: from, x2: kind ? to - way * HEAD : to, y1: y, y2: y, class: "wire" });
+    if (kind) add(group, "path", { d: `M${to} ${y} l${-way * HEAD} -4 v8 z`, class: "head" });
+  }
+
+  #through(group, message, near, far, to, y) {
+    const { words } = this.#config;
+    this.#arrow(group, far, to, y, "head");
+    const changed = message.changes > 0;
+    const text = !changed ? "=" : this.narrow ? String(message.changes) : this.#changes(message);
+    const width = this.narrow ? 24 : Math.max(Math.abs(far - near) - 18, 30);
+    const middle = (near + far) / 2;
+    const kind = !message.applied ? "would" : changed ? "changed" : "same";
+    add(group, "rect", { x: middle - width / 2, y: y - 10, width, height: 20, rx: 10, class: `pill ${kind}` });
+    const shown = kind === "same" && !this.narrow ? words.unchanged : text;
+    add(group, "text", { x: middle, y: y + 4, "text-anchor": "middle", class: `pill-text ${kind}` }, shown);
+  }
+
+  #changes(message) {
+    const { words } = this.#config;
+    if (!message.applied) return fill(words.would_change, { n: message.changes });
+    return message.changes === 1 ? words.change : fill(words.changes, { n: message.changes });
+  }
+
+  /** It did not go on; where we answered it ourselves, the answer goes back on the same line. */
+  #stop(group, message, from, near, y) {
+    const { words } = this.#config;
+    add(group, "path", { d: `M${near - 5} ${y - 5} l10 10 m0 -10 l-10 10`, class: "stopped" });
+    const text = message.answered ? fill(words.answered, { status: message.answered }) : words.stopped;
+    const inward = from > near;
+    add(group, "text", { x: near + (inward ? -10 : 10), y: y + 4, "text-anchor": inward ? "end" : "start", class: "why" }, text);
+  }
+
+  #spoken(message, repeated, name) {
+    const { words, lanes } = this.#config;
+    let text = message.sdp ? fill(words.with_sdp, { what: name }) : name;
+    if (repeated > 1) text = fill(words.repeats, { what: text, n: repeated });
+    else if (repeated) text = `${text}, ${words.repeated}`;
+    const changes = message.sent_to ? (message.changes ? this.#changes(message) : words.unchanged) : words.stopped;
+    const lane = message.side === "external" ? lanes.provider : lanes.phone;
+    return fill(words.message, { time: clock(message.t, false), what: text, lane, changes });
+  }
+
+  // --- media ---
+
+  #stream(stream, y) {
+    const far = this.#lanes.some((lane) => lane.key === "media") && hostOf(stream.external) === this.#lanes.at(-1).address;
+    const ends = [this.#x("phone"), this.#x(far ? "media" : "provider")];
+    const group = add(this.#svg, "g", { class: "stream" });
+    this.#bar(group, stream, ends, y + 4, "out");
+    this.#bar(group, stream, ends, y + 4 + BAR, "in");
+    return y + 2 * BAR + 10;
+  }
+
+  #bar(group, stream, [left, right], y, way) {
+    const { words } = this.#config;
+    const packets = stream[`packets_${way}`];
+    const [kind, word] = stateOf(stream, way, words);
+    const tip = way === "out" ? `M${right} ${y + 10} l-9 -10 v20 z` : `M${left} ${y + 10} l9 -10 v20 z`;
+    const [x, end] = way === "out" ? [left, right - 9] : [left + 9, right];
+    add(group, "rect", { x, y: y + 1, width: Math.max(end - x, 0), height: 18, class: `bar ${kind}` });
+    add(group, "path", { d: tip, class: `bar ${kind}` });
+    const text = `${fill(words.stream, { media: `RTP ${stream.media}`, packets: counts.format(packets) })} · ${word}`;
+    add(group, "text", { x: (left + right) / 2, y: y + 14, "text-anchor": "middle", class: `bar-text ${kind}` }, text);
+  }
+}
+
+/** How one direction of a stream does: its class and its word. */
+export function stateOf(stream, way, words) {
+  if (stream.closed !== null) return ["over", words.over];
+  if (stream[`active_${way}`]) return ["flows", words.flows];
+  if (stream.held) return ["over", words.held];
+  return stream[`packets_${way}`] ? ["silent", words.silent] : ["none", words.no_packets];
+}
+
+function clock(seconds, brief) {
+  if (brief) return timeOfDay(seconds);
+  const thousandths = String(Math.floor((seconds % 1) * 1000)).padStart(3, "0");
+  return `${timeOfDay(seconds)}.${thousandths}`;
+}
+
+/** The drawing as a file of its own: colours and fonts as they are now, lanes above. */
+export function picture(svg, lanes, withAddresses) {
+  const copy = svg.cloneNode(true);
+  const styled = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "opacity"];
+  const originals = svg.querySelectorAll("*");
+  copy.querySelectorAll("*").forEach((node, at) => {
+    const style = getComputedStyle(originals[at]);
+    for (const name of styled) node.setAttribute(name, style.getPropertyValue(name));
+    for (const name of ["tabindex", "role", "class", "data-message"]) node.removeAttribute(name);
+  });
+  const [, , width, height] = svg.getAttribute("viewBox").split(" ").map(Number);
+  copy.setAttribute("xmlns", SVG);
+  copy.setAttribute("viewBox", `0 -44 ${width} ${height + 44}`);
+  copy.setAttribute("height", height + 44);
+  copy.setAttribute("font-family", "sans-serif");
+  const page = getComputedStyle(document.body);
+  copy.prepend(add(copy, "rect", { x: 0, y: -44, width, height: height + 44, fill: page.backgroundColor }));
+  for (const { name, address, x } of lanes) {
+    const key = { x, "text-anchor": "middle", fill: page.color };
+    add(copy, "text", { ...key, y: -26, "font-size": 12, "font-weight": 600 }, name);
+    if (withAddresses) add(copy, "text", { ...key, y: -11, "font-size": 11 }, address);
+  }
+  return new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The page of one call, its messages, downloads, the history and its settings."""
+
+import io
+
+import dpkt
+import pytest
+
+from appliance.sip import queries, services
+from tests.unit.sip.test_calls import MESSAGE, PARTS, TEXTS
+from tests.unit.sip.test_history import SILENT, ended
+
+
+@pytest.fixture
+def page(client, owner, engine):
+    client.force_login(owner)
+
+    def get(path, **asked):
+        answer = client.get(path, asked)
+        return answer, b"".join(answer).decode(errors="replace")
+
+    return get
+
+
+def test_page_says_the_verdict_before_any_script_ran(page, engine):
+    engine.items["call"] = [PARTS[0] | {"verdict": SILENT}, *PARTS[1:]]
+    answer, text = page("/calls/c1/")
+    assert answer.status_code == 200
+    assert "No packets from 203.0.113.99:7000 since the answer" in text
+    assert 'data-live-topic="call:c1"' in text
+    assert "#rule-1" in text
+
+
+def test_call_that_nobody_knows_is_not_found(page):
+    assert page("/calls/c1/")[0].status_code == 404
+
+
+def test_call_that_the_engine_has_forgotten_is_shown_from_the_history(page):
+    services.note_ended([ended("c7", verdict=SILENT)])
+    text = page("/calls/c7/")[1]
+    assert "no longer kept" in text
+    assert "hung up by the phone" in text
+
+
+def test_call_of_which_only_messages_are_left_has_a_page(page, engine):
+    engine.items["call"] = [MESSAGE]
+    assert page("/calls/c1/")[0].status_code == 200
+
+
+def test_message_is_shown_side_by_side_with_its_rules(page, engine):
+    engine.items["trace"] = [MESSAGE | TEXTS]
+    text = page("/calls/c1/messages/m1/")[1]
+    assert '<del data-change="1">192.168.0.10:5060</del>' in text
+    assert '<ins data-change="1">203.0.113.2:5060</ins>' in text
+    assert "signalling endpoint and our mapping of it" in text
+    assert page("/calls/c1/messages/m9/")[0].status_code == 404
+
+
+def test_what_a_message_says_never_becomes_markup(page, engine):
+    evil = TEXTS | {"before": "INVITE <script>alert(1)</script>\r\n\r\n", "after": "", "edits": []}
+    engine.items["trace"] = [MESSAGE | evil | {"start_line": "<img src=x>"}]
+    text = page("/calls/c1/messages/m1/")[1]
+    assert "<script>" not in text
+    assert "<img" not in text
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"sent_to": "", "answered": 503, "verdict": "refused: media-ports"}, "the firewall answered 503 itself"),
+        ({"applied": False}, "Shadow mode"),
+        ({"edits": [], "changes": 0}, "Not one byte was changed."),
+    ],
+)
+def test_message_says_what_became_of_it(page, engine, changed, sentence):
+    engine.items["trace"] = [MESSAGE | TEXTS | changed]
+    assert sentence in page("/calls/c1/messages/m1/")[1]
+
+
+def test_capture_and_text_are_downloads(page, engine):
+    engine.items["trace"] = [MESSAGE | TEXTS]
+    engine.items["call"] = PARTS
+    answer, _ = page("/calls/c1/export/", form="pcap")
+    assert answer["Content-Disposition"] == 'attachment; filename="call-c1.pcap"'
+    assert len(list(dpkt.pcap.Reader(io.BytesIO(answer.content)))) == 2
+    assert "192.168.0.10" in page("/calls/c1/export/", form="text")[1]
+    assert "192.168.0.10" not in page("/calls/c1/export/", form="text", pseudonyms="1")[1]
+
+
+def test_call_without_messages_has_no_download(page):
+    assert page("/calls/c1/export/", form="pcap")[0].status_code == 404
+
+
+# --- the history ---
+
+
+def test_history_says_results_in_words(page):
+    busy = {"code": "final-response", "params": {"status": "486", "phrase": "Busy Here"}, "text": ""}
+    services.note_ended([ended("c1", verdict=SILENT), ended("c2", state="busy", ending=busy, answered=None)])
+    text = page("/calls/history/")[1]
+    assert "486 Busy Here (busy)" in text
+    assert "No packets from 203.0.113.99:7000" in text
+    assert "kept for 30 days" in text
+    assert 'data-id="c2"' not in page("/calls/history/", faults="on")[1]
+    assert 'data-id="c1"' not in page("/calls/history/", state="busy")[1]
+
+
+def test_history_without_a_call_says_so(page):
+    assert "No call has ended yet." in page("/calls/history/")[1]
+    assert "No call fits." in page("/calls/history/", q="x")[1]
+
+
+def test_nonsense_in_the_address_is_no_fault(page):
+    services.note_ended([ended("c1")])
+    for asked in ({"state": "x"}, {"days": "-1"}, {"page": "x"}, {"page": "99999"}, {"q": "x" * 300}):
+        assert page("/calls/history/", **asked)[0].status_code == 200
+
+
+def test_table_is_harmless_in_a_spreadsheet(page):
+    services.note_ended([ended("c1", from_uri="sip:=HYPERLINK(1)@x", to_uri="sip:+49301@x")])
+    answer, text = page("/calls/history/calls.csv")
+    assert answer["Content-Type"].startswith("text/csv")
+    assert "'=HYPERLINK(1)" in text
+    assert "'+49301" in text
+
+
+def test_settings_are_saved_and_refused_in_words(page, client):
+    assert client.post("/calls/history/settings/", {"retention_days": "7", "masking": "last"}).status_code == 302
+    assert queries.history_settings().retention_days == 7
+    refused = client.post("/calls/history/settings/", {"retention_days": "0", "masking": "last"})
+    assert "greater than or equal to 1" in refused.content.decode()
+    assert queries.history_settings().retention_days == 7
