@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 
+from sipalg_core import compiled
 from sipalg_core.contract import names
 
 
@@ -27,8 +28,10 @@ def main() -> int:
 
 
 def _engine() -> int:
+    form = "compiled" if compiled.take() else "pure Python"
     from sipalg_core.io.runner import run
 
+    logging.getLogger(__name__).info("the hot modules are %s", form)
     return run()
 
 

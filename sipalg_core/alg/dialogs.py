@@ -376,7 +376,7 @@ def _hang_up_of(call: Call, dialog: Dialog, passage: Passage) -> Saying:
 def _uri(message: Message, name: bytes) -> str:
     found = message.index[name]
     value = next(name_addrs(message.data, found.value, found.end), None)
-    return message.data[slice(*value.uri)].decode("utf-8", "replace") if value else ""
+    return message.data[value.uri.start : value.uri.end].decode("utf-8", "replace") if value else ""
 
 
 def _refresh(call: Call, message: Message, now: float) -> None:

@@ -7,14 +7,18 @@ rule. How a type is written is found out once: most fields are plain as they are
 
 from __future__ import annotations
 
+import ast
+import sys
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
 from operator import attrgetter
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import sipalg_core
 from sipalg_core.contract.policy import Peering
 
 Turn = Callable[[Any], Any]
@@ -163,4 +167,15 @@ def _names(kind: Any) -> tuple[str, ...]:
 
 @cache
 def _hints(kind: Any) -> dict[str, Any]:
+    """The types of its fields. A compiled class does not know them, its source does."""
+    if not str(sys.modules[kind.__module__].__file__).endswith(".py"):
+        source = Path(*sipalg_core.__path__[-1:], *kind.__module__.split(".")[1:]).with_suffix(".py")
+        kind.__annotations__ = _annotated(source.read_text(), kind.__name__)
     return get_type_hints(kind)
+
+
+def _annotated(source: str, name: str) -> dict[str, str]:
+    """The annotations of a class of this name in a module's source."""
+    (found,) = (each for each in ast.parse(source).body if isinstance(each, ast.ClassDef) and each.name == name)
+    fields_of = (each for each in found.body if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name))
+    return {each.target.id: ast.unparse(each.annotation) for each in fields_of if isinstance(each.target, ast.Name)}

@@ -105,7 +105,7 @@ class Registrations:
         default = _seconds(request.value(b"expires"), DEFAULT_EXPIRES)
         contacts = [
             (
-                request.data[slice(*value.uri)],
+                request.data[value.uri.start : value.uri.end],
                 text(request, value.uri, passage.edits),
                 _expires(request.data, value, default),
             )
@@ -232,7 +232,7 @@ def _granted(response: Message) -> dict[bytes, int]:
     """Seconds by contact of the 2xx; it lists every phone of the account (RFC 3261 §10.3)."""
     default = _seconds(response.value(b"expires"), DEFAULT_EXPIRES)
     return {
-        _bare(response.data[slice(*value.uri)]): _expires(response.data, value, default)
+        _bare(response.data[value.uri.start : value.uri.end]): _expires(response.data, value, default)
         for value in _contacts(response)
     }
 
@@ -264,4 +264,4 @@ def _expires(data: bytes, contact: NameAddr, default: int) -> int:
 def _address(message: Message, name: bytes) -> bytes:
     found = message.index[name]
     value = next(name_addrs(message.data, found.value, found.end), None)
-    return message.data[slice(*value.uri)] if value else b""
+    return message.data[value.uri.start : value.uri.end] if value else b""

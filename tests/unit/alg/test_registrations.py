@@ -108,6 +108,7 @@ def test_a_register_that_nobody_grants_is_forgotten(challenge):
     assert asked(world) == 0
 
 
+@pytest.mark.pure
 def test_a_flood_of_registers_pushes_out_the_oldest_only(monkeypatch):
     monkeypatch.setattr(registrations, "MAX_REGISTRATIONS", 3)
     world = World()
