@@ -38,7 +38,8 @@ def _engine() -> int:
 def _broker(arguments: argparse.Namespace) -> int:
     from sipalg_core.broker.server import serve
 
-    return serve(names.policy_file(), names.broker_socket(), arguments.engine_uid, arguments.netadmin_uid)
+    files = names.policy_file(), names.trial_file()
+    return serve(files, names.broker_socket(), arguments.engine_uid, arguments.netadmin_uid)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ moving objects are full before it. What decides is what the kernel says (`standi
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
+from appliance.kernel.interception import release
 from appliance.live.control import BrokerUnavailable, EngineUnavailable, ask_engine, reload_broker
-from appliance.ruleset import sets
+from appliance.ruleset import files, sets
 from appliance.ruleset.compile import (
     TABLE,
     Trial,
@@ -28,7 +26,8 @@ from appliance.ruleset.compile import (
 from appliance.ruleset.compile.moving import sets as compile_sets
 from appliance.ruleset.policy import Policy
 from sipalg_core.contract import names
-from sipalg_core.contract import policy as alg
+from sipalg_core.contract.policy import PolicyError
+from sipalg_core.contract.running import running
 from sipalg_core.nft.client import NftError
 from sipalg_core.nft.ruleset import Transaction, to_text
 
@@ -83,13 +82,16 @@ def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window
     present = _chains(kernel)
     trial = Trial(fallback.revision, window) if fallback and window else None
     missing: Transaction = ()
-    if trial and fallback and not layout.holds(present, fallback.revision):
-        missing = compile_chains(_with_sets(fallback, kernel))
+    if trial and fallback:
+        fallback = _with_sets(fallback, kernel)
+        missing = () if layout.holds(present, fallback.revision) else compile_chains(fallback)
     transaction = compile_nft(policy, present, trial)
     whole = (*layout.frame(), *missing, *transaction, *compile_activations(policy, time.time()))
     _check(policy, kernel, whole)
     checked = time.monotonic()
-    swapped, notes = _swap(policy, kernel, whole)
+    if trial and fallback:
+        files.keep(compile_alg(fallback))
+    swapped, notes = _swap(policy, kernel, whole, window if trial else None)
     sets.sweep(kernel)
     told = time.monotonic()
     return ApplyResult(
@@ -100,12 +102,24 @@ def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window
 def confirm(revision: int, kernel: Kernel) -> None:
     """Keep the revision that is on trial; raise WindowEnded where the kernel has gone back already."""
     _within_window(kernel, layout.confirm(revision, _chains(kernel)))
+    files.keep_trial()
+    _tell()
     sets.sweep(kernel)
 
 
 def extend(kernel: Kernel, window: float) -> None:
     """The trial ends `window` seconds from now; raise WindowEnded."""
+    ends = time.monotonic() + window
     _within_window(kernel, layout.extend(window))
+    files.extend_trial(ends)
+    _tell()
+
+
+def kept(policy: Policy, kernel: Kernel) -> None:
+    """Make the ALG's files say so, should netadmin have died when the kernel had it already."""
+    policy = _with_sets(policy, kernel)
+    if files.keep(compile_alg(policy)) | files.drop_trial():
+        _tell()
 
 
 def revert(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
@@ -125,7 +139,8 @@ def activate(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     `policy` is that of the revision that decides.
     """
     policy = _with_sets(policy, kernel)
-    return _swap(policy, kernel, (*layout.frame(), *compile_activations(policy, time.time())))[1]
+    left = standing(kernel).left
+    return _swap(policy, kernel, (*layout.frame(), *compile_activations(policy, time.time())), left)[1]
 
 
 def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
@@ -137,15 +152,16 @@ def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
         return ()
     policy = _with_sets(policy, kernel)
     stays = _asks_its_sets(policy, kernel)
-    if standing(kernel).deciding != policy.revision:
+    now = standing(kernel)
+    if now.deciding != policy.revision:
         kernel.apply(() if stays else compile_chains(policy))
+        files.keep(compile_alg(policy))
         sets.sweep(kernel)
         return ()
-    content = alg.dump(compile_alg(policy))
-    if stays and names.policy_file().exists() and names.policy_file().read_bytes() == content:
+    if stays and files.says(compile_alg(policy)):
         return ()
     anew = () if stays else (*compile_chains(policy), *compile_activations(policy, time.time()))
-    notes = _swap(policy, kernel, anew)[1]
+    notes = _swap(policy, kernel, anew, now.left)[1]
     sets.sweep(kernel)
     return notes
 
@@ -155,10 +171,12 @@ def refresh(policy: Policy, kernel: Kernel) -> None:
     if not layout.holds(_chains(kernel), policy.revision):
         return
     policy = _with_sets(policy, kernel)
-    if standing(kernel).deciding == policy.revision:
-        _swap(policy, kernel, compile_chains(policy))
+    now = standing(kernel)
+    if now.deciding == policy.revision:
+        _swap(policy, kernel, compile_chains(policy), now.left)
     else:
         kernel.apply(compile_chains(policy))
+        files.keep(compile_alg(policy))  # what comes back when the trial ends
 
 
 def standing(kernel: Kernel) -> Standing:
@@ -185,15 +203,20 @@ def standing(kernel: Kernel) -> Standing:
 # --- Their steps ---
 
 
-def _swap(policy: Policy, kernel: Kernel, transaction: Transaction) -> tuple[float, tuple[str, ...]]:
-    """The kernel, then the ALG; when the kernel had it, and who could not be told."""
-    prepared = _prepare(names.policy_file(), alg.dump(compile_alg(policy)))
+def _swap(
+    policy: Policy, kernel: Kernel, transaction: Transaction, window: float | None = None
+) -> tuple[float, tuple[str, ...]]:
+    """The kernel, then the ALG; when the kernel had it, and who could not be told. `window`: seconds on trial."""
+    try:
+        prepared = files.prepare(compile_alg(policy), window)
+    except OSError as error:
+        raise ApplyRefused(f"The policy file cannot be written: {error}. Nothing was changed.") from error
     try:
         kernel.apply(transaction)
     except NftError as error:
-        prepared.unlink()
+        prepared.drop()
         raise _refused(policy, error) from error
-    prepared.replace(names.policy_file())
+    prepared.commit()
     return time.monotonic(), _tell()
 
 
@@ -238,22 +261,8 @@ def _refused(policy: Policy, error: NftError) -> ApplyRefused:
     return ApplyRefused(f"The kernel refused the rules{which}: {error.text}. Nothing was changed.")
 
 
-def _prepare(target: Path, content: bytes) -> Path:
-    """Write the new file beside the old one and to the disk, so that nothing but a rename is left to fail."""
-    try:
-        descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o640)
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise ApplyRefused(f"The policy file cannot be written: {error}. Nothing was changed.") from error
-    return Path(name)
-
-
 def _tell() -> tuple[str, ...]:
-    """The broker first: it grants what the engine will ask for."""
+    """The broker first: it grants what the engine will ask for. Signalling that nobody takes any more is let go."""
     notes: list[str] = []
     try:
         reload_broker()
@@ -263,4 +272,8 @@ def _tell() -> tuple[str, ...]:
         ask_engine({"op": "reload"}, timeout=2.0)
     except EngineUnavailable as error:
         notes.append(str(error))
+    try:
+        release(running(names.policy_file(), names.trial_file()).policy)
+    except (OSError, PolicyError) as error:
+        notes.append(f"Connections of before may be stuck: {error}.")
     return tuple(notes)

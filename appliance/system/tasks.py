@@ -182,6 +182,7 @@ def _close_what_waits_for_calls() -> None:
 
 def _kept(revision: Revision) -> None:
     services.confirmed(revision=revision)
+    ruleset_apply.kept(queries.policy_now(revision, time.time()), _kernel())
     announce(revision)
 
 

@@ -323,6 +323,17 @@ class Dialogs:
                 effects += [*self._end(call, now), Changed("calls", call.id)]
         return effects
 
+    def end_of_ended_rules(self, now: float) -> list[Effect]:
+        """Of rules whose time is over; a call that another rule allows as well goes on."""
+        ended = {each.rule for each in self._policy.ended}
+        effects: list[Effect] = []
+        for call in self.table if ended else ():
+            over = call.peering.rule in ended and call.alive
+            if over and self._screening.peering(call.internal.host, call.peer) is None:
+                call.apply(Happening.TIMED_OUT, now, say("rule-ended"))
+                effects += [*self._end(call, now), Changed("calls", call.id)]
+        return effects
+
     def fail(self, call: Call, now: float, ending: Saying) -> list[Effect]:
         """We could not do what it needs: nothing of the call may stay half open."""
         call.ended, call.state, call.ending = now, "rejected", ending

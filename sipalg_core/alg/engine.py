@@ -130,7 +130,12 @@ class Engine:
         self._policy = policy
         self._screening = Screening(policy)
         self._parties.set_policy(policy, self._screening)
-        return [*effects, *self._dialogs.set_policy(policy, self._screening, now)]
+        effects += self._dialogs.set_policy(policy, self._screening, now)
+        return [*effects, *self.end_calls_of_ended_rules(now)]
+
+    def end_calls_of_ended_rules(self, now: float) -> list[Effect]:
+        """As the policy that is in force says; once more after a restart, when calls of before are known again."""
+        return self._dialogs.end_of_ended_rules(now)
 
     def pinhole_failed(self, pinhole: Pinhole, status: Status, detail: int, now: float) -> list[Effect]:
         """The broker did not open it: the message does not go on, and its call must not stay half open."""

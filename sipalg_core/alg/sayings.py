@@ -26,6 +26,7 @@ ENDINGS: Final = {
     "no-answer": "no answer",
     "maximum-duration": "longest duration reached",
     "address-changed": "our address changed",
+    "rule-ended": "the time of its rule is over",
     "refused-here": "refused here: {reason}",
     "opening-refused": "the firewall refused the opening",
 }

@@ -42,7 +42,8 @@ class Screening:
 
     def rule(self, name: str) -> Peering | None:
         """The SIP rule of this name."""
-        return next((peering for peering in self._policy.peerings if peering.rule == name), None)
+        known = (*self._policy.peerings, *self._policy.ended)
+        return next((peering for peering in known if peering.rule == name), None)
 
     def _peering(self, internal: str, external: str) -> Peering | None:
         """The SIP rule that allows this pair of hosts, or None."""

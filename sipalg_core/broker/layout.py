@@ -32,7 +32,7 @@ MAXIMUM_BANNED: Final = 16_384
 """In one family. Whoever comes when they are so many is treated as he would be without bans."""
 
 TABLE: Final = Table(SIPALG_TABLE)
-LAYOUT: Final = Chain(TABLE, "layout_2")
+LAYOUT: Final = Chain(TABLE, "layout_4")
 """An empty chain whose name says which layout the table has: another layout's table is replaced, pinholes and all."""
 
 
@@ -71,6 +71,11 @@ class Family:
         types = tuple(self.address if each.endswith("addr") else "inet_service" for each in words)
         return Set(TABLE, f"{name}_{self.word}", types, data, ("interval",) if interval else ())
 
+    def _ending(self, name: str, *words: str) -> Set:
+        """Intervals of which some may have an end."""
+        plain = self._set(name, *words)
+        return Set(TABLE, plain.name, plain.type, flags=("interval", "timeout"))
+
     def _strays(self, name: str) -> Set:
         plain = self._set(name, "saddr", "sport", "daddr", "dport")
         return Set(
@@ -87,38 +92,42 @@ class Family:
     @cached_property
     def peers(self) -> Set:
         """Who may speak SIP outwards: internal host . provider . port."""
-        return self._set("sip_peers", "saddr", "daddr", "dport", interval=True)
+        return self._ending("sip_peers", "saddr", "daddr", "dport")
 
     @cached_property
     def providers(self) -> Set:
         """Who may speak SIP inwards: provider . our own address . port."""
-        return self._set("sip_providers", "saddr", "daddr", "dport", interval=True)
+        return self._ending("sip_providers", "saddr", "daddr", "dport")
+
+    @cached_property
+    def phones(self) -> Set:
+        """Internal hosts that a SIP rule names, for as long as one does."""
+        return self._ending("sip_phones", "saddr")
 
     @cached_property
     def exempt(self) -> Set:
         """Servers whose SIP is not intercepted; the kernel ends an exemption, and interception is back by itself."""
-        plain = self._set("sip_exempt", "saddr", interval=True)
-        return Set(TABLE, plain.name, plain.type, flags=("interval", "timeout"))
+        return self._ending("sip_exempt", "saddr")
 
     @cached_property
     def insiders(self) -> Set:
         """Who may speak SIP to a telephone from another internal network: server . telephone . port."""
-        return self._set("sip_insiders", "saddr", "daddr", "dport", interval=True)
+        return self._ending("sip_insiders", "saddr", "daddr", "dport")
 
     @cached_property
     def pairs_out(self) -> Set:
         """Internal host . provider, whatever the ports: for sockets that are bound to one address."""
-        return self._set("sip_pairs_out", "saddr", "daddr", interval=True)
+        return self._ending("sip_pairs_out", "saddr", "daddr")
 
     @cached_property
     def pairs_in(self) -> Set:
         """Provider . internal host that keeps its own address."""
-        return self._set("sip_pairs_in", "saddr", "daddr", interval=True)
+        return self._ending("sip_pairs_in", "saddr", "daddr")
 
     @cached_property
     def pairs_inside(self) -> Set:
         """The same, of servers behind an internal interface."""
-        return self._set("sip_pairs_inside", "saddr", "daddr", interval=True)
+        return self._ending("sip_pairs_inside", "saddr", "daddr")
 
     @cached_property
     def known(self) -> Set:

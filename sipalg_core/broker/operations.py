@@ -35,7 +35,8 @@ from sipalg_core.contract.control import (
     pack_counters,
     pack_strays,
 )
-from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
+from sipalg_core.contract.policy import AlgPolicy, PolicyError
+from sipalg_core.contract.running import running
 from sipalg_core.net import Endpoint
 from sipalg_core.nft.client import Client, NftError
 from sipalg_core.nft.counters import NamedCounters
@@ -67,10 +68,10 @@ Answering = Generator[None, None, Answer]
 class Broker:
     """The table, its guard, and what each operation does to them."""
 
-    def __init__(self, policy_file: Path) -> None:
-        self._policy_file = policy_file
+    def __init__(self, policy_file: Path, trial_file: Path) -> None:
+        self._files = policy_file, trial_file
         self._nft = Client()
-        self._policy = read(policy_file)
+        self._policy, self.until = running(*self._files)
         self._guard = Guard(self._policy)
         self._install(self._policy)
         self.pinholes = PinholeTable()
@@ -194,18 +195,23 @@ class Broker:
     def _reload(self, request: Request) -> Answer:
         """A policy that is not valid, or that nft refuses, leaves the running one untouched."""
         try:
-            policy = read(self._policy_file)
-            self._install(policy)
+            self.renew()
         except (PolicyError, NftError) as error:
             log.error("policy refused, revision %d stays: %s", self._policy.revision, error)
             return _failed(request, errno.EINVAL)
+        return Answer(Reply(request.serial, Status.OK, value=self._policy.revision))
+
+    def renew(self) -> None:
+        """Read what is in force now. Raise PolicyError or NftError: all stays, and nobody looks again by himself."""
+        self.until = None
+        policy, until = running(*self._files)
+        self._install(policy)
         switched_on = bypass.is_wanted(policy) and not bypass.is_wanted(self._policy)
-        self._policy, self._guard = policy, Guard(policy)
+        self._policy, self._guard, self.until = policy, Guard(policy), until
         if switched_on:
             self.engine_changed("let go of %d connections from before signalling may go by")
         gc.collect()
         log.info("policy revision %d", policy.revision)
-        return Answer(Reply(request.serial, Status.OK, value=policy.revision))
 
 
 def _failed(request: Request, code: int) -> Answer:

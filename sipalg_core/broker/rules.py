@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from sipalg_core.broker import bypass, classes, screening, signalling
+from sipalg_core.broker import bypass, classes, endings, screening, signalling
 from sipalg_core.broker.layout import (
     FAMILIES,
     LAYOUT,
@@ -77,7 +77,7 @@ _DIVERT: Final = Assign(_MARK, Masked(_MARK, MARK_ACCEPT | MARK_DIVERT, "|"))
 def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transaction:
     """Make the table say what `policy` says. Pinholes stay, unless `replace`: the table there is of another layout.
 
-    `now` in Unix seconds: exemptions get what is left of their time.
+    `now` in Unix seconds: what has an end gets what is left of its time.
     """
     commands: list[Command] = [Add(TABLE)]
     if replace:
@@ -90,18 +90,19 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
         commands += map(Add, (family.pairs, family.strays_in, family.strays_out))
         commands += map(Add, (family.banned, family.knocking, family.streams))
         commands += (Add(family.strangers), Flush(family.strangers))
-        for each, elements in (
-            (family.known, tuple(signalling.known(policy, family.version))),
-            (family.peers, tuple(signalling.peers(policy, family.version))),
-            (family.providers, tuple(signalling.providers(policy, family.version))),
-            (family.insiders, tuple(signalling.routed(policy, family.version, inside=True))),
-            (family.pairs_out, tuple(signalling.pairs(policy, family.version))),
-            (family.pairs_in, tuple(signalling.routed_pairs(policy, family.version, inside=False))),
-            (family.pairs_inside, tuple(signalling.routed_pairs(policy, family.version, inside=True))),
+        known = tuple(signalling.known(policy, family.version))
+        commands += [Add(family.known), Flush(family.known)]
+        commands += [Add(Elements(family.known, known))] if known else []
+        for each, keys in (
+            (family.peers, signalling.peers(policy, family.version)),
+            (family.providers, signalling.providers(policy, family.version)),
+            (family.insiders, signalling.routed(policy, family.version, inside=True)),
+            (family.pairs_out, signalling.pairs(policy, family.version)),
+            (family.pairs_in, signalling.routed_pairs(policy, family.version, inside=False)),
+            (family.pairs_inside, signalling.routed_pairs(policy, family.version, inside=True)),
+            (family.phones, endings.phones(policy, family.version)),
         ):
-            commands += [Add(each), Flush(each)]
-            if elements:
-                commands.append(Add(Elements(each, elements)))
+            commands += [Add(each), Flush(each), *endings.elements(each, keys, now)]
         commands += (Add(family.exempt), Flush(family.exempt))
         commands += [Add(Elements(family.exempt, *each)) for each in signalling.exempt(policy, family.version, now)]
     commands += map(Add, _rules(policy))
@@ -155,7 +156,10 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     # A closed pinhole stops running media, whoever accepts established connections after us.
     closed = Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), Match(Masked(_MARK, MARK_ACCEPT), 0)
     yield drop(_FORWARD, "pinhole-closed", _UDP, *closed)
-    yield from classes.media_rules(_FORWARD, (_UDP, media), policy)
+    yield endings.interception_rule(_FORWARD)
+    for family in FAMILIES:
+        yield from endings.rules(_FORWARD, family, policy)
+    yield from classes.media_rules(_FORWARD, (_UDP, media), policy)  # its last word is accept
     yield from classes.signalling_rules(policy)
 
 

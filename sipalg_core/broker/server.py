@@ -11,6 +11,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 from collections import deque
 from pathlib import Path
 from typing import Final
@@ -54,7 +55,7 @@ class Server:
     def run(self) -> None:
         """What takes longer goes on when nobody else asks for something."""
         while True:
-            for key, _ in self._selector.select(0 if self._unfinished else None):
+            for key, _ in self._selector.select(0 if self._unfinished else self._patience()):
                 if key.fileobj is self._listener:
                     self._accept()
                 else:
@@ -62,6 +63,19 @@ class Server:
                     self._serve(key.fileobj, key.data)
             if self._unfinished and self._go_on(*self._unfinished[0]):
                 self._unfinished.popleft()
+
+    def _patience(self) -> float | None:
+        """Seconds until the policy means something else, which nobody has to tell us; None where it does not."""
+        until = self._broker.until
+        if until is None:
+            return None
+        if (left := until - time.monotonic()) > 0:
+            return left
+        try:
+            self._broker.renew()
+        except (PolicyError, NftError, OSError) as error:
+            log.error("what was in force has ended, and what follows is refused: %s", error)
+        return 0
 
     def _accept(self) -> None:
         peer, _ = self._listener.accept()
@@ -143,18 +157,18 @@ def send(peer: socket.socket, answer: Answer) -> None:
         peer.send(message)
 
 
-def serve(policy_file: Path, path: Path, engine_uid: int, netadmin_uid: int) -> int:
+def serve(files: tuple[Path, Path], path: Path, engine_uid: int, netadmin_uid: int) -> int:
     """The whole process, until SIGTERM. A fault at the start, or a second broker, leaves the table as it was."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         claimed = claim(path)
         divert()
-        server = Server(Broker(policy_file), path, engine_uid, netadmin_uid)
+        server = Server(Broker(*files), path, engine_uid, netadmin_uid)
     except AlreadyRunning as error:
         log.critical("%s", error.strerror)
         return 1
     except PolicyError as error:
-        log.critical("%s is no policy: %s", policy_file, error)
+        log.critical("%s is no policy: %s", files[0], error)
         return 1
     except NftError as error:
         log.critical("nft refused the table %s: %s", names.SIPALG_TABLE, error)

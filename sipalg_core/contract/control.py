@@ -58,6 +58,7 @@ DROP_REASONS: Final = (
     "connections-of-host",  # more TCP connections for SIP than one host may hold
     "connections-of-strangers",  # than all hosts together may that no peering names
     "connections-of-all",  # than all may
+    "rule-ended",  # signalling or media of a SIP rule whose time is over
 )
 """Why the kernel drops."""
 KERNEL_REASONS: Final = (

@@ -65,6 +65,11 @@ def engine_journal() -> Path:
     return run_dir() / "engine.journal"
 
 
+def trial_file() -> Path:
+    """The `AlgPolicy` on trial and the end of its time (contract.running); gone after a reboot, as the trial is."""
+    return run_dir() / "trial.json"
+
+
 def live_channel(node: str = NODE) -> str:
     """Redis pub/sub channel on which the engine publishes `contract.events.Delta` as JSON."""
     return f"pinhole:{node}:live"

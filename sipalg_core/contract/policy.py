@@ -141,6 +141,9 @@ class Peering:
     media_hosts: tuple[Network, ...] = ()  # internal hosts, other than the sender, that its descriptions may name
     translate: Translate = "all"
     outside: tuple[str, ...] = ()  # which of our addresses it uses, one of a family; else the first there is
+    until: float | None = (
+        None  # Unix seconds; then its signalling and its calls end, whoever is alive (contract.running)
+    )
     shadow: bool = False  # decide everything, change nothing: messages go on as they came, nothing is opened
     timers: Timers | None = None
     limits: Limits | None = None
@@ -173,6 +176,7 @@ class AlgPolicy:
     handling: Handling = Handling()
     screening: Screening = Screening()
     exemptions: tuple[Exemption, ...] = ()
+    ended: tuple[Peering, ...] = ()  # rules whose time is over: their calls end
 
     @property
     def external_addresses(self) -> tuple[str, ...]:

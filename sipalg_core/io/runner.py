@@ -20,7 +20,8 @@ from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
 from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim, peer_ports, wildcard
 from sipalg_core.contract.events import TOPICS
-from sipalg_core.contract.policy import AlgPolicy, PolicyError, read
+from sipalg_core.contract.policy import AlgPolicy, PolicyError
+from sipalg_core.contract.running import running
 from sipalg_core.io import tproxy
 from sipalg_core.io.control import Answer, BadRequest, ControlServer
 from sipalg_core.io.faults import Faults
@@ -47,7 +48,7 @@ cycles. What cycles there are, from faults and reloads, RELOAD collects."""
 class Runner:
     """One engine and its surroundings. All of it runs in one thread; only the second broker connection has its own."""
 
-    def __init__(self, engine: Engine, policy: AlgPolicy) -> None:
+    def __init__(self, engine: Engine, policy: AlgPolicy, until: float | None = None) -> None:
         self._engine = engine
         self._revision = policy.revision
         self._faults = Faults(engine.counts)
@@ -72,9 +73,11 @@ class Runner:
         self._control = ControlServer(operations | questions(engine), self._faults)
         self._broker_answers = False
         self._timer: asyncio.TimerHandle | None = None
+        self._renewal: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._signalling: frozenset[Endpoint] = frozenset()
         self._use(policy)
+        self._until = until
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set."""
@@ -83,6 +86,8 @@ class Runner:
         gc.freeze()
         gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
         gc.enable()
+        self._drive("calls of rules that have ended", self._engine.end_calls_of_ended_rules)
+        self._expect(self._until)
         self._signalling |= {wildcard(each) for each in self._engine.state.endpoints()}
         self._listen()
         self._schedule()
@@ -194,7 +199,7 @@ class Runner:
 
     async def _reload(self, _: dict[str, Any]) -> Answer:
         try:
-            policy = read(names.policy_file())
+            policy, until = running(names.policy_file(), names.trial_file())
         except PolicyError as error:
             raise BadRequest(f"policy refused, revision {self._revision} stays: {error}") from error
         async with self._patience:  # first the broker: it grants the sockets of the new ports
@@ -204,7 +209,21 @@ class Runner:
         self._listen()
         self._schedule()
         gc.collect()
+        self._expect(until)
         return {"ok": True, "revision": policy.revision, "broker": reply.status.name}
+
+    def _expect(self, until: float | None) -> None:
+        """Look again when what is in force means something else by itself (monotonic seconds)."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+        self._renewal = None if until is None else asyncio.get_running_loop().call_at(until, self._renew)
+
+    def _renew(self) -> None:
+        self._renewing = asyncio.create_task(self._renewed())
+
+    async def _renewed(self) -> None:
+        with self._faults.caught("what follows when something has ended"):
+            await self._reload({})
 
     async def _snapshot(self, request: dict[str, Any]) -> Answer:
         for topic in TOPICS:
@@ -249,7 +268,7 @@ def run() -> int:
     """The whole process, until SIGTERM or SIGINT. There is one engine; a second one does not start."""
     try:
         claimed = claim(names.engine_socket())
-        policy = read(names.policy_file())
+        policy, until = running(names.policy_file(), names.trial_file())
     except AlreadyRunning as error:
         log.critical("%s", error.strerror)
         return 1
@@ -259,12 +278,12 @@ def run() -> int:
     gc.disable()
     engine = Engine(policy, random=SystemRandom(), wall=time.time() - time.monotonic())
     with claimed:
-        asyncio.run(_until_signalled(engine, policy))
+        asyncio.run(_until_signalled(engine, policy, until))
     return 0
 
 
-async def _until_signalled(engine: Engine, policy: AlgPolicy) -> None:
+async def _until_signalled(engine: Engine, policy: AlgPolicy, until: float | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await Runner(engine, policy).run(stop)
+    await Runner(engine, policy, until).run(stop)

@@ -137,9 +137,9 @@ class RunningLab:
         )
         assert revision["state"] == "applied", revision["error"]
 
-    def place_call(self, direction: str = "outbound") -> calls.Call:
+    def place_call(self, direction: str = "outbound", patience: float = calls.ANSWER_SECONDS) -> calls.Call:
         """An established call between two baresips; leaving its context hangs up."""
-        return calls.place(direction)
+        return calls.place(direction, patience)
 
     def call_row(self, call: calls.Call) -> dict[str, Any] | None:
         """The call as the API has it. The Call-ID is the caller's: a proxy keeps it."""

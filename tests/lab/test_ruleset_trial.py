@@ -10,6 +10,7 @@ from appliance.ruleset.apply import Standing, WindowEnded, apply, confirm, exten
 from appliance.ruleset.policy import Policy, Rule, Service
 from sipalg_core.contract import names
 from sipalg_core.contract import policy as alg
+from sipalg_core.contract.running import running
 from tests.lab.kernel_rig import run
 from tests.lab.ruleset_rig import BOX, HOST, INTERFACES, PEER, namespaces, passes
 
@@ -84,7 +85,8 @@ def test_extended_trial_lasts_longer(wire):
 
 def test_going_back_cleans_up_and_the_alg_follows(wire):
     wire.inside(apply, NEW, wire.kernel, OLD, 60)
-    assert alg.read(names.policy_file()).revision == 2
+    assert running(names.policy_file(), names.trial_file()).policy.revision == 2
+    assert alg.read(names.policy_file()).revision == 1
     counters = wire.inside(wire.kernel.counters, "appliance")
     assert "rule:2000" in counters
     wire.inside(revert, OLD, wire.kernel)

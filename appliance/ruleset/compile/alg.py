@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from appliance.ruleset import notation
@@ -16,12 +17,13 @@ _SIDES: Final = {"internal": Side.INTERNAL, "dmz": Side.INTERNAL, "external": Si
 
 
 def compile_alg(policy: Policy) -> alg.AlgPolicy:
-    peerings = tuple(_peerings(policy))
+    peerings = tuple(_peerings(policy, ended=False))
     return alg.AlgPolicy(
         revision=policy.revision,
         enabled=bool(peerings),
         interfaces=tuple(_alg_interfaces(policy)),
         peerings=peerings,
+        ended=tuple(_peerings(policy, ended=True)),
         exemptions=tuple(_exemptions(policy)),
     )
 
@@ -34,11 +36,18 @@ def _exemptions(policy: Policy) -> Iterator[alg.Exemption]:
             yield alg.Exemption(f"activation:{activation.id}", tuple(networks), activation.until)
 
 
-def _peerings(policy: Policy) -> Iterator[alg.Peering]:
+def _peerings(policy: Policy, *, ended: bool) -> Iterator[alg.Peering]:
     """A rule with an open end gives none: verify has refused it, and here the safe reading is no permission."""
     providers = {provider.signalling: provider for provider in policy.providers}
     for rule in policy.rules:
-        if not rule.opens_alg or rule.source is None or rule.destination is None or rule.service is None:
+        over, rule = rule.expired, replace(rule, expired=False)
+        if (
+            over != ended
+            or not rule.opens_alg
+            or rule.source is None
+            or rule.destination is None
+            or rule.service is None
+        ):
             continue
         provider = providers.get(rule.destination.name)
         yield alg.Peering(
@@ -52,6 +61,7 @@ def _peerings(policy: Policy) -> Iterator[alg.Peering]:
                 for span in notation.merged_ports(notation.port_ranges(rule.service.ports))
                 for port in range(span.first, span.last + 1)
             ),
+            until=rule.until,
             symmetric_media=provider is not None and provider.symmetric_media,
         )
 

@@ -33,6 +33,7 @@ ENDINGS: Final = {
     "no-answer": Word(_("no answer")),
     "maximum-duration": Word(_("longest duration reached"), "warning"),
     "address-changed": Word(_("our address changed"), "warning"),
+    "rule-ended": Word(_("the time of its rule is over"), "warning"),
     "refused-here": Word(_("refused here: {reason}"), "error"),
     "opening-refused": Word(_("the firewall refused the opening"), "error"),
 }
