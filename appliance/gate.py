@@ -6,24 +6,33 @@ What names no permission nobody gets: a forgotten word closes a door, it never o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
+from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 from ninja.errors import HttpError
 
-from appliance.accounts import queries
+from appliance.accounts import queries, services
 from appliance.accounts.models import User
-from appliance.permissions import ANYBODY, PERMISSIONS, topic_permission
-from appliance.ui.requests import permission_of
+from appliance.audit.services import origin
+from appliance.permissions import ANYBODY, PERMISSIONS, Role, topic_permission
+from appliance.ui.requests import Fresh, permission_of
+
+SAFE: Final = ("GET", "HEAD", "OPTIONS")
+MINUTE: Final = 60.0
+"""Seconds between two notes that somebody is active: each is a write."""
 
 
 class PermissionMiddleware:
@@ -33,7 +42,11 @@ class PermissionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        return self.get_response(request)
+        token = origin.set(request.META.get("REMOTE_ADDR", ""))
+        try:
+            return self.get_response(request)
+        finally:
+            origin.reset(token)
 
     def process_view(
         self, request: HttpRequest, view: Callable[..., Any], _args: Any, _kwargs: Any
@@ -45,16 +58,42 @@ class PermissionMiddleware:
             return None
         if not isinstance(request.user, User):
             return _to_the_door(request)
-        if permission is not None and queries.permits(request.user, permission):
-            return None
-        return _refused(request, request.user, permission)
+        if not _may_stay(request, request.user):
+            logout(request)
+            return _to_the_door(request)
+        if permission is None or not queries.permits(request.user, permission):
+            return _refused(request, request.user, permission)
+        return self._wanting(request, request.user, permission, getattr(view, "fresh", False))
+
+    def _wanting(self, request: HttpRequest, user: User, permission: str, fresh: Fresh) -> HttpResponseBase | None:
+        """What else is asked of who may: a second factor, a fresh proof, a sign of life."""
+        if permission != "account.own" and user.role == Role.SUPPORT and not queries.has_second_factor(user):
+            return redirect("mfa_activate_totp")
+        if fresh and not queries.proven(request, second_factor=fresh == "second factor"):
+            return _ask_for_proof(request, user, fresh)
+        changes = request.method not in SAFE
+        if changes and permission != "account.own" and queries.idle(request.session) and not queries.proven(request):
+            return _ask_for_proof(request, user, fresh)
+        if (changes or not getattr(request, "htmx", None)) and _minute_old(request):
+            request.session[queries.ACTIVE] = time.time()
+            services.seen(session_key=request.session.session_key or "")
+        return None
 
 
 def admit(request: HttpRequest, user: User) -> User:
     """The user, where he may do what the operation asks for (`ui.requests.may` noted it); raise HttpError otherwise."""
-    permission = getattr(request, "permission", None)
+    permission, fresh = getattr(request, "permission", None), getattr(request, "fresh", False)
+    if not queries.in_place(user, request.META.get("REMOTE_ADDR", "")) or (
+        user.token is None and queries.outlived(request.session)
+    ):
+        raise HttpError(403, _("Not from this address, or not now."))
     if permission is None or not queries.permits(user, permission):
         raise HttpError(403, refusal(permission))
+    idle = user.token is None and request.method not in SAFE and queries.idle(request.session)
+    if fresh and user.token is not None:
+        raise HttpError(403, _("This needs a fresh proof of who you are: do it in the console."))
+    if (fresh or idle) and not queries.proven(request, second_factor=fresh == "second factor"):
+        raise HttpError(403, _("This needs a fresh proof of who you are: do it in the console."))
     return user
 
 
@@ -71,6 +110,48 @@ def refusal(permission: str | None) -> str:
     people = queries.who_may(permission)
     sentence = str(PERMISSIONS[permission].refusal)
     return f"{sentence} {_('Ask %s.') % ', '.join(people)}" if people else sentence
+
+
+def not_from_here(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  (Django passes it)
+    """For a form that no page of ours has sent, or one that is older than the session."""
+    context = {"refusal": _("This form is too old, or it did not come from our pages. Load the page again.")}
+    if getattr(request, "htmx", None):
+        return reswap(retarget(render(request, "ui/_refused.html", context, status=403), "#messages"), "outerHTML")
+    return render(request, "ui/refused_door.html", context, status=403)
+
+
+def _may_stay(request: HttpRequest, user: User) -> bool:
+    """A session ends after its hours, with its account, and where somebody carries it to another place."""
+    outlived = queries.outlived(request.session)
+    return user.works and not outlived and queries.in_place(user, request.META.get("REMOTE_ADDR", ""))
+
+
+def _minute_old(request: HttpRequest) -> bool:
+    return bool(time.time() - request.session.get(queries.ACTIVE, 0) > MINUTE)
+
+
+def _ask_for_proof(request: HttpRequest, user: User, fresh: Fresh) -> HttpResponseBase:
+    """To the page for that, and back to where he was; what he wanted he asks for again."""
+    missing = ""
+    if not queries.has_second_factor(user) and fresh == "second factor":
+        missing = _("This needs a second factor. Set one up in your account first.")
+    elif not queries.has_second_factor(user) and not user.has_usable_password():
+        missing = _("This needs a fresh proof of who you are. Your account has no password: sign in with a new link.")
+    if missing:
+        messages.error(request, missing)
+        account = reverse("accounts:account")
+        return HttpResponseClientRedirect(account) if getattr(request, "htmx", None) else redirect(account)
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    page = request.get_full_path() if request.method == "GET" and not htmx else _page_of(request)
+    address = f"{reverse('prove')}?{urlencode({'next': page})}"
+    messages.info(request, _("Prove again that it is you; then do it once more."))
+    return HttpResponseClientRedirect(address) if htmx else redirect(address)
+
+
+def _page_of(request: HttpRequest) -> str:
+    """The page from which this was asked, of our own pages."""
+    asked = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer") or "")
+    return asked.path if asked.netloc in ("", request.get_host()) and asked.path.startswith("/") else "/"
 
 
 def _to_the_door(request: HttpRequest) -> HttpResponseBase:
@@ -91,7 +172,11 @@ def _to_the_door(request: HttpRequest) -> HttpResponseBase:
 
 
 def _refused(request: HttpRequest, user: User, permission: str | None) -> HttpResponse:
-    context = {"refusal": refusal(permission)}
+    return _say(request, user, refusal(permission))
+
+
+def _say(request: HttpRequest, user: User, text: str) -> HttpResponse:
+    context = {"refusal": text}
     if getattr(request, "htmx", None):
         response = render(request, "ui/_refused.html", context, status=403)
         return reswap(retarget(response, "#messages"), "outerHTML")

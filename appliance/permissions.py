@@ -108,6 +108,9 @@ PERMISSIONS: Final = {
     "audit.export": Permission(_READER, None, _("Only a firewall admin or an auditor can export the audit log.")),
 }
 
+GRANTABLE: Final = {"alg.exempt": frozenset({Role.ADMINISTRATOR, Role.TECHNICIAN, Role.SUPPORT})}
+"""What the owner may give to these roles or take from them, beside the table."""
+
 TOPICS: Final = {
     "calls": "calls.see",
     "call": "calls.trace",

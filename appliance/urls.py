@@ -12,6 +12,7 @@ from appliance.ui.requests import anybody
 urlpatterns = [
     path("", include("appliance.ui.urls")),
     path("accounts/", include("appliance.accounts.urls")),
+    path("accounts/", include("appliance.accounts.urls.factors")),
     path("firewall/", include("appliance.firewall.urls")),
     path("network/", include("appliance.network.urls")),
     path("calls/", include("appliance.sip.urls")),

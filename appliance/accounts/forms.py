@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Forms of the own account: sign-in, password, API tokens."""
+"""Forms of coming in, of the own account, and of people."""
 
 from __future__ import annotations
 
@@ -8,15 +8,25 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
+from appliance.accounts import services
+from appliance.accounts.services.secrets import TOKEN_ROLES
+from appliance.permissions import Role
 from appliance.ui.forms import OperatorForm
 
 _LIFETIMES = [("30", _("30 days")), ("365", _("1 year")), ("", _("no end"))]
+_PASSES = [
+    ("1", _("1 hour")), ("4", _("4 hours")), ("24", _("1 day")), ("72", _("3 days")), ("168", _("7 days")),
+]  # fmt: skip
 
 
 class SignInForm(AuthenticationForm):
+    """Asks services.attempts before it looks at a password."""
+
     error_messages = {
         "invalid_login": _("This name and password do not belong together. Check both; letter case matters."),
         "inactive": _("This account is switched off."),
@@ -27,6 +37,23 @@ class SignInForm(AuthenticationForm):
         super().__init__(*args, label_suffix="", **kwargs)
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-control"
+
+    def clean(self) -> dict[str, Any]:
+        account = self.cleaned_data.get("username", "")
+        source = self.request.META.get("REMOTE_ADDR", "") if self.request else ""
+        wait = services.attempts.wait(account, source) if account else None
+        if wait is not None:
+            minutes = max(1, round(wait.total_seconds() / 60))
+            message = _now("Too many wrong passwords. Try again in %d min, or use a link from the device itself.")
+            raise ValidationError(message % minutes, code="too_many")
+        try:
+            cleaned = super().clean()
+        except ValidationError:
+            services.attempts.note(account, source, succeeded=False)
+            raise
+        if account and self.get_user() is not None:
+            services.attempts.note(account, source, succeeded=True)
+        return cleaned
 
 
 class PasswordForm(OperatorForm):
@@ -44,8 +71,32 @@ class TokenForm(OperatorForm):
     lifetime = forms.TypedChoiceField(
         label=_("Valid for"), choices=_LIFETIMES, required=False, initial="365", coerce=int, empty_value=None
     )
+    role = forms.ChoiceField(
+        label=_("May at most"), required=False,
+        choices=[("", _("what I may")), *((role.value, role.label) for role in TOKEN_ROLES)],
+    )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         days = self.cleaned_data.pop("lifetime", None)
         self.cleaned_data["expires"] = timezone.now() + timedelta(days=days) if days else None
         return self.cleaned_data
+
+
+class RoleForm(OperatorForm):
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.ADMINISTRATOR)
+
+
+class UserForm(RoleForm):
+    username = forms.CharField(label=_("Name"), required=False, max_length=80)
+    field_order = ("username", "role")
+
+
+class PassForm(OperatorForm):
+    username = forms.CharField(label=_("Name"), required=False, max_length=80)
+    lasts = forms.TypedChoiceField(
+        label=_("Ends after"), choices=_PASSES, initial="24", coerce=lambda hours: timedelta(hours=int(hours))
+    )
+    source = forms.CharField(
+        label=_("Only from"), required=False, max_length=64,
+        widget=forms.TextInput(attrs={"class": "form-control mono"}), help_text=_("An address or network; empty: any."),
+    )  # fmt: skip

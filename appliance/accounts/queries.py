@@ -1,25 +1,40 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who stands behind a token or a session, and what he may."""
+"""Who stands behind a token or a session, what he may, and how fresh the proof is that it is he."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
-from django.db.models import Q
+from django.contrib.sessions.models import Session
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from appliance.accounts.models import ApiToken, User, secret_hash
-from appliance.permissions import PERMISSIONS, Role, Scope, allows
+from appliance.accounts.models import ApiToken, Grant, MaintenanceWindow, SignedIn, User, secret_hash, within
+from appliance.permissions import GRANTABLE, PERMISSIONS, Role, Scope, allows
 
 LAST_USED_STEP: Final = timedelta(minutes=1)
 """A poller must not turn every read into a write."""
 
 PEOPLE_NAMED: Final = 3
 """In a refusal, as those to ask."""
+
+BEGAN: Final = "pinhole_began"
+ACTIVE: Final = "pinhole_active"
+"""Of a session: when somebody signed in, and when a person last did something (Unix seconds)."""
+LONGEST_SESSION: Final = 8 * 3600.0
+LONGEST_IDLE: Final = 15 * 60.0
+"""Seconds; afterwards one may look, and must prove again who one is before one changes something."""
+FRESH: Final = 10 * 60.0
+"""Seconds for which a proof is fresh enough for a risky act."""
 
 
 def user_for_token(text: str) -> User | None:
@@ -30,7 +45,7 @@ def user_for_token(text: str) -> User | None:
         .filter(Q(expires=None) | Q(expires__gt=now), hash=secret_hash(text), user__is_active=True)
         .first()
     )
-    if token is None:
+    if token is None or not token.user.works:
         return None
     if token.last_used is None or now - token.last_used > LAST_USED_STEP:
         ApiToken.objects.filter(pk=token.pk).update(last_used=now)
@@ -43,14 +58,58 @@ def user_for_session(session_key: str) -> User | None:
     request = HttpRequest()
     request.session = SessionStore(session_key)
     user = get_user(request)
-    return user if isinstance(user, User) else None
+    return user if isinstance(user, User) and user.works and not outlived(request.session) else None
+
+
+def outlived(session: Any) -> bool:
+    """Whether its eight hours are over."""
+    return bool(time.time() - session.get(BEGAN, time.time()) > LONGEST_SESSION)
+
+
+def idle(session: Any) -> bool:
+    """Whether nobody has done anything for so long that a change needs a fresh proof."""
+    return bool(time.time() - session.get(ACTIVE, session.get(BEGAN, time.time())) > LONGEST_IDLE)
+
+
+def proven(request: HttpRequest, *, second_factor: bool = False, for_seconds: float = FRESH) -> bool:
+    """Whether he proved in this session, not long ago, that it is he; by a second factor where that is asked for."""
+    if not isinstance(request.user, User):
+        return False
+    if not second_factor and time.time() - request.session.get(BEGAN, 0) < for_seconds:
+        return True
+    records = get_authentication_records(request, request.user)
+    return any(
+        time.time() - each["at"] < for_seconds and (not second_factor or each["method"] == "mfa") for each in records
+    )
+
+
+def has_second_factor(user: User) -> bool:
+    types = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    return bool(Authenticator.objects.filter(user=user, type__in=types).exists())
+
+
+def should_have_second_factor(user: User) -> bool:
+    """Owners and administrators are reminded, support cannot come in without."""
+    return user.role in (Role.OWNER, Role.ADMINISTRATOR, Role.SUPPORT) and not has_second_factor(user)
+
+
+def signed_in(user: User) -> QuerySet[SignedIn]:
+    """His browsers, those seen last first."""
+    return SignedIn.objects.filter(user=user, session__in=Session.objects.values("session_key"))
 
 
 def permits(user: User, permission: str) -> bool:
     """Through the role that he has now, and at most what the token in use was made for."""
     roles = [Role(user.role)] + ([Role(user.token.role)] if user.token and user.token.role else [])
     scope = support_scope() if Role.SUPPORT in roles else None
-    return user.is_active and all(allows(permission, role, scope) for role in roles)
+    granted = grants() if permission in GRANTABLE else {}
+    return user.works and all(
+        granted.get((role, permission), True) and allows(permission, role, scope) for role in roles
+    )  # fmt: skip
+
+
+def grants() -> Mapping[tuple[str, str], bool]:
+    return {(each.role, each.permission): each.allowed for each in Grant.objects.all()}
 
 
 def who_may(permission: str) -> list[str]:
@@ -59,6 +118,29 @@ def who_may(permission: str) -> list[str]:
     return list(able.values_list("username", flat=True)[:PEOPLE_NAMED])
 
 
+# --- Remote maintenance ---
+
+
+def open_window() -> MaintenanceWindow | None:
+    """The one that lets vendor support in now. A reboot does not renew it."""
+    now = timezone.now()
+    return MaintenanceWindow.objects.filter(ended=None, ends__gt=now, boot=boot_id()).first()
+
+
 def support_scope() -> Scope | None:
-    """How far vendor support may go now: nowhere, since no maintenance window can be opened yet."""
-    return None
+    """How far vendor support may go now; None: it may not even come in."""
+    window = open_window()
+    return Scope(window.scope) if window else None
+
+
+def in_place(user: User, source: str) -> bool:
+    """Whether the user comes from where he may: a pass from its own place, support from the support company's."""
+    if not user.comes_from_its_place(source):
+        return False
+    window = open_window() if user.role == Role.SUPPORT else None
+    return user.role != Role.SUPPORT or (window is not None and within(window.sources, source))
+
+
+def boot_id() -> str:
+    """Of this start of the machine."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextvars import ContextVar
 from typing import Any, Final
 
 from django.core.serializers.json import DjangoJSONEncoder
@@ -15,6 +16,8 @@ from appliance.accounts.models import User
 from appliance.audit.models import Entry
 
 FIRST_HASH: Final = "0" * 64
+origin: ContextVar[str] = ContextVar("origin", default="")
+"""The address that the request at hand came from; appliance.gate sets it."""
 _HASHED: Final = (
     "sequence", "time", "actor", "source", "verb", "target", "before", "after", "reason", "previous_hash",
 )  # fmt: skip
@@ -30,7 +33,10 @@ def record(
     reason: str = "",
     source: str = "",
 ) -> Entry:
-    """Add an entry in the caller's transaction: the change and its record stand or fall together."""
+    """Add an entry in the caller's transaction: the change and its record stand or fall together.
+
+    `source` is where it was asked from; not given, the address that the request at hand came from.
+    """
     if not transaction.get_connection().in_atomic_block:
         raise transaction.TransactionManagementError("audit.record belongs into the transaction of the change")
     last = Entry.objects.order_by("-sequence").first()
@@ -38,7 +44,7 @@ def record(
         sequence=last.sequence + 1 if last else 1,
         time=timezone.now(),
         actor=str(actor),
-        source=source,
+        source=(source or origin.get())[:64],
         verb=verb,
         target=f"{target._meta.label_lower}:{target.pk} {target}"[:200],
         before=_plain(before),

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from appliance.accounts.queries import boot_id
 from appliance.firewall.models import (
     Activation,
     ActivationKind,
@@ -43,11 +43,6 @@ def overdue(node: str) -> list[Activation]:
 def activations(node: str) -> QuerySet[Activation]:
     """Newest first."""
     return Activation.objects.filter(node=node)
-
-
-def boot_id() -> str:
-    """Of this start of the machine."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def schedules() -> QuerySet[Schedule]:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import parse_cookie
 
 from appliance.accounts.models import User
-from appliance.accounts.queries import user_for_session, user_for_token
+from appliance.accounts.queries import in_place, user_for_session, user_for_token
 
 Application = Any  # the ASGI packages do not agree on one type
 Identify = Callable[[], Awaitable[User | None]]
@@ -36,7 +36,8 @@ class LiveAccess:
         cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
         session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
         if headers.get(b"origin", b"").decode("latin-1") in settings.CONSOLE_ORIGINS:
-            await self._application(scope | {"identify": _by_session(session_key)}, receive, send)
+            source = (scope.get("client") or ("",))[0]
+            await self._application(scope | {"identify": _by_session(session_key, source)}, receive, send)
         else:
             await send({"type": "websocket.close"})  # channels' OriginValidator would need Redis to say so
 
@@ -45,5 +46,9 @@ def _by_token(token: str) -> Identify:
     return lambda: database_sync_to_async(user_for_token)(token)
 
 
-def _by_session(session_key: str) -> Identify:
-    return lambda: database_sync_to_async(user_for_session)(session_key)
+def _by_session(session_key: str, source: str) -> Identify:
+    def identify() -> User | None:
+        user = user_for_session(session_key)
+        return user if user is not None and in_place(user, source) else None
+
+    return database_sync_to_async(identify)

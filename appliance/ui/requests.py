@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -30,46 +30,56 @@ def access(request: HttpRequest) -> Access | None:
     return Access(address, int(request.get_port()), time.time()) if address else None
 
 
-def may(permission: str, **by_method: str) -> Callable[[View], View]:
+Fresh = Literal[False, True, "second factor"]
+
+
+def may(permission: str, *, fresh: Fresh = False, **by_method: str) -> Callable[[View], View]:
     """Name what the view or API operation lets one do; `by_method` where a method is another matter (`POST=…`).
 
     It only names: `appliance.gate` asks, and refuses what has no name. Below the router's decorator, above nothing.
+    `fresh` is for risky acts: a proof of who it is, given in the last minutes.
     """
-    named = {"": permission} | by_method
-    unknown = set(named.values()) - set(PERMISSIONS) - {ANYBODY}
+    words = {"": permission} | by_method
+    unknown = set(words.values()) - set(PERMISSIONS) - {ANYBODY}
     if unknown:
         raise ValueError(f"no such permission: {', '.join(sorted(unknown))}; see appliance/permissions.py")
 
     def name(view: View) -> View:
-        vars(view)["permissions"] = named
-        decorate_view(_noting(permission))(view)
+        vars(view)["permissions"] = words
+        vars(view)["fresh"] = fresh
+        decorate_view(_noting(permission, fresh))(view)
         return view
 
     return name
 
 
-def anybody(view: Callable[..., Any]) -> Callable[..., Any]:
-    """For views that need no account, those of others too."""
+def named(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A view of others, as one of our own that can be given a name."""
 
     @wraps(view)
-    def named(*args: Any, **kwargs: Any) -> Any:
+    def ours(*args: Any, **kwargs: Any) -> Any:
         return view(*args, **kwargs)
 
-    return may(ANYBODY)(named)
+    return ours
+
+
+def anybody(view: Callable[..., Any]) -> Callable[..., Any]:
+    """For views that need no account, those of others too."""
+    return may(ANYBODY)(named(view))
 
 
 def permission_of(view: Callable[..., Any], method: str) -> str | None:
-    named: dict[str, str] = getattr(view, "permissions", {})
-    return named.get("GET" if method == "HEAD" else method, named.get(""))
+    words: dict[str, str] = getattr(view, "permissions", {})
+    return words.get("GET" if method == "HEAD" else method, words.get(""))
 
 
-def _noting(permission: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _noting(permission: str, fresh: Fresh) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Around an API operation: the word is at the request before the operation looks at who asks."""
 
     def decorate(run: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(run)
         def noted(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            cast(Any, request).permission = permission
+            cast(Any, request).permission, cast(Any, request).fresh = permission, fresh
             return run(request, *args, **kwargs)
 
         return noted

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One account for each role, for tests of who may what."""
 
+from functools import cache
+
+from django.contrib.auth.hashers import make_password
+
 from appliance.accounts.models import User
 from appliance.permissions import Role
 
+PASSWORD = "correct horse battery"
 
-def person(role):
-    """Without a password: hashing one costs a tenth of a second."""
-    user = User(username=f"a_{role}", role=role, is_superuser=role == Role.OWNER)
-    user.set_unusable_password()
+
+@cache
+def password_hash():
+    """Of PASSWORD, once: hashing takes a tenth of a second."""
+    return make_password(PASSWORD)
+
+
+def person(role, **fields):
+    user = User(username=f"a_{role}", role=role, is_superuser=role == Role.OWNER, password=password_hash(), **fields)
     user.save()
     return user

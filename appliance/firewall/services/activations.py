@@ -20,11 +20,11 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from appliance.accounts.models import User
-from appliance.accounts.queries import permits
+from appliance.accounts.queries import boot_id, permits
 from appliance.audit.services import record
 from appliance.celery import app
 from appliance.firewall.models import Activation, ActivationKind, ActivationState, AddressObject
-from appliance.firewall.queries import acting, boot_id, overdue
+from appliance.firewall.queries import acting, overdue
 from appliance.ruleset import notation
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.snapshot import values_of

@@ -69,6 +69,7 @@ NAVIGATION: Final = (
         _("System"),
         (
             Page("system:changes", _("Changes"), "changes"),
+            Page("accounts:people", _("Users and passes"), "account"),
             Page("accounts:account", _("Account"), "account"),
         ),
     ),

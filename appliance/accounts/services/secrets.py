@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every write to accounts: tokens, sign-in links, passwords."""
+"""Every write to the secrets that stand for somebody: tokens, sign-in links, passwords."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from django.utils.translation import gettext as _
 
 from appliance.accounts.models import ApiToken, SignInLink, User, secret_hash
 from appliance.audit.services import record
+from appliance.permissions import Role
 
 TOKEN_PREFIX: Final = "ph_"  # noqa: S105  (a label, so that a leaked token can be found by searching for it)
 OWNER: Final = "owner"
+TOKEN_ROLES: Final = (Role.ADMINISTRATOR, Role.TECHNICIAN, Role.AUDITOR)
 LONGEST_LINK_LIFETIME: Final = timedelta(days=1)
+WRONG_CODES: Final = 5
 
 
 class LinkInvalid(Exception):
@@ -26,17 +29,25 @@ class LinkInvalid(Exception):
 
 
 @transaction.atomic
-def create_api_token(*, user: User, name: str, expires: datetime | None = None) -> tuple[ApiToken, str]:
-    """Return the token and its text, which exists only here: the database keeps its hash."""
+def create_api_token(
+    *, user: User, name: str, expires: datetime | None = None, role: str = ""
+) -> tuple[ApiToken, str]:  # fmt: skip
+    """Return the token and its text, which exists only here: the database keeps its hash.
+
+    With a `role` it may at most what that role may, and never more than its user.
+    """
+    if role not in ("", *(each.value for each in TOKEN_ROLES)):
+        raise ValidationError({"role": [_("There is no such role.")]})
     if not name.strip():
         raise ValidationError({"name": [_("Give the token a name that says who uses it.")]})
     if expires is not None and expires <= timezone.now():
         raise ValidationError({"expires": [_("The end time is in the past. The token would never be valid.")]})
     text = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
-        user=user, name=name.strip(), prefix=text[: len(TOKEN_PREFIX) + 5], hash=secret_hash(text), expires=expires
-    )
-    record(actor=user, verb="create", target=token, after={"name": token.name, "expires": expires})
+        user=user, name=name.strip(), prefix=text[: len(TOKEN_PREFIX) + 5], hash=secret_hash(text), expires=expires,
+        role=role,
+    )  # fmt: skip
+    record(actor=user, verb="create", target=token, after={"name": token.name, "expires": expires, "role": role})
     return token, text
 
 
@@ -63,9 +74,13 @@ def create_owner_link(*, lifetime: timedelta = timedelta(minutes=30)) -> str:
     return text
 
 
-@transaction.atomic
-def redeem_link(*, token: str, source: str = "") -> User:
-    """Return whom the link signs in, and end the link; raise LinkInvalid otherwise."""
+def needs_code(token: str) -> bool:
+    """Whether a one-time code goes with the link."""
+    return SignInLink.objects.filter(hash=secret_hash(token), used=None).exclude(code="").exists()
+
+
+def redeem_link(*, token: str, code: str = "", source: str = "") -> User:
+    """Return whom the link signs in, and end the link; raise LinkInvalid otherwise. A wrong code counts."""
     link = SignInLink.objects.select_related("user").filter(hash=secret_hash(token)).first()
     if link is None:
         raise LinkInvalid(_("This sign-in link is not known here. Ask for a new one."))
@@ -73,12 +88,25 @@ def redeem_link(*, token: str, source: str = "") -> User:
         raise LinkInvalid(_("This sign-in link has been used already. Ask for a new one."))
     if link.expires <= timezone.now():
         raise LinkInvalid(_("This sign-in link has expired. Ask for a new one."))
-    if not link.user.is_active:
-        raise LinkInvalid(_("This account is switched off."))
-    link.used = timezone.now()
-    link.save(update_fields=["used"])
-    record(actor=link.user, verb="sign_in", target=link.user, reason="sign-in link", source=source)
+    if not link.user.works:
+        raise LinkInvalid(_("This account is switched off or has ended."))
+    if not link.user.comes_from_its_place(source):
+        raise LinkInvalid(_("This link works only from another address."))
+    if link.code and not secrets.compare_digest(secret_hash(token + code.replace(" ", "")), link.code):
+        _count_wrong_code(link)
+        raise LinkInvalid(_("This code is wrong. After %d wrong codes the link ends.") % WRONG_CODES)
+    with transaction.atomic():
+        if not SignInLink.objects.filter(pk=link.pk, used=None).update(used=timezone.now()):
+            raise LinkInvalid(_("This sign-in link has been used already. Ask for a new one."))
+        record(actor=link.user, verb="redeem link", target=link, source=source)
     return link.user
+
+
+def _count_wrong_code(link: SignInLink) -> None:
+    link.tries += 1
+    if link.tries >= WRONG_CODES:
+        link.used = timezone.now()
+    link.save(update_fields=["tries", "used"])
 
 
 @transaction.atomic

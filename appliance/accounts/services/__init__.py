@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every write to accounts: secrets, sessions, people, and when support may come in."""
+
+from appliance.accounts.services import attempts
+from appliance.accounts.services.people import (
+    Invitation,
+    create_pass,
+    create_user,
+    describe_user,
+    grant,
+    renew_link,
+    reset_factors,
+    set_active,
+    set_role,
+)
+from appliance.accounts.services.secrets import (
+    OWNER,
+    LinkInvalid,
+    create_api_token,
+    create_owner_link,
+    delete_api_token,
+    needs_code,
+    redeem_link,
+    set_password,
+)
+from appliance.accounts.services.sessions import end_sessions, renamed, seen, signed_in, signed_out
+
+__all__ = [
+    "OWNER", "Invitation", "LinkInvalid", "attempts", "create_api_token", "create_owner_link", "create_pass",
+    "create_user", "delete_api_token", "describe_user", "end_sessions", "grant", "needs_code", "redeem_link", "renamed",
+    "renew_link", "reset_factors", "seen", "set_active", "set_password", "set_role", "signed_in", "signed_out",
+]  # fmt: skip

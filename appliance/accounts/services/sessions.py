@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every write to sessions: where somebody is signed in, and ending that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils import timezone
+
+from appliance.accounts.models import SignedIn, User
+from appliance.accounts.queries import BEGAN
+from appliance.audit.services import record
+
+
+@transaction.atomic
+def signed_in(*, user: User, request: HttpRequest) -> None:
+    """Note it at the session and in the list; called for every way in (accounts.apps)."""
+    request.session[BEGAN] = timezone.now().timestamp()
+    if request.session.session_key is None:
+        request.session.create()
+    SignedIn.objects.exclude(session__in=Session.objects.values("session_key")).delete()
+    SignedIn.objects.update_or_create(
+        session=request.session.session_key,
+        defaults={
+            "user": user,
+            "source": request.META.get("REMOTE_ADDR", ""),
+            "agent": request.META.get("HTTP_USER_AGENT", "")[:200],
+        },
+    )
+    record(actor=user, verb="sign_in", target=user, source=request.META.get("REMOTE_ADDR", ""))
+
+
+def seen(*, session_key: str) -> None:
+    SignedIn.objects.filter(session=session_key).update(seen=timezone.now())
+
+
+@transaction.atomic
+def renamed(*, old: str, new: str) -> None:
+    """A new password gives the browser that set it a new session."""
+    SignedIn.objects.filter(session=old).update(session=new)
+
+
+@transaction.atomic
+def end_sessions(*, actor: User | str, user: User, chosen: Iterable[SignedIn] | None = None, reason: str = "") -> int:
+    """At once; open WebSockets follow within seconds. All of the user's, or those chosen of them."""
+    keys = [each.session for each in (user.signed_in.all() if chosen is None else chosen) if each.user_id == user.pk]
+    ended = Session.objects.filter(session_key__in=keys).delete()[0]
+    SignedIn.objects.filter(session__in=keys).delete()
+    if keys:
+        record(actor=actor, verb="end sessions", target=user, after={"sessions": len(keys)}, reason=reason)
+    return ended
+
+
+def signed_out(*, user: User | None, request: Any) -> None:
+    SignedIn.objects.filter(session=request.session.session_key or "").delete()
+    if user is not None:
+        with transaction.atomic():
+            record(actor=user, verb="sign_out", target=user, source=request.META.get("REMOTE_ADDR", ""))

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Addresses that allauth looks up by its own names: second factors, and proving again who one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.views import reauthenticate
+from allauth.mfa.base import views as base
+from allauth.mfa.recovery_codes import views as recovery
+from allauth.mfa.totp import views as totp
+from allauth.mfa.webauthn import views as webauthn
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+from django.views.generic import RedirectView
+
+from appliance.accounts.views import door
+from appliance.ui.requests import anybody, may, named
+
+
+def _own(view: Callable[..., Any]) -> Callable[..., Any]:
+    return may("account.own")(named(view))
+
+
+urlpatterns = [
+    path("login/", anybody(RedirectView.as_view(pattern_name="accounts:sign_in")), name="account_login"),
+    path("logout/", anybody(LogoutView.as_view(next_page="accounts:sign_in")), name="account_logout"),
+    path("authenticate/", anybody(base.authenticate), name="mfa_authenticate"),
+    path("passkey/", anybody(webauthn.login_webauthn), name="mfa_login_webauthn"),
+    path("prove/", _own(door.prove), name="prove"),
+    path("prove/password/", _own(reauthenticate), name="account_reauthenticate"),
+    path("prove/code/", _own(base.reauthenticate), name="mfa_reauthenticate"),
+    path("prove/passkey/", _own(webauthn.reauthenticate_webauthn), name="mfa_reauthenticate_webauthn"),
+    path("factors/", _own(RedirectView.as_view(pattern_name="accounts:account")), name="mfa_index"),
+    path("factors/app/add/", _own(totp.activate_totp), name="mfa_activate_totp"),
+    path("factors/app/remove/", _own(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("factors/codes/", _own(recovery.view_recovery_codes), name="mfa_view_recovery_codes"),
+    path("factors/codes/new/", _own(recovery.generate_recovery_codes), name="mfa_generate_recovery_codes"),
+    path("factors/codes/download/", _own(recovery.download_recovery_codes), name="mfa_download_recovery_codes"),
+    path("factors/passkeys/", _own(RedirectView.as_view(pattern_name="accounts:account")), name="mfa_list_webauthn"),
+    path("factors/passkeys/add/", _own(webauthn.add_webauthn), name="mfa_add_webauthn"),
+    path("factors/passkeys/<int:pk>/remove/", _own(webauthn.remove_webauthn), name="mfa_remove_webauthn"),
+    path("factors/passkeys/<int:pk>/name/", _own(webauthn.edit_webauthn), name="mfa_edit_webauthn"),
+]

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How long a session lasts, where it is listed, how it ends, and what needs a fresh proof of who one is."""
+
+import time
+
+import pytest
+from django.test import Client
+
+from appliance.accounts import queries, services
+from appliance.accounts.models import SignedIn, User
+from appliance.accounts.queries import ACTIVE, BEGAN
+from appliance.permissions import Role
+from tests.unit.accounts.factors import code, give_app, has_app
+from tests.unit.people import PASSWORD, person
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def anna():
+    return person(Role.OWNER)
+
+
+@pytest.fixture
+def browser(client, anna):
+    client.force_login(anna)
+    return client
+
+
+def age(client, seconds, *keys):
+    session = client.session
+    for key in keys:
+        session[key] = time.time() - seconds
+    session.save()
+
+
+def test_a_session_ends_after_eight_hours_however_active(browser):
+    age(browser, queries.LONGEST_SESSION + 1, BEGAN)
+    assert browser.get("/").url.startswith("/accounts/sign-in/")
+    assert queries.user_for_session(browser.session.session_key or "none") is None
+
+
+def test_after_a_quarter_of_an_hour_one_may_look_and_must_prove_before_a_change(browser):
+    age(browser, queries.LONGEST_IDLE + 1, BEGAN, ACTIVE)
+    fragment = {"headers": {"HX-Request": "true"}}
+    assert browser.get("/status/", **fragment).status_code == 200
+    answer = browser.post(
+        "/firewall/rules/add/", {"name": "x"}, headers={"referer": "http://testserver/firewall/rules/"}
+    )
+    assert answer.url == "/accounts/prove/?next=%2Ffirewall%2Frules%2F"
+    page = browser.get(answer.url, follow=True)
+    assert "Is it you?" in page.content.decode()
+    done = browser.post("/accounts/prove/password/", {"password": PASSWORD, "next": "/firewall/rules/"})
+    assert done.url == "/firewall/rules/"
+    assert browser.post("/firewall/rules/add/", {"name": "x", "action": "drop"}).url == "/firewall/rules/"
+
+
+def test_a_page_that_only_polls_is_not_active(browser):
+    age(browser, 120, ACTIVE)
+    before = browser.session[ACTIVE]
+    browser.get("/status/", headers={"HX-Request": "true"})
+    assert browser.session[ACTIVE] == before
+    browser.get("/")
+    assert browser.session[ACTIVE] > before
+
+
+def test_risky_acts_need_a_fresh_proof(browser, anna):
+    age(browser, queries.FRESH + 1, BEGAN)
+    age(browser, 1, ACTIVE)
+    answer = browser.post("/accounts/tokens/add/", {"name": "x", "lifetime": "30"})
+    assert answer.url.startswith("/accounts/prove/")
+    give_app(anna)
+    assert browser.get(answer.url).url.startswith("/accounts/prove/code/")
+    browser.post("/accounts/prove/code/", {"code": code()})
+    assert "new-token" in browser.post("/accounts/tokens/add/", {"name": "x", "lifetime": "30"}).content.decode()
+
+
+def test_who_has_no_way_to_prove_is_told_what_to_do(browser, anna):
+    anna.set_unusable_password()
+    anna.save()
+    browser.force_login(anna)
+    age(browser, queries.FRESH + 1, BEGAN)
+    page = browser.post("/accounts/tokens/add/", {"name": "x"}, follow=True).content.decode()
+    assert "sign in with a new link" in page
+
+
+def test_a_proof_does_not_lead_to_an_outside_page(browser):
+    age(browser, queries.LONGEST_IDLE + 1, BEGAN, ACTIVE)
+    answer = browser.post("/firewall/rules/add/", {}, headers={"referer": "https://evil.example/x"})
+    assert answer.url == "/accounts/prove/?next=%2F"
+    done = browser.post("/accounts/prove/password/", {"password": PASSWORD, "next": "https://evil.example/"})
+    assert done.url == "/"
+
+
+def test_browsers_are_listed_and_can_be_ended(browser, anna):
+    other = Client(headers={"user-agent": "Telephone"})
+    other.force_login(anna)
+    page = browser.get("/accounts/").content.decode()
+    assert "this one" in page
+    assert queries.signed_in(anna).count() == 2
+    row = SignedIn.objects.exclude(session=browser.session.session_key).get()
+    browser.post(f"/accounts/sessions/{row.pk}/end/")
+    assert other.get("/").status_code == 302
+    assert browser.get("/").status_code == 200
+
+
+def test_somebody_elses_browser_cannot_be_ended(browser):
+    ben = person(Role.AUDITOR)
+    his = Client()
+    his.force_login(ben)
+    row = SignedIn.objects.get(user=ben)
+    assert browser.post(f"/accounts/sessions/{row.pk}/end/").status_code == 404
+    assert his.get("/").status_code == 200
+
+
+def test_end_all_others_and_a_new_password_keep_this_browser(browser, anna):
+    other = Client()
+    other.force_login(anna)
+    browser.post("/accounts/sessions/end-others/")
+    assert other.get("/").status_code == 302
+    browser.post("/accounts/password/", {"password": "another long pass phrase"})
+    assert browser.get("/accounts/").content.decode().count("this one") == 1
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda ben: services.set_role(actor="test", user=ben, role=Role.AUDITOR),
+        lambda ben: services.set_active(actor="test", user=ben, active=False),
+        lambda ben: services.reset_factors(actor="test", user=ben),
+        lambda ben: services.end_sessions(actor="test", user=ben),
+    ],
+)
+def test_what_changes_a_person_ends_his_sessions(client, verb):
+    ben = person(Role.ADMINISTRATOR)
+    give_app(ben)
+    client.force_login(ben)
+    key = client.session.session_key
+    verb(ben)
+    assert queries.user_for_session(key) is None
+    assert client.get("/").status_code == 302
+
+
+def test_people_are_made_changed_and_switched_off(browser, anna):
+    page = browser.post("/accounts/people/add/", {"username": "Ben", "role": "administrator"}).content.decode()
+    assert "This link lets Ben in once." in page
+    ben = User.objects.get(username="Ben")
+    assert (ben.role, ben.has_usable_password()) == ("administrator", False)
+    give_app(ben)
+    browser.post(f"/accounts/people/{ben.pk}/factors/")
+    assert not has_app(ben)
+    browser.post(f"/accounts/people/{ben.pk}/role/", {"role": "auditor"})
+    browser.post(f"/accounts/people/{ben.pk}/active/", {})
+    ben.refresh_from_db()
+    assert (ben.role, ben.is_active) == ("auditor", False)
+    form = {"username": "ben", "role": "auditor"}
+    assert "There is an account" in browser.post("/accounts/people/add/", form).content.decode()
+
+
+def test_the_last_owner_stays(browser, anna):
+    for verb, form in (("role", {"role": "auditor"}), ("active", {})):
+        path = f"/accounts/people/{anna.pk}/{verb}/"
+        assert "This is the last owner." in browser.post(path, form, follow=True).content.decode()
+    anna.refresh_from_db()
+    assert anna.works
+    assert anna.role == Role.OWNER
+
+
+def test_the_owner_decides_who_may_exempt(browser):
+    technician = person(Role.TECHNICIAN)
+    assert queries.permits(technician, "alg.exempt")
+    browser.post("/accounts/people/grants/", {"grant": ["alg.exempt:administrator"]})
+    assert not queries.permits(technician, "alg.exempt")
+    assert queries.permits(person(Role.ADMINISTRATOR), "alg.exempt")
+    browser.post("/accounts/people/grants/", {"grant": ["alg.exempt:technician"]})
+    assert queries.permits(technician, "alg.exempt")
