@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sipalg_core.broker import bypass, layout
+from sipalg_core.broker import bypass, layout, signalling
 from sipalg_core.broker.bans import BanTable
 from sipalg_core.broker.guard import Guard
 from sipalg_core.broker.pinholes import PinholeTable
@@ -146,7 +146,11 @@ class Broker:
 
     def engine_changed(self, told: str = "let go of %d connections of the engine, which is gone") -> None:
         """Where signalling goes by a dead engine, its connections are of before: see `bypass`."""
-        if bypass.is_wanted(self._policy) and (forgotten := self.pinholes.forget_marked(names.MARK_DIVERT)):
+        if bypass.is_wanted(self._policy):
+            self._forget(told)
+
+    def _forget(self, told: str) -> None:
+        if forgotten := self.pinholes.forget_marked(names.MARK_DIVERT):
             log.info(told, forgotten)
 
     def _granted(self, request: Request, rule: int, make: Callable[[], socket.socket]) -> Answer:
@@ -207,9 +211,10 @@ class Broker:
         policy, until = running(*self._files)
         self._install(policy)
         switched_on = bypass.is_wanted(policy) and not bypass.is_wanted(self._policy)
+        others_taken = signalling.taken(policy) != signalling.taken(self._policy)
         self._policy, self._guard, self.until = policy, Guard(policy), until
-        if switched_on:
-            self.engine_changed("let go of %d connections from before signalling may go by")
+        if switched_on or others_taken:
+            self._forget("let go of %d connections of signalling: who handles it has changed")
         gc.collect()
         log.info("policy revision %d", policy.revision)
 

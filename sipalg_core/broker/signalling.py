@@ -139,6 +139,12 @@ def known(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
             yield (network.network_address,)
 
 
+def taken(policy: AlgPolicy) -> list[Any]:
+    """All that decides what is intercepted, for comparison."""
+    sets = [list(each(policy, version)) for each in (peers, providers) for version in (4, 6)]
+    return [*sets, policy.exemptions]
+
+
 def exempt(
     policy: AlgPolicy, version: int, now: float
 ) -> Iterator[tuple[tuple[tuple[Constant, ...], ...], float | None]]:

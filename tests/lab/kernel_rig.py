@@ -267,7 +267,7 @@ class Rig:
         self._folder.cleanup()
 
     def client(self) -> BrokerClient:
-        self._clients.append(BrokerClient(self.socket))
+        self._clients.append(BrokerClient(self.socket, timeout=2))  # how fast it is is measured elsewhere
         return self._clients[-1]
 
     def listed(self, kind: str, name: str) -> str:

@@ -116,6 +116,29 @@ class Appliance:
             found |= {f"{kind} {each}" for each in re.findall(r"[\w.:]+(?: \. [\w.:]+){2,3}", elements)}
         return found
 
+    @contextlib.contextmanager
+    def short_conntrack(self) -> Iterator[None]:
+        """The kernel forgets UDP connections after a second while the context lasts."""
+        names_of = ("udp_timeout", "udp_timeout_stream")
+        before = [run("sysctl", "-n", f"net.netfilter.nf_conntrack_{each}", namespace=FW).strip() for each in names_of]
+        try:
+            for each in names_of:
+                run("sysctl", "-qw", f"net.netfilter.nf_conntrack_{each}=1", namespace=FW)
+            yield
+        finally:
+            for each, value in zip(names_of, before, strict=True):
+                run("sysctl", "-qw", f"net.netfilter.nf_conntrack_{each}={value}", namespace=FW)
+
+    def reboot(self) -> None:
+        """As after a restart of the machine: no process, no table and no socket has survived, the policy file has."""
+        self.engine.stop()
+        self.rig.stop(kill=True)
+        run("nft", "delete", "table", "inet", names.SIPALG_TABLE, namespace=FW)
+        for left in self.rig.run_dir.iterdir():
+            left.unlink()
+        self.rig.start()
+        self.engine = Engine(self.rig)
+
     def close(self) -> None:
         self.engine.stop()
         self.rig.close()

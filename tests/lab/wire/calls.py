@@ -29,11 +29,19 @@ class Call:
     # --- its beginning ---
 
     def begin(self, offer: bytes = b"", *heads: str, **how: Any) -> bytes:
-        self.invite = self._cross(self.caller, "INVITE", self.dialog, *heads, body=offer, **how)
-        contact = uri_of(header(self.invite, "contact", "m"))
+        return self.begin_with("INVITE", *heads, body=offer, **how)
+
+    def begin_with(self, method: str, *heads: str, **how: Any) -> bytes:
+        """A request that begins a dialog: INVITE, SUBSCRIBE."""
+        return self.take_invite(self._cross(self.caller, method, self.dialog, *heads, **how))
+
+    def take_invite(self, invite: bytes) -> bytes:
+        """The first request, sent by other means."""
+        self.invite = invite
+        contact = uri_of(header(invite, "contact", "m"))
         self._mapping = self._mapping or endpoint_of(contact)
         self.back.target = contact
-        return self.invite
+        return invite
 
     def respond(self, status: int, *heads: str, body: bytes = b"", tag: str = "callee", kind: str = "") -> bytes:
         """The callee's response to the INVITE."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.lab.wire.between import VARIANTS, Appliance, wires
+from tests.lab.wire.between import VARIANTS, Appliance, Variant, wires
 from tests.lab.wire.rig import Wire
 
 
@@ -32,7 +32,7 @@ _passed = pytest.StashKey[bool]()
 
 @pytest.fixture(params=VARIANTS, ids=str)
 def wire(request: pytest.FixtureRequest, appliance: Appliance) -> Iterator[Wire]:
-    made = Wire(appliance, request.param)
+    made = Wire(appliance, Variant(*request.param))
     yield made
     made.finish(clean=request.node.stash.get(_passed, False))
 

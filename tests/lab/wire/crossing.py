@@ -40,7 +40,7 @@ def _any(hosts: Sequence[str]) -> bytes:
 def allowed(sent: bytes, owned: Sequence[str], instead: Sequence[str]) -> re.Pattern[bytes]:
     """What may arrive where `sent` was sent: `owned` addresses may have become one of `instead`, and nothing else."""
     where = re.compile(
-        rb"(?P<address>(?<![\w.:])" + _any(owned) + rb"(?![\w.])(?::\d+| \d+(?= typ)| rport \d+)?)"
+        rb"(?P<address>(?<![\w.])" + _any(owned) + rb"(?![\w.])(?::\d+| \d+(?= typ)| rport \d+)?)"
         rb"|(?P<media>(?<=\nm=)[\w-]+ \d+)"
         rb"|(?P<rtcp>(?<=\na=rtcp:)\d+)"
         rb"|(?P<rport>(?<=;rport=)\d+)"

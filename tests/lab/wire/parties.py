@@ -73,7 +73,11 @@ class Party:
         if known is None:
             known = self._stream()
             known.settimeout(self.patience)
-            known.connect(to)
+            try:
+                known.connect(to)
+            except OSError:
+                known.close()
+                raise
             self._keep(to, known)
         return known
 
@@ -100,6 +104,14 @@ class Party:
         assert not wanted or word(data) == str(wanted), f"{wanted} expected at {self.at}, came: {data[:300]!r}"
         return data
 
+    def take_all(self) -> list[bytes]:
+        """What has come and nobody took."""
+        while self._wait(time.monotonic()):
+            pass
+        left = [data for data, _ in self._waiting]
+        self._waiting.clear()
+        return left
+
     def silent(self, wait: float = SILENCE) -> bool:
         """Whether nothing comes."""
         if not self._waiting:
@@ -112,7 +124,7 @@ class Party:
         assert self._waiting, f"{wanted or 'a message'} never came to {self.at}"
         return self._waiting.popleft()
 
-    def _wait(self, deadline: float) -> None:
+    def _wait(self, deadline: float) -> bool:
         sockets = [self._socket, *self._connections.values()]
         readable, _, _ = select.select(sockets, [], [], max(deadline - time.monotonic(), 0))
         for each in readable:
@@ -124,6 +136,7 @@ class Party:
             else:
                 made, source = each.accept()
                 self._keep(Endpoint(*source[:2]), made)
+        return bool(readable)
 
     def _read(self, connection: socket.socket) -> None:
         (peer,) = (known for known, each in self._connections.items() if each is connection)

@@ -75,8 +75,12 @@ class Wire:
     # --- what crosses ---
 
     def send(self, party: Party, data: bytes, to: Endpoint | None = None) -> None:
-        self._sent[party.namespace].append(data)
+        self.note(party, data)
         party.send(data, to)
+
+    def note(self, party: Party, data: bytes) -> None:
+        """This was, or will be, sent by other means."""
+        self._sent[party.namespace].append(data)
 
     def take(self, party: Party, wanted: str | int, wait: float = 0) -> bytes:
         """What arrives was sent on the other side and differs by nothing but owned addresses."""

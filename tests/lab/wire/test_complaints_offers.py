@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.lab.wire.calls import Call
-from tests.lab.wire.messages import body_of, endpoint_of, header, port_of, sdp, uri_of
+from tests.lab.wire.messages import answer, body_of, endpoint_of, header, port_of, sdp, uri_of
 from tests.lab.wire.parties import both_ways, flows, nothing_passes
 from tests.lab.wire.rig import Wire
 
@@ -132,6 +132,19 @@ def test_c22_default_destination_stays_among_the_candidates(wire: Wire):
     assert b"198.51.100.7 41000 typ srflx raddr " in body_of(call.invite)
     both_ways(phone, far, mapped)
     call.hang_up()
+
+
+def test_c23_phone_that_asked_a_stun_server_is_left_alone(wire: Wire):
+    """It announces our address by itself: message and description leave as they came."""
+    call = wire.call()
+    announced = sdp(wire.ours, 40000)
+    host = f"[{wire.ours}]" if ":" in wire.ours else wire.ours
+    invite = call.begin(announced, contact=f"<sip:101@{host}:40002>")
+    assert body_of(invite) == announced
+    assert header(invite, "contact") == f"<sip:101@{host}:40002>"
+    if wire.alg:
+        assert wire.counted("sdp:already-translated") == 1
+    wire.cross(wire.b, answer(invite, 486, tag="far"), wire.a)
 
 
 @pytest.mark.parametrize("name", ["pbx", "a", "media_host"])
