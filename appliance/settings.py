@@ -234,6 +234,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "appliance.system.tasks.reconcile", "schedule": 15.0},
+    "note_advice": {
+        "task": "appliance.system.tasks.note_advice",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "settle": {
         "task": "appliance.system.tasks.settle",
         "schedule": 5.0,

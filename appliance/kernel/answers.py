@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Final
 
-from appliance.kernel import connections, links, watch
+from appliance.kernel import connections, facts, links, watch
 from appliance.kernel.connections import Flushed, Selection
 from appliance.kernel.conntrack import ConnectionTable
 from appliance.kernel.judgement import Judge
@@ -66,8 +66,17 @@ def forget_addresses(gone: Iterable[str]) -> int:
         return kernel.delete(each for each in kernel.all() if hosts.intersection(each.hosts))
 
 
+def telephony() -> dict[str, Any]:
+    """For the advisor."""
+    with table() as kernel:
+        judge = judge_of()
+        old = connections.count_old(kernel, judge)["old"]
+        return facts.telephony(kernel.all(), judge) | {"old_connections": old}
+
+
 ANSWERS: Final[dict[str, Callable[..., Any]]] = {
     "connections": list_connections,
     "flush": flush,
     "links": list_links,
+    "telephony": telephony,
 }

@@ -21,6 +21,10 @@ from sipalg_core.contract import names
 INTERFACE_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,15}")  # IFNAMSIZ - 1
 
 
+ADDRESSES_CHANGED: Final = "addresses changed"
+"""What the audit trail calls it when the kernel has others."""
+
+
 @transaction.atomic
 def save_interface(
     *,
@@ -83,7 +87,7 @@ def record_found(*, found: Mapping[str, Sequence[str]], node: str = names.NODE) 
         gone[name] = [each for each in before if each not in row.addresses]
         if not first:
             after = {"addresses": row.addresses}
-            record(actor="netadmin", verb="addresses changed", target=row, before={"addresses": before}, after=after)
+            record(actor="netadmin", verb=ADDRESSES_CHANGED, target=row, before={"addresses": before}, after=after)
     return gone
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fields of an apply, and of a choice of connections."""
+"""The fields of an apply, of a choice of connections, and of letting a finding be."""
 
 from __future__ import annotations
 
@@ -81,3 +81,11 @@ class SelectionForm(OperatorForm):
 def _values(address: AddressObject) -> tuple[str, ...]:
     held = address.members.all() if address.kind == AddressKind.GROUP else [address]
     return tuple(each.value for each in held if each.value)
+
+
+class IgnoreForm(OperatorForm):
+    reason = forms.CharField(label=_("Why it may be ignored"), max_length=500)
+    until = forms.DateTimeField(
+        label=_("Until (UTC; empty: for good)"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}),
+    )  # fmt: skip

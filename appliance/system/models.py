@@ -67,3 +67,31 @@ class Revision(models.Model):
 
     def __str__(self) -> str:
         return f"r{self.number}"
+
+
+class Ignored(models.Model):
+    """A finding of the advisor that somebody looked at and let be, with the reason, until the end."""
+
+    finding = models.CharField(max_length=200, unique=True)
+    reason = models.CharField(max_length=500)
+    author = models.CharField(max_length=150)
+    since = models.DateTimeField(default=timezone.now)
+    until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["finding"]
+
+    def __str__(self) -> str:
+        return self.finding
+
+
+class Advised(models.Model):
+    """What the advisor found when it last looked by itself: for the menu, the overview and metrics."""
+
+    node = models.CharField(max_length=40, unique=True, default=names.NODE)
+    at = models.DateTimeField()
+    findings = models.JSONField(default=list, help_text=_("id, check, severity and texts by language of each"))
+    missed = models.JSONField(default=list, help_text=_("ids of checks whose evidence could not be had"))
+
+    def __str__(self) -> str:
+        return f"{self.node} at {self.at:%H:%M:%S}"

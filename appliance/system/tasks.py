@@ -146,6 +146,12 @@ def answer(question: str, arguments: dict[str, Any], reply_to: str) -> None:
         inquiry.reply(reply_to, {"error": _("The kernel refused to answer: %s") % error})
 
 
+@app.task(name="appliance.system.tasks.note_advice")
+def note_advice() -> None:
+    """The advisor's own round, in the worker."""
+    services.note_advice()
+
+
 @app.task(name="appliance.system.tasks.reconcile")
 def reconcile() -> None:
     """Without netadmin: what was never taken has failed."""

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Addresses of system: review, apply, the revisions there were, and connections."""
+"""Addresses of system: review, apply, the revisions there were, connections, and the advisor."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from appliance.system.views import connections, revisions
+from appliance.system.views import advisor, connections, revisions
 
 app_name = "system"
 urlpatterns = [
@@ -19,6 +19,10 @@ urlpatterns = [
     path("changes/<int:number>/undo/", revisions.decide, {"verb": "undo"}, name="changes_undo"),
     path("changes/<int:number>/flush/", connections.old_connections, {"verb": "now"}, name="changes_flush"),
     path("changes/<int:number>/flush-later/", connections.old_connections, {"verb": "later"}, name="changes_wait"),
+    path("advisor/", advisor.advisor, name="advisor"),
+    path("advisor/ignored/<int:pk>/mind/", advisor.mind, name="advisor_mind"),
+    path("advisor/<str:finding>/ignore/", advisor.ignore, name="advisor_ignore"),
+    path("advisor/<str:finding>/fix/", advisor.fix, name="advisor_fix"),
     path("connections/", connections.connections, name="connections"),
     path("connections/flush/", connections.flush, name="connections_flush"),
     path("changes/<int:number>/go-back/", revisions.go_back, name="changes_go_back"),

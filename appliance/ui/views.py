@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from appliance.advisor.reading import noted
 from appliance.network import queries as network
 from appliance.network.models import Role
 from appliance.sip import queries as sip
@@ -15,6 +18,8 @@ from appliance.ui.requests import OperatorRequest, may
 from appliance.ui.templatetags.ui import status_context
 from sipalg_core.contract import names
 
+FINDINGS_SHOWN: Final = 3
+
 
 @may("overview.see")
 def overview(request: OperatorRequest) -> HttpResponse:
@@ -23,6 +28,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
         "external": _external_address(),
         "running": system.running_revision(),
         "latest": system.latest_revision(),
+        "findings": noted()[:FINDINGS_SHOWN],
         "table": CALLS_IN_BRIEF,
     }
     return render(request, "ui/_verdict.html" if request.htmx else "ui/overview.html", context)

@@ -157,6 +157,8 @@ class Engine:
         changed = ledger.count(counters, now)
         calls = dict.fromkeys(entry.call.id for entry in changed)
         calls |= dict.fromkeys(call.id for call in ledger.judge(strays, now))
+        if ledger.stray_packets:
+            self.counts["strays:external"] = ledger.stray_packets
         holes = [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
         return [*holes, *(Changed("calls", ident) for ident in calls)]
 

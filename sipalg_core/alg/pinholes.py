@@ -35,6 +35,7 @@ class Ledger:
         self._entries: dict[int, Entry] = {}
         self._counted = 0.0  # when the kernel's counts came last
         self._strays = Strays()
+        self.stray_packets = 0  # from outside, of all flows that fitted no pinhole
         self._unsettled: dict[str, Call] = {}  # whose audio does not flow both ways, or was not said to
         self.openings = Openings()
 
@@ -126,7 +127,7 @@ class Ledger:
 
     def judge(self, strays: list[Stray], now: float) -> list[Call]:
         """Say what is wrong with the calls just counted whose audio does not flow; returns those with a new verdict."""
-        self._strays.update(strays)
+        self.stray_packets += self._strays.update(strays)
         unsettled, self._unsettled = self._unsettled, {}
         changed = []
         for call in unsettled.values():

@@ -33,14 +33,18 @@ class Strays:
         self._inward: list[Stray] = []
         self._outward: list[Stray] = []
 
-    def update(self, strays: Iterable[Stray]) -> None:
-        now, self._inward, self._outward = {}, [], []
+    def update(self, strays: Iterable[Stray]) -> int:
+        """How many packets came from outside since the last time."""
+        now, self._inward, self._outward, fresh = {}, [], [], 0
         for stray in strays:
             flow = stray.source, stray.destination
             now[flow] = stray.packets
+            if stray.side is Side.EXTERNAL:
+                fresh += max(stray.packets - self._before.get(flow, 0), 0)
             if stray.packets - self._before.get(flow, 0) >= RUNNING:
                 (self._inward if stray.side is Side.EXTERNAL else self._outward).append(stray)
         self._before = now
+        return fresh
 
     def to(self, mapped: Endpoint) -> Stray | None:
         """From outside to this endpoint of ours."""

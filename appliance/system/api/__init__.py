@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""REST of system: revisions and health, connections."""
+"""REST of system: revisions and health, connections, the advisor."""
 
+from appliance.system.api.advisor import router as advisor
 from appliance.system.api.connections import router as connections
 from appliance.system.api.revisions import router as revisions
 
-routers = (revisions, connections)
+routers = (revisions, connections, advisor)
 
 __all__ = ["routers"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every write of system: revisions, and connections."""
+"""Every write of system: revisions, connections, and what becomes of the advisor's findings."""
 
+from appliance.system.services.advisor import draft_fix, ignore_finding, mind_finding, note_advice
 from appliance.system.services.connections import (
     close_later,
     close_old_connections,
@@ -46,6 +47,7 @@ __all__ = [
     "close_when_calls_end",
     "complete",
     "confirmed",
+    "draft_fix",
     "expire",
     "extend",
     "extended",
@@ -55,7 +57,10 @@ __all__ = [
     "flush_phones",
     "found_old_connections",
     "go_back",
+    "ignore_finding",
     "keep",
+    "mind_finding",
+    "note_advice",
     "request_apply",
     "retry",
     "rolled_back",

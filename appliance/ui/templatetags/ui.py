@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from appliance.accounts import queries
 from appliance.accounts.models import User
+from appliance.advisor.finding import Fix
 from appliance.sip import queries as sip
 from appliance.system import queries as system
 from appliance.ui import columns
@@ -61,6 +62,7 @@ NAVIGATION: Final = (
     (
         _("Diagnose"),
         (
+            Page("system:advisor", _("Advisor"), "hint"),
             Page("firewall:questions", _("Which rule decides"), "search"),
             Page("system:connections", _("Connections"), "calls"),
         ),
@@ -102,6 +104,13 @@ def may(context: Context, permission: str) -> bool:
     """Whether the reader may that: `{% may "rules.change" as may_change %}`. It hides what would be refused."""
     user = context["request"].user
     return isinstance(user, User) and queries.permits(user, permission)
+
+
+@register.simple_tag
+def fix_address(fix: Fix) -> str:
+    """Of the page that a finding's fix leads to."""
+    place = reverse(fix.page, args=[] if fix.argument is None else [fix.argument])
+    return f"{place}?{fix.query}" if fix.query else place
 
 
 def _may_open(request: HttpRequest, view: str) -> bool:

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Checks of what phones and providers say: STUN, encryption, registrations, addresses that leak or come changed."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Final
+
+from django.utils.translation import gettext as _
+
+from appliance.advisor.evidence import Evidence, Flow, Host, opens
+from appliance.advisor.finding import Finding, Fix
+from sipalg_core.contract.control import SIPS_PORT
+
+STUN_PORT: Final = 3478  # RFC 8489
+USUAL_REFRESH: Final = 600
+"""Seconds after which a phone system registers again where nobody has seen it do so."""
+
+
+def stun(evidence: Evidence) -> Iterator[Finding]:
+    for host, flows in _by_host(evidence, lambda flow: flow.dport == STUN_PORT):
+        if evidence.handled(ipaddress.ip_address(host)):
+            yield Finding(
+                "A03", host,
+                _("STUN is switched on in the phone system %(host)s. It and the ALG would both change addresses.")
+                % {"host": host},
+                _("A phone that learns its outside address by STUN writes it into its messages itself. Switch STUN off "
+                  "there, or exempt the server from the ALG: both together cost the audio."),
+                tuple(_("%(host)s asks the STUN server %(server)s.") % {"host": host, "server": flow.outside}
+                      for flow in flows[:3]),
+                (Fix(_("Exempt the server from the ALG"), page="firewall:exemptions"),),
+            )  # fmt: skip
+
+
+def encrypted(evidence: Evidence) -> Iterator[Finding]:
+    """A04, and A05 where media of the same host is seen."""
+    for host, flows in _by_host(evidence, lambda flow: flow.dport == SIPS_PORT and flow.protocol == "tcp"):
+        server = flows[0].outside
+        yield Finding(
+            "A04", f"{host}-{server}",
+            _("%(host)s speaks encrypted SIP with %(server)s: the ALG cannot help there.")
+            % {"host": host, "server": server},
+            _("The ALG does not read what is encrypted, so it opens nothing. Rules for SIPS, for UDP outwards and for "
+              "STUN are needed."),
+            (f"{host}:{flows[0].sport} → {server}:{SIPS_PORT} TCP",),
+            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:recipes_draft", argument="encrypted-sip"),),
+        )  # fmt: skip
+        media = [flow for flow in _flows(evidence) if _is_speech(flow, host)]
+        if media:
+            yield Finding(
+                "A05", f"{host}-{server}",
+                _("Signalling with %(server)s is encrypted; whether speech is, nobody can see from outside.")
+                % {"server": server},
+                _("SIPS without SRTP hides who telephones with whom, not what they say. Ask the provider for SRTP and "
+                  "switch it on in the phone system."),
+                tuple(f"{flow.inside}:{flow.sport} → {flow.outside}:{flow.dport} UDP" for flow in media[:3]),
+            )  # fmt: skip
+
+
+def registration_interval(evidence: Evidence) -> Iterator[Finding]:
+    for row in evidence.engine.registrations if evidence.engine else ():
+        if not row["warning"]:
+            continue
+        gap = max(row["asked"] - row["granted"], 0)
+        yield Finding(
+            "A06", row["internal"],
+            _("The provider grants %(granted)d s, %(host)s keeps to %(asked)d s: unreachable for up to %(gap)d s, and "
+              "calls may drop.")
+            % {"granted": row["granted"], "asked": row["asked"], "host": row["internal"], "gap": gap},
+            _("A phone system must register again within the time that was granted. In an AGFEO system set "
+              "“Gewünschte Gültigkeitsdauer einer Registrierung” to %(value)d.") % {"value": _below(row["granted"])},
+            (f"{row['aor']}: {row['warning']}",),
+            (Fix(_("Show the registrations"), page="sip:registrations"),),
+            "error" if row["state"] == "overdue" else "",
+        )  # fmt: skip
+
+
+def leaked_address(evidence: Evidence) -> Iterator[Finding]:
+    for message in evidence.engine.messages if evidence.engine else ():
+        if message["side"] != "internal" or not message["sent_to"] or not message["applied"]:
+            continue
+        line = next((each for each in message["after"].splitlines() if any(map(evidence.inside, _addresses(each)))), "")
+        if line:
+            name = line.partition(":")[0] if ":" in line.partition("=")[0] else line[:2]
+            yield Finding(
+                "A20", f"{message['method']}-{name.lower()}",
+                _("A private address reached the provider: %(name)s was not rewritten.") % {"name": name},
+                _("The ALG changes only addresses that belong to the sending phone. This one belongs to somebody else "
+                  "inside, or stands where no address belongs."),
+                (line[:200],),
+                (Fix(_("Exempt the server from the ALG"), page="firewall:exemptions"),),
+            )  # fmt: skip
+
+
+def second_alg(evidence: Evidence) -> Iterator[Finding]:
+    """Our own Via comes back in every answer; `received` says from where the provider saw us (RFC 3581)."""
+    own = {str(ipaddress.ip_interface(each).ip) for i in evidence.policy.interfaces for each in i.addresses}
+    for message in evidence.engine.messages if evidence.engine else ():
+        if message["side"] != "external" or not message["status"]:
+            continue
+        via = next((line for line in message["before"].splitlines() if line.lower().startswith(("via:", "v:"))), "")
+        received = _parameter(via, "received")
+        sent_by = via.partition("/")[2].partition(" ")[2].partition(";")[0].strip()
+        host = _host_of(sent_by)
+        changed = host and host not in own and not any(map(evidence.inside, _addresses(host)))
+        if changed or (received and received not in own):
+            yield Finding(
+                "A22", received or host,
+                _("The router in front of us changes SIP too. Switch its SIP ALG off."),
+                _("Our messages arrive at the provider from another address than ours, or with other contents. Two "
+                  "ALGs in a row undo each other's work."),
+                (via[:200],),
+            )  # fmt: skip
+            return
+
+
+def path_forgotten(evidence: Evidence) -> Iterator[Finding]:
+    """For servers that are exempt: their way in is a connection that the kernel forgets."""
+    kernel = evidence.kernel
+    if kernel is None:
+        return
+    exempt = [each for each in evidence.policy.activations if each.exempt]
+    encrypted_rules = [
+        rule for rule in evidence.rules("forward")
+        if rule.action == "accept" and rule.service and opens(rule.service, "udp", SIPS_PORT)
+    ]  # fmt: skip
+    granted = [row["granted"] for row in evidence.engine.registrations] if evidence.engine else []
+    refresh = min(granted, default=USUAL_REFRESH)
+    if (exempt or encrypted_rules) and kernel.udp_stream_timeout < refresh / 2:
+        yield Finding(
+            "A23", "udp",
+            _("The firewall forgets an idle SIP path after %(timeout)d s; it is refreshed every %(refresh)d s.")
+            % {"timeout": kernel.udp_stream_timeout, "refresh": refresh},
+            _("Without the ALG, incoming calls come by the connection that the registration has opened. Raise the "
+              "timeout, or let the phone system send keep-alives."),
+            (f"nf_conntrack_udp_timeout_stream = {kernel.udp_stream_timeout}",),
+        )  # fmt: skip
+
+
+# --- What is read ---
+
+
+def _flows(evidence: Evidence) -> tuple[Flow, ...]:
+    return evidence.kernel.flows if evidence.kernel else ()
+
+
+def _by_host(evidence: Evidence, wanted: Callable[[Flow], bool]) -> Iterator[tuple[str, list[Flow]]]:
+    found: dict[str, list[Flow]] = {}
+    for flow in _flows(evidence):
+        if flow.outbound and wanted(flow):
+            found.setdefault(flow.inside, []).append(flow)
+    yield from found.items()
+
+
+def _is_speech(flow: Flow, host: str) -> bool:
+    return (
+        flow.protocol == "udp" and flow.inside == host and flow.answered
+        and flow.dport >= 1024 and flow.dport not in (STUN_PORT, SIPS_PORT, 5060)
+    )  # fmt: skip
+
+
+def _below(granted: int) -> int:
+    """A value that a phone may be given: a tenth less, in whole minutes where it is long enough."""
+    value = granted * 9 // 10
+    return value // 60 * 60 if value >= 120 else value
+
+
+def _addresses(line: str) -> Iterator[Host]:
+    """Address literals of a line: of the words between everything that cannot stand in one."""
+    word = ""
+    for letter in line + " ":
+        if letter.isascii() and (letter.isalnum() or letter in ".:"):
+            word += letter
+            continue
+        host = word.rpartition(":")[0] if word.count(":") == 1 else word
+        if host.count(".") == 3 or word.count(":") > 1:
+            with suppress(ValueError):
+                yield ipaddress.ip_address(host.strip("."))
+        word = ""
+
+
+def _parameter(field: str, name: str) -> str:
+    for part in field.split(",", maxsplit=1)[0].split(";")[1:]:
+        key, _equals, value = part.strip().partition("=")
+        if key.lower() == name:
+            return value.strip("[]")
+    return ""
+
+
+def _host_of(sent_by: str) -> str:
+    return sent_by[1:].partition("]")[0] if sent_by.startswith("[") else sent_by.partition(":")[0]

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""REST of the advisor: its findings now, and letting one be."""
+
+# ruff: noqa: ARG001  (ninja passes `request` by name to every operation)
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from django.http import HttpRequest
+from ninja import Router, Schema, Status
+
+from appliance.accounts.models import User
+from appliance.advisor.reading import finding as finding_of
+from appliance.advisor.reading import read
+from appliance.system import services
+from appliance.system.models import Ignored
+from appliance.ui.requests import may
+
+router = Router(tags=["advisor"])
+
+
+class FindingOut(Schema):
+    """`fixable`: POST …/fix drafts the change that it proposes."""
+
+    id: str
+    check: str
+    severity: Literal["error", "warning", "hint"]
+    text: str
+    why: str
+    evidence: list[str]
+    fixable: bool
+
+
+class IgnoredOut(Schema):
+    id: int
+    finding: str
+    reason: str
+    author: str
+    since: datetime
+    until: datetime | None
+
+
+class AdviceOut(Schema):
+    """`missed` are checks whose evidence could not be had: they were not made."""
+
+    items: list[FindingOut]
+    count: int
+    ignored: list[IgnoredOut]
+    made: list[str]
+    missed: list[str]
+
+
+class IgnoreIn(Schema):
+    reason: str
+    until: datetime | None = None
+
+
+@router.get("/advisor", response=AdviceOut)
+@may("advisor.see")
+def advisor(request: HttpRequest) -> dict[str, Any]:
+    advised = read()
+    items = [
+        {
+            "id": each.id, "check": each.check, "severity": each.severity, "text": each.text, "why": each.why,
+            "evidence": each.evidence, "fixable": any(fix.verb == "disable_rule" for fix in each.fixes),
+        }
+        for each in advised.findings
+    ]  # fmt: skip
+    return {
+        "items": items, "count": len(items), "ignored": advised.ignored,
+        "made": [check.id for check in advised.made], "missed": [check.id for check in advised.missed],
+    }  # fmt: skip
+
+
+@router.post("/advisor/{finding}/ignore", response={201: IgnoredOut})
+@may("advisor.change")
+def ignore(request: HttpRequest, finding: str, payload: IgnoreIn) -> Status[Ignored]:
+    ignored = services.ignore_finding(actor=cast(User, request.user), finding=finding, **payload.dict())
+    return Status(201, ignored)
+
+
+@router.delete("/advisor/ignored/{ident}", response={204: None})
+@may("advisor.change")
+def mind(request: HttpRequest, ident: int) -> Status[None]:
+    services.mind_finding(actor=cast(User, request.user), ignored=Ignored.objects.get(pk=ident))
+    return Status(204, None)
+
+
+@router.post("/advisor/{finding}/fix", response={204: None})
+@may("rules.change")
+def fix(request: HttpRequest, finding: str) -> Status[None]:
+    """The change that the finding proposes, as a draft."""
+    found = finding_of(finding)
+    if found is None:
+        raise Ignored.DoesNotExist
+    services.draft_fix(actor=cast(User, request.user), finding=found)
+    return Status(204, None)

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every check finds what it is for, with evidence, and keeps quiet where all is well."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from appliance.advisor.checks import CHECKS, advise
+from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Use
+from appliance.advisor.finding import Finding
+from appliance.ruleset.policy import Activation, Address, Interface, Policy, Provider, Rule, Service
+
+NOW = 1_800_000_000.0
+DAY = 86_400.0
+PBX, SERVER, STUN = "192.168.0.2", "203.0.113.1", "203.0.113.66"
+
+INTERFACES = (
+    Interface("lan0", "internal", ("192.168.0.1/24",)),
+    Interface("wan0", "external", ("203.0.113.2/24",), masquerade=True),
+)
+PHONES, PROVIDER = Address("Phones", (PBX, "192.168.0.10")), Address("Provider", (SERVER,))
+SIP = Service("SIP", "both", "5060", "sip")
+SIP_RULE = Rule(1, 1, "Phones to provider", "accept", PHONES, PROVIDER, SIP)
+
+
+def forwarding(**changes: Any) -> Rule:
+    rule = Rule(2, 1, "In", "dnat", table="dnat", target=Address("PBX", (PBX,)), from_zone="external")
+    return replace(rule, **changes)
+
+
+def policy(*rules: Rule, exempt: bool = False) -> Policy:
+    activations = (Activation(1, None, exempt=(SERVER,)),) if exempt else ()
+    return Policy(
+        1, "local", INTERFACES, (SIP_RULE, *rules), (Provider("Provider", "Provider"),), activations=activations
+    )
+
+
+HEALTH: dict[str, Any] = {"counters": {}}
+
+
+def engine(**changes: Any) -> Engine:
+    values: dict[str, Any] = {
+        "health": HEALTH, "registrations": (), "calls": (), "openings": (), "messages": (), "bans": (),
+    }  # fmt: skip
+    return Engine(**(values | changes))
+
+
+def kernel(*flows: Flow, **changes: Any) -> Kernel:
+    values: dict[str, Any] = {"helper": "", "udp_stream_timeout": 600, "old_connections": 0}
+    return Kernel(flows, **(values | changes))
+
+
+def flow(**changes: Any) -> Flow:
+    return Flow("udp", PBX, 5060, SERVER, 5060, True, True, False)._replace(**changes)
+
+
+def evidence(*rules: Rule, exempt: bool = False, **changes: Any) -> Evidence:
+    values: dict[str, Any] = {"engine": engine(), "kernel": kernel()}
+    return Evidence(NOW, policy(*rules, exempt=exempt), **(values | changes))
+
+
+def found(evidence: Evidence, check: str) -> list[Finding]:
+    return [each for each in advise(evidence).findings if each.check == check]
+
+
+RTP = Service("RTP", "udp", "16384-32767")
+WEB = Service("HTTPS", "tcp", "443")
+SUPPORT = Address("Support", ("198.51.100.80",))
+
+registration: dict[str, Any] = {
+    "internal": f"{PBX}:5060", "aor": "sip:101@example.net", "asked": 1200, "granted": 660, "state": "registered",
+    "warning": "it keeps to 1200 s",
+}  # fmt: skip
+message: dict[str, Any] = {
+    "side": "internal", "sent_to": f"{SERVER}:5060", "applied": True, "method": "INVITE", "status": 0,
+    "before": "", "after": "INVITE sip:x@example.net SIP/2.0\r\nHistory-Info: <sip:7@192.168.0.44>\r\n",
+}  # fmt: skip
+answer = message | {"side": "external", "status": 200, "after": ""}
+call: dict[str, Any] = {
+    "id": "c1", "call_id": "a@b", "state": "in_call", "answered": NOW, "pinholes": 0, "shadow": False,
+    "from_uri": "sip:101@example.net", "to_uri": "sip:300@example.net",
+}  # fmt: skip
+opening: dict[str, Any] = {
+    "call": "c2", "why": "silent", "kind": "exact", "component": "rtp", "closed": NOW - 60,
+    "internal": f"{PBX}:14000", "external": "203.0.113.99:7000",
+}  # fmt: skip
+counted = {"counters": {"answered:media-ports": 3, "strays:external": 7}}
+media = flow(sport=14000, dport=7000)
+five_streams = kernel(*(media._replace(sport=14000 + 2 * i) for i in range(5)))
+seen_as_another = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.2:5060;branch=z;received=198.51.100.7\r\n"
+
+PROVOKED = {
+    "A01": evidence(forwarding(service=SIP)),
+    "A02": evidence(forwarding(service=RTP)),
+    "A03": evidence(kernel=kernel(flow(outside=STUN, dport=3478))),
+    "A04": evidence(kernel=kernel(flow(protocol="tcp", dport=5061))),
+    "A05": evidence(kernel=kernel(flow(protocol="tcp", dport=5061), media)),
+    "A06": evidence(engine=engine(registrations=(registration,))),
+    "A07": evidence(kernel=kernel(old_connections=14)),
+    "A08": evidence(forwarding(service=RTP), exempt=True, kernel=five_streams),
+    "A09": evidence(exempt=True, kernel=kernel(media._replace(answered=False))),
+    "A10": evidence(Rule(3, 1, "SIP in", "accept", service=SIP, table="input", from_zone="external")),
+    "A11": evidence(forwarding(service=WEB)),
+    "A12": evidence(forwarding(service=WEB, source=Address("Germany", (), countries=("DE",)))),
+    "A13": evidence(engine=engine(health=counted, calls=(call,))),
+    "A14": evidence(engine=engine(bans=({"host": SERVER},))),
+    "A15": evidence(forwarding(service=SIP)),
+    "A16": evidence(moved=(Moved("wan0", ("203.0.113.7/24",), 120),)),
+    "A17": evidence(engine=engine(health=counted)),
+    "A18": evidence(engine=engine(calls=(call,))),
+    "A19": evidence(engine=engine(openings=(opening,))),
+    "A20": evidence(engine=engine(messages=(message,))),
+    "A21": evidence(kernel=kernel(helper="inet other, prerouting")),
+    "A22": evidence(engine=engine(messages=(answer | {"before": seen_as_another},))),
+    "A23": evidence(exempt=True, kernel=kernel(udp_stream_timeout=120)),
+    "A24": evidence(uses={1: Use(200 * DAY, None)}, moving=(Moving(5, "sip.example.net", "no answer", 60.0),)),
+}  # fmt: skip
+
+
+def test_every_check_of_the_table_is_provoked() -> None:
+    assert [check.id for check in CHECKS] == sorted(PROVOKED)
+
+
+@pytest.mark.parametrize("check", PROVOKED)
+def test_check_finds_what_it_is_for(check: str) -> None:
+    findings = found(PROVOKED[check], check)
+    assert findings, f"{check} found nothing"
+    for each in findings:
+        assert each.id.startswith(f"{check}-")
+        assert len(each.id) <= 200
+        assert each.text.endswith((".", "!"))
+        assert "%" not in each.text.replace("90 %", "")
+        assert each.why
+
+
+def test_a_healthy_appliance_gives_no_findings() -> None:
+    advice = advise(evidence(forwarding(service=WEB, source=SUPPORT, until=int(NOW + 30 * DAY))))
+    assert advice.findings == ()
+    assert len(advice.made) == len(CHECKS)
+
+
+def test_what_cannot_be_seen_is_said_and_not_taken_for_health() -> None:
+    advice = advise(Evidence(NOW, policy()))
+    missed = {check.id for check in advice.missed}
+    assert {"A03", "A06", "A07", "A21"} <= missed
+    assert "A01" not in missed
+
+
+def test_exempt_server_has_no_conflict_with_a_forwarding() -> None:
+    assert found(evidence(forwarding(service=SIP), exempt=True), "A01") == []
+    assert found(evidence(forwarding(service=RTP), exempt=True), "A02") == []
+
+
+def test_forwarding_to_another_host_or_of_few_ports_is_nobodys_conflict() -> None:
+    elsewhere = forwarding(service=SIP, target=Address("Web", ("192.168.0.77",)))
+    assert found(evidence(elsewhere), "A01") == []
+    assert found(evidence(forwarding(service=Service("Trace", "udp", "40000-40003"))), "A02") == []
+
+
+def test_stun_of_a_pc_and_of_an_exempt_phone_system_is_its_own_business() -> None:
+    assert found(evidence(kernel=kernel(flow(inside="192.168.0.66", dport=3478))), "A03") == []
+    assert found(evidence(exempt=True, kernel=kernel(flow(dport=3478))), "A03") == []
+
+
+def test_overdue_registration_is_an_error_and_the_advice_fits_into_the_time_granted() -> None:
+    (finding,) = found(evidence(engine=engine(registrations=(registration | {"state": "overdue"},))), "A06")
+    assert finding.severity == "error"
+    assert "540" in finding.text  # 1200 - 660
+    assert "to 540." in finding.why
+
+
+def test_forwarding_with_an_end_and_a_source_is_no_finding() -> None:
+    proper = forwarding(service=WEB, source=SUPPORT, until=int(NOW + 30 * DAY))
+    assert found(evidence(proper), "A11") == []
+    assert found(evidence(replace(proper, until=None)), "A11")
+    assert found(evidence(replace(proper, source=None)), "A11")
+
+
+def test_forwarding_stays_needed_where_one_stream_had_no_answer() -> None:
+    streams = [media._replace(sport=14000 + 2 * i, answered=i > 0) for i in range(6)]
+    assert found(evidence(forwarding(service=RTP), exempt=True, kernel=kernel(*streams)), "A08") == []
+
+
+def test_own_via_and_an_inside_via_are_no_second_alg() -> None:
+    own = answer | {"before": "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.2:5060;branch=z;received=203.0.113.2\r\n"}
+    routed = answer | {"before": "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.168.0.2:5060;branch=z\r\n"}
+    assert found(evidence(engine=engine(messages=(own, routed))), "A22") == []
+
+
+def test_the_most_serious_stands_first_and_each_only_once() -> None:
+    both = evidence(
+        forwarding(service=SIP), forwarding(id=4, service=RTP), engine=engine(registrations=(registration,))
+    )
+    findings = advise(both).findings
+    order = [each.severity for each in findings]
+    assert order == sorted(order, key=("error", "warning", "hint").index)
+    assert len({each.id for each in findings}) == len(findings)
