@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""`python -m sipalg_core engine|broker`: arguments, logging, and the one process asked for."""
+"""`python -m sipalg_core engine|broker|selftest`: arguments, logging, and the one process asked for."""
 
 from __future__ import annotations
 
 import argparse
 import logging
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 from sipalg_core import compiled
 from sipalg_core.contract import names
@@ -19,12 +21,20 @@ def main() -> int:
     broker = processes.add_parser("broker", help="make sockets and pinholes for the engine; needs CAP_NET_ADMIN")
     broker.add_argument("--engine-uid", type=int, required=True, help="the user that may ask for sockets and pinholes")
     broker.add_argument("--netadmin-uid", type=int, required=True, help="the user that may ask for a reload")
+    selftest = processes.add_parser("selftest", help="call oneself through an ALG of one's own; needs no capability")
+    selftest.add_argument("--policy", type=Path, default=names.policy_file(), help="whose settings are tried")
+    selftest.add_argument("--in-sandbox", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     logging.basicConfig(
         level=os.environ.get("PINHOLE_LOG", "INFO"),
         format=f"%(asctime)s {arguments.process} %(levelname)s %(message)s",
     )
-    return _broker(arguments) if arguments.process == "broker" else _engine()
+    match arguments.process:
+        case "broker":
+            return _broker(arguments)
+        case "engine":
+            return _engine()
+    return _selftest(arguments)
 
 
 def _engine() -> int:
@@ -40,6 +50,16 @@ def _broker(arguments: argparse.Namespace) -> int:
 
     files = names.policy_file(), names.trial_file()
     return serve(files, names.broker_socket(), arguments.engine_uid, arguments.netadmin_uid)
+
+
+def _selftest(arguments: argparse.Namespace) -> int:
+    from sipalg_core.selftest.run import run
+    from sipalg_core.selftest.sandbox import inside
+
+    if arguments.in_sandbox:
+        return run(arguments.policy)
+    command = inside("selftest", "--in-sandbox", "--policy", str(arguments.policy.absolute()))
+    return subprocess.run(command, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -58,7 +58,7 @@ def media_elsewhere(evidence: Evidence) -> Iterator[Finding]:
                 _("Both parties send media to each other directly, as when a call is forwarded from outside to "
                   "outside. Nothing has to be opened for it."),
                 (call["call_id"],),
-                (Fix(_("Show the call"), page="sip:call", argument=call["id"]),),
+                (Fix(_("Show the call"), page="sip:calls_one", argument=call["id"]),),
             )  # fmt: skip
 
 

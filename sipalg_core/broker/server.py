@@ -13,6 +13,7 @@ import struct
 import sys
 import time
 from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -85,7 +86,8 @@ class Server:
             peer.close()
             return
         peer.setblocking(False)
-        peer.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
+        with suppress(PermissionError):  # in a user namespace the kernel's own limit stands
+            peer.setsockopt(socket.SOL_SOCKET, _SO_SNDBUFFORCE, _SEND_BUFFER)
         self._selector.register(peer, selectors.EVENT_READ, uid)
 
     def _serve(self, peer: socket.socket, uid: int) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from sipalg_core.net import Endpoint
@@ -38,7 +39,8 @@ def transparent_udp(at: Endpoint) -> socket.socket:
     try:
         made.setsockopt(options.level, options.original_destination, 1)
         made.setsockopt(options.level, options.packet_info, 1)
-        made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
+        with suppress(PermissionError):  # in a user namespace the kernel's own limit stands
+            made.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER)
         made.bind(at)
     except OSError:
         made.close()
