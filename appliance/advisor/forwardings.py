@@ -208,4 +208,4 @@ def _exempt() -> Fix:
 
 
 def _recipe(label: str, name: str) -> Fix:
-    return Fix(label, page="firewall:recipes_draft", argument=name)
+    return Fix(label, page="firewall:rules", query=f"recipe={name}")

@@ -45,7 +45,7 @@ def encrypted(evidence: Evidence) -> Iterator[Finding]:
             _("The ALG does not read what is encrypted, so it opens nothing. Rules for SIPS, for UDP outwards and for "
               "STUN are needed."),
             (f"{host}:{flows[0].sport} → {server}:{SIPS_PORT} TCP",),
-            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:recipes_draft", argument="encrypted-sip"),),
+            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:rules", query="recipe=encrypted-sip"),),
         )  # fmt: skip
         media = [flow for flow in _flows(evidence) if _is_speech(flow, host)]
         if media:
