@@ -6,6 +6,7 @@ from __future__ import annotations
 from django.urls import include, path
 
 from appliance.api import api
+from appliance.metrics import metrics
 from appliance.privacy import csp_report
 from appliance.ui.requests import anybody
 
@@ -18,5 +19,6 @@ urlpatterns = [
     path("calls/", include("appliance.sip.urls")),
     path("system/", include("appliance.system.urls")),
     path("api/v1/", api.urls),
+    path("metrics", metrics, name="metrics"),
     path("csp-report/", anybody(csp_report), name="csp-report"),
 ]

@@ -38,7 +38,8 @@ _EDITS: Final = 6
 
 _Wires = tuple[str, int, str, int, str, int, str, int]
 """Source and destination where it came, and where it left; the second pair empty where it did not."""
-_Entry = tuple[int, float, bool, bool, _Wires, bytes, tuple[tuple[int, int, bytes, str], ...], str, int]
+_Changes = tuple[tuple[int, int, bytes, str], ...]
+_Entry = tuple[int, float, bool, bool, _Wires, bytes, _Changes, str, int]
 """Number, when, whether from inside, whether over TCP, as it came, what was replaced and why, verdict, our own answer.
 
 Plain tuples of plain values: the collector soon stops looking at them, and there are as many as messages.
@@ -110,7 +111,7 @@ def _brief(entry: _Entry, repeats: int, wall: float) -> MessageRow:
         "cseq": message.cseq,
         "start_line": _text(data.partition(b"\r\n")[0]),
         "sdp": not _is_empty(_description(message)),
-        "changes": len(changes),
+        "changes": len(with_length(message, _made(changes))),
         "repeats": f"m{repeats}" if repeats != number else "",
         "answered": answered,
         "applied": not verdict.startswith("shadow"),
@@ -122,7 +123,7 @@ def _row(entry: _Entry, brief: MessageRow) -> TraceRow:
     data, changes = entry[_DATA], entry[_EDITS]
     before = _masked(parse(data))
     message = parse(before)  # masking moves nothing, so the edits still fit
-    edits = with_length(message, sorted(Edit(Span(start, end), text, reason) for start, end, text, reason in changes))
+    edits = with_length(message, _made(changes))
     forwarded = bool(brief["sent_to"])
     return {
         **brief,
@@ -130,6 +131,10 @@ def _row(entry: _Entry, brief: MessageRow) -> TraceRow:
         "after": _text(apply(message, edits[: len(changes)])) if forwarded else "",
         "edits": _edits(message, sorted(edits)) if forwarded else [],
     }
+
+
+def _made(changes: _Changes) -> list[Edit]:
+    return sorted(Edit(Span(start, end), text, reason) for start, end, text, reason in changes)
 
 
 def _edits(message: Message, edits: list[Edit]) -> list[TraceEdit]:

@@ -6,7 +6,7 @@ import { fill, timeOfDay } from "./cells.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const NARROW = 640; // px; below it the firewall is one lane
-const ROW = 40;
+const ROW = 46;
 const BAR = 26;
 const TOP = 10;
 const HEAD = 8; // length of an arrow's head
@@ -140,6 +140,7 @@ export class Ladder {
         const below = document.createElement("small");
         title.textContent = name;
         below.textContent = address;
+        lane.title = address;
         lane.append(title, below);
         return lane;
       }),
@@ -172,21 +173,22 @@ export class Ladder {
       "data-message": message.id,
       "aria-label": this.#spoken(message, repeated, name),
     });
-    const base = y + ROW - 13;
+    const base = y + ROW - 14;
     add(group, "rect", { x: 2, y: y + 1, width: this.#width - 4, height: ROW - 2, rx: 6, class: "hit" });
     add(group, "text", { x: 10, y: base + 4, class: "time" }, time);
     const [from, near, far, to] = inward
       ? [this.#x("provider"), this.#x("outside"), this.#x("inside"), this.#x("phone")]
       : [this.#x("phone"), this.#x("inside"), this.#x("outside"), this.#x("provider")];
-    this.#label(group, message, repeated, name, (from + near) / 2, base - 6);
+    this.#label(group, message, repeated, name, { x: inward ? from - 4 : from + 4, y: base - 13, "text-anchor": inward ? "end" : "start" });
     this.#arrow(group, from, near, base, message.sent_to && near === far ? "" : "head");
     if (message.sent_to) this.#through(group, message, near, far, to, base);
     else this.#stop(group, message, from, near, base);
   }
 
-  #label(group, message, repeated, name, x, y) {
-    const shown = this.narrow && message.status ? String(message.status) : name;
-    const label = add(group, "text", { x, y, "text-anchor": "middle", class: "label" });
+  /** Above the line, from where the message comes; it may reach over the firewall. */
+  #label(group, message, repeated, name, place) {
+    const shown = this.narrow && name.length > 18 ? `${name.slice(0, 17)}…` : name;
+    const label = add(group, "text", { ...place, class: "label" });
     add(label, "tspan", {}, shown);
     if (message.sdp) add(label, "tspan", { class: "sdp", dx: 6 }, this.#config.words.sdp);
     if (repeated > 1) add(label, "tspan", { dx: 6, class: "times" }, `×${repeated}`);
@@ -256,7 +258,8 @@ export class Ladder {
     const [x, end] = way === "out" ? [left, right - 9] : [left + 9, right];
     add(group, "rect", { x, y: y + 1, width: Math.max(end - x, 0), height: 18, class: `bar ${kind}` });
     add(group, "path", { d: tip, class: `bar ${kind}` });
-    const text = `${fill(words.stream, { media: `RTP ${stream.media}`, packets: counts.format(packets) })} · ${word}`;
+    const media = { media: `RTP ${stream.media}`, packets: counts.format(packets) };
+    const text = `${this.narrow ? media.packets : fill(words.stream, media)} · ${word}`;
     add(group, "text", { x: (left + right) / 2, y: y + 14, "text-anchor": "middle", class: `bar-text ${kind}` }, text);
   }
 }

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from datetime import datetime
+from typing import Any, Final, cast
 
+from django.forms.models import model_to_dict
 from django.http import Http404, HttpRequest
 from ninja import Router, Schema, Status
 
@@ -20,11 +22,14 @@ from sipalg_core.contract.events import (
     OpeningRow,
     PinholeRow,
     RegistrationRow,
+    Said,
     TraceRow,
     TransactionRow,
 )
 
 router = Router(tags=["telephony"])
+
+RECORDS_AT_A_TIME: Final = 100
 
 
 class CallList(Schema):
@@ -43,6 +48,35 @@ class CallDetail(Schema):
 class MessageList(Schema):
     items: list[TraceRow]
     count: int
+
+
+class Record(Schema):
+    """A call that is over."""
+
+    ident: str
+    call_id: str
+    direction: str
+    from_number: str
+    to_number: str
+    internal: str
+    provider: str
+    state: str
+    codec: str
+    since: datetime
+    answered: datetime | None
+    ended: datetime
+    packets_in: int
+    packets_out: int
+    ending: Said | None
+    verdict: Said | None
+
+
+class RecordList(Schema):
+    items: list[Record]
+    count: int
+
+
+_RECORD: Final = tuple(Record.model_fields)
 
 
 class PinholeList(Schema):
@@ -80,6 +114,18 @@ def _list(rows: Sequence[Any]) -> dict[str, Any]:
 @may("calls.see")
 def list_calls(request: HttpRequest) -> dict[str, Any]:
     return _list(queries.snapshot("calls")["rows"])
+
+
+@router.get("/calls/history", response=RecordList)
+@may("calls.see")
+def list_records(
+    request: HttpRequest, q: str = "", state: str = "", days: int = 0, faults: bool = False, offset: int = 0
+) -> dict[str, Any]:
+    """Calls that are over, the youngest first, a hundred at a time; `count` is all that the search finds."""
+    found = queries.records(text=q, state=state, days=days or None, faults=faults)
+    start = max(offset, 0)
+    items = [model_to_dict(record, _RECORD) for record in found[start : start + RECORDS_AT_A_TIME]]
+    return {"items": items, "count": found.count()}
 
 
 @router.get("/calls/{call_id}", response=CallDetail)

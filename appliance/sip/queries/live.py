@@ -15,6 +15,7 @@ from appliance.live.control import EngineUnavailable, broker_answers, engine_ite
 from appliance.sip.models import Provider
 from appliance.system.queries import pending_changes, running_revision
 from sipalg_core.contract.events import (
+    CallRow,
     HealthRow,
     LookedAtRow,
     MessageCount,
@@ -67,6 +68,12 @@ def call_seen(ident: str) -> CallSeen | None:
     call = cast("list[LookedAtRow]", by_part["call"])
     messages, streams = cast("list[MessageRow]", by_part["message"]), cast("list[StreamRow]", by_part["stream"])
     return CallSeen(call[0] if call else None, messages, streams)
+
+
+def other_legs(call: CallRow) -> list[CallRow]:
+    """Calls with the same Call-ID: the other half of one that a proxy spiralled back."""
+    rows = cast("list[CallRow]", snapshot("calls")["rows"])
+    return [row for row in rows if row["call_id"] == call["call_id"] and row["id"] != call["id"]]
 
 
 def messages(call: str) -> list[TraceRow]:

@@ -29,6 +29,7 @@ def call(request: OperatorRequest, call_id: str) -> HttpResponse:
         "call": seen.call if seen else None,
         "record": record,
         "config": ladder_config(),
+        "legs": queries.other_legs(seen.call) if seen and seen.call else [],
     }
     return render(request, "sip/call.html", context)
 

@@ -4,7 +4,9 @@
 import pytest
 
 from appliance.audit.models import Entry
+from appliance.sip import services
 from tests.unit.sip.test_api import CALL
+from tests.unit.sip.test_history import ended
 
 MESSAGE = {
     "part": "message", "id": "m1", "t": 1.0, "side": "internal", "transport": "udp", "source": "192.168.0.10:5060",
@@ -78,3 +80,14 @@ def test_pinhole_that_is_gone_cannot_be_closed(api, engine, closed):
     answer = api("delete", "pinholes/77")
     assert (answer.status_code, answer.json()["fields"]) == (422, {"pinhole": ["This pinhole is not open any more."]})
     assert not Entry.objects.filter(verb="close").exists()
+
+
+def test_history_is_found_over_rest(api):
+    services.note_ended([ended("c1", from_uri="sip:030@x"), ended("c2")])
+    assert api("get", "calls/history").json()["count"] == 2
+    answer = api("get", "calls/history?q=030").json()
+    assert [(each["ident"], each["from_number"], each["state"]) for each in answer["items"]] == [
+        ("c1", "030", "completed")
+    ]
+    assert answer["items"][0]["ending"]["code"] == "hung-up-inside"
+    assert api("get", "calls/history?offset=5").json() == {"items": [], "count": 2}

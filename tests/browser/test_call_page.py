@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One call on its page: from the dashboard to the cause in few clicks, the ladder by keyboard, before and after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from deploy.lab import topology
+from tests.lab.misled import ELSEWHERE, misled
+from tests.lab.running import RunningLab, until
+
+pytestmark = [pytest.mark.browser]
+
+WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture
+def call(lab: RunningLab) -> Iterator[dict[str, Any]]:
+    """A call with audio both ways."""
+    with lab.place_call() as placed:
+        row = until(lambda: (found := lab.call_row(placed)) and found["verdict"] and found, 5)
+        assert row
+        yield row
+
+
+def opened(page: Page, row: dict[str, Any]) -> Page:
+    page.goto(f"/calls/{row['id']}/")
+    expect(page.locator("[data-message]").first).to_be_visible()
+    return page
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": WCAG}})
+    return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in found.response["violations"]]
+
+
+def test_they_cannot_hear_us_in_four_clicks(page: Page, lab: RunningLab):
+    """J5: the provider's media comes from an address that nobody named."""
+    media = topology.PROVIDER_MEDIA
+    with (
+        misled(lab, "wan", f"ip saddr {media} ip saddr set {ELSEWHERE}"),
+        lab.place_call() as placed,
+    ):
+        page.goto("/")
+        row = page.locator("tr[data-id]").filter(has_text=f"the other side sends from {ELSEWHERE}")
+        expect(row).to_be_visible(timeout=5_000)  # it is said before any click
+        row.get_by_role("link").first.click()
+        verdict = page.locator('[data-part="verdict"]')
+        expect(verdict).to_contain_text(f"the other side sends from {ELSEWHERE}.")
+        expect(verdict).to_contain_text(f"No packets from {media}:")
+        expect(page.locator('[data-direction="in"]')).to_have_attribute("data-state", "none")
+        expect(page.locator('[data-direction="out"]')).to_have_attribute("data-state", "flows")
+        assert lab.call_row(placed)
+
+
+def test_ladder_grows_before_ones_eyes(page: Page, lab: RunningLab):
+    with lab.place_call() as placed:
+        row = until(lambda: lab.call_row(placed), 3)
+        assert row
+        opened(page, row)
+        before = page.locator("[data-message]").count()
+        expect(page.locator('[data-part="verdict"]')).to_contain_text("Audio flows in both directions.", timeout=5_000)
+    bye = page.get_by_role("button", name="BYE")
+    expect(bye).to_be_visible(timeout=2_000)
+    assert page.locator("[data-message]").count() > before
+    expect(page.locator('[data-part="verdict"]')).to_contain_text("hung up by the phone")
+
+
+def test_message_opens_side_by_side_by_keyboard(page: Page, call: dict[str, Any]):
+    opened(page, call)
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    panel = page.locator("#panel")
+    expect(panel.locator("h2")).to_contain_text("INVITE")
+    expect(panel.locator("del").filter(has_text="192.168.0.10").first).to_be_visible()
+    expect(panel.locator("ins").filter(has_text=topology.APPLIANCE_OUTSIDE).first).to_be_visible()
+    expect(panel).to_contain_text("the party's signalling endpoint and our mapping of it")
+    numbers = panel.locator("del").evaluate_all("nodes => nodes.map(node => node.dataset.change)")
+    assert numbers == [str(number) for number in range(1, len(numbers) + 1)]
+    assert panel.locator("tbody tr").count() == len(numbers)
+    page.keyboard.press("j")
+    expect(panel.locator("h2")).not_to_contain_text("INVITE")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_hidden()
+    page.wait_for_function("document.activeElement.dataset.message === 'm2'")
+    page.keyboard.press("Escape")
+    page.wait_for_url("**/calls/")
+
+
+def test_the_same_is_a_table(page: Page, call: dict[str, Any]):
+    opened(page, call)
+    page.get_by_text("The same as a table").click()
+    table = page.get_by_role("table", name="Messages of this call")
+    assert table.locator("tbody tr").count() == page.locator("[data-message]").count()
+    table.get_by_role("link", name="INVITE").first.click()
+    expect(page.locator("#panel h2")).to_contain_text("INVITE")
+
+
+def test_downloads(page: Page, call: dict[str, Any], tmp_path: Path):
+    opened(page, call)
+    for button, suffix, begins in (
+        ("Capture (pcap, both sides)", ".pcap", b"\xa1\xb2\xc3\xd4"),
+        ("Text, with every change", ".txt", b"Call outbound"),
+        ("Picture of the ladder (SVG)", ".svg", b"<svg"),
+    ):
+        page.locator("details.menu").evaluate("menu => menu.open = true")
+        with page.expect_download() as download:
+            page.get_by_role("button", name=button).click()
+        assert download.value.suggested_filename.endswith(suffix)
+        path = tmp_path / f"taken{suffix}"
+        download.value.save_as(path)
+        assert path.read_bytes().startswith(begins)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_page_is_accessible_and_fits(page: Page, call: dict[str, Any], theme: str, width: int, tmp_path: Path):
+    page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of two words
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, call)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    folder = Path(os.environ.get("PINHOLE_SCREENSHOTS", tmp_path))
+    name = f"call{'' if width > 360 else '-phone'}{'' if theme == 'light' else '-dark'}.png"
+    page.screenshot(path=folder / name, animations="disabled", full_page=width == 360)
+    assert violations(page) == []
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.locator("#panel ins").first).to_be_visible()
+    page.screenshot(path=folder / name.replace("call", "call-message"), animations="disabled")
+    assert violations(page) == []
+
+
+def test_history_is_accessible_and_finds_the_call(page: Page, lab: RunningLab):
+    with lab.place_call() as placed:
+        row = until(lambda: lab.call_row(placed), 3)
+        assert row
+    until(lambda: lab.get(f"calls/history?q={row['call_id']}")["count"], 20)
+    page.goto("/calls/history/")
+    assert violations(page) == []
+    page.get_by_label("Numbers, phone, provider").fill(row["call_id"])
+    expect(page.locator("tr[data-id]")).to_have_count(1)
+    expect(page.locator("tr[data-id]")).to_contain_text("hung up")
