@@ -52,7 +52,9 @@ class Admission:
         self._denied: dict[Attempt, float] = {}
 
     def message(self, passage: Passage) -> None:
-        """Raise Refused where the policy does not want this message."""
+        """Raise Refused where nobody, or the policy, wants this message."""
+        if passage.message.method == b"REGISTER" and passage.requester is Side.EXTERNAL:
+            raise Refused("register-from-outside", 0)  # P11, A13
         self._size(passage, self.policy.limits_of(passage.peering))
         if passage.message.is_request:
             self._method(passage.message.method, self.policy.handling_of(passage.peering))

@@ -297,8 +297,6 @@ class Engine:
             if begun is not None and begun.refusal is not None:
                 raise Refused(*begun.refusal)  # repeated: the answer was lost
         if message.method == b"REGISTER":
-            if side is Side.EXTERNAL:
-                raise Refused("register-from-outside", 0)  # P11, A13
             self._registrations.asked(passage, 64 * self._policy.timers_of(passage.peering).t1)
         else:
             self._dialogs.request(passage)

@@ -45,9 +45,15 @@ class Connection(asyncio.Protocol):
         self._spoken = False
         self._transport: asyncio.Transport | None = None
         self._unsent = bytearray()  # until it is connected
+        self._closes = False  # as soon as that is sent
         self._reason = ""
         self._over = False
         self._deadline = asyncio.get_running_loop().time() + PART_TIMEOUT
+
+    @property
+    def ending(self) -> bool:
+        """What is given to it now would be lost."""
+        return self._over or (self._transport is not None and self._transport.is_closing())
 
     # --- what we do ---
 
@@ -57,6 +63,7 @@ class Connection(asyncio.Protocol):
             self.abort("unread")
         elif self._transport is None:
             self._unsent += data
+            self._closes = False  # it is wanted again
         else:
             self._transport.write(data)
             self._renew()
@@ -64,7 +71,9 @@ class Connection(asyncio.Protocol):
     def close(self, reason: str = "") -> None:
         """After what was sent has left; `expire` sees to it that this does not last."""
         self._reason = self._reason or reason
-        if self._transport is None:
+        if self._transport is None and self._unsent:
+            self._closes = True
+        elif self._transport is None:
             self.connection_lost(None)
         else:
             self._deadline = min(self._deadline, asyncio.get_running_loop().time() + PART_TIMEOUT)
@@ -93,6 +102,8 @@ class Connection(asyncio.Protocol):
             self._unsent.clear()
             self._spoken = True  # we asked: the answer may take its time
             self._renew()
+        if self._closes:
+            self._transport.close()
 
     def data_received(self, data: bytes) -> None:
         reason = ""

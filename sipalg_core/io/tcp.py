@@ -91,12 +91,18 @@ class TcpConnections:
     def send(self, forward: Forward) -> None:
         """On the connection of that flow, on another one between the same parties, or on a new one."""
         flow = Flow(Transport.TCP, forward.side, forward.destination, forward.source)
-        connection = self._connections.get(flow) or next(iter(self._of_party.get(_party(flow), {}).values()), None)
-        connection = connection or self._connect(flow)
+        connection = self._usable(flow) or self._connect(flow)
         if connection is None:
             self._counts["dropped:no-connection"] += 1
         else:
             connection.send(forward.data)
+
+    def _usable(self, flow: Flow) -> Connection | None:
+        known = self._connections.get(flow)
+        if known is None or known.ending:
+            others = self._of_party.get(_party(flow), {}).values()
+            known = next((each for each in others if not each.ending), None)
+        return known
 
     def close(self) -> None:
         for listener in self._listeners.values():

@@ -158,6 +158,9 @@ def _interpret(message: Message) -> None:
     if len(message.vias) > MAX_HOPS:
         raise ParseError("too-many-hops", 413)
     message.branch = branch_of(data, message.vias[0])
+    route = index.get(b"route")
+    if route is not None and data.count(b",", route.value, route.end) >= MAX_HOPS:
+        raise ParseError("too-many-hops", 413)
 
 
 def _refuse_repeated(message: Message) -> None:

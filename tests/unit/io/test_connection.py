@@ -71,6 +71,28 @@ async def test_what_was_sent_before_it_was_connected_is_sent(pair):
     assert await pair.hear() == b"onetwo"
 
 
+async def test_what_is_closed_before_it_was_connected_still_sends(pair):
+    """Found on the wire: who says something and hangs up was not heard by the other side."""
+    pair.connection.send(MESSAGE)
+    pair.connection.close()
+    assert pair.reasons == []
+    await pair.connect()
+    assert await pair.hear() == MESSAGE
+    assert await pair.hear() == b""
+    await asyncio.sleep(0)
+    assert pair.reasons == [""]
+
+
+async def test_who_is_wanted_again_before_it_was_connected_stays(pair):
+    pair.connection.send(MESSAGE)
+    pair.connection.close()
+    pair.connection.send(MESSAGE)
+    await pair.connect()
+    assert await pair.hear() == MESSAGE * 2
+    await asyncio.sleep(0.01)
+    assert pair.reasons == []
+
+
 async def test_a_peer_that_does_not_read_is_cut_off(pair):
     await pair.connect()
     for _ in range(100):

@@ -131,6 +131,7 @@ def test_bytes_that_are_no_utf8_survive():
         (b"Contact:", b"v: SIP/2.0/UDP a\r\n" * MAX_HOPS + b"Contact:", "too-many-hops", 413),
         (b"Contact:", b"v: SIP/2.0/UDP b" + b",SIP/2.0/UDP a" * MAX_HOPS + b"\r\nContact:", "too-many-hops", 413),
         (b";rport", b",SIP/2.0/UDP a" * MAX_HOPS, "too-many-hops", 413),
+        (b"Contact:", b"Route: <sip:a;lr>" + b",<sip:a;lr>" * MAX_HOPS + b"\r\nContact:", "too-many-hops", 413),
         (b"Contact:", b"Route: <sip:a;lr>\r\n" * (MAX_HOPS + 1) + b"Contact:", "too-many-hops", 413),
     ],
 )  # fmt: skip
