@@ -256,6 +256,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"queue": names.netadmin_queue(), "expires": 15.0},
     },
+    "refresh_names": {
+        "task": "appliance.firewall.tasks.refresh_names",
+        "schedule": 10.0,
+        "options": {"queue": "dns", "expires": 10.0},
+    },
+    "follow_objects": {
+        "task": "appliance.firewall.tasks.follow_objects",
+        "schedule": 60.0,
+        "options": {"queue": names.netadmin_queue(), "expires": 60.0},
+    },
 }
 CELERY_TIMEZONE = "UTC"
 

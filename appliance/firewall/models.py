@@ -18,7 +18,17 @@ class AddressKind(models.TextChoices):
     HOST = "host", _("host")
     NETWORK = "network", _("network")
     RANGE = "range", _("range")
+    DNS = "dns", _("DNS name")
+    COUNTRY = "country", _("country")
     GROUP = "group", _("group")
+
+
+class Lookup(models.TextChoices):
+    """How a DNS name becomes addresses (ruleset.resolution)."""
+
+    ADDRESS = "address", _("address of the name (A, AAAA)")
+    SRV = "srv", _("servers of a service (SRV)")
+    NAPTR = "naptr", _("servers by NAPTR")
 
 
 class Protocol(models.TextChoices):
@@ -27,6 +37,8 @@ class Protocol(models.TextChoices):
     BOTH = "both", _("UDP and TCP")
     ICMP = "icmp", "ICMP"
     ANY = "any", _("any")
+    OTHER = "other", _("other, by number")
+    GROUP = "group", _("group of services")
 
 
 class Application(models.TextChoices):
@@ -83,18 +95,29 @@ class Named(models.Model):
 
 
 class AddressObject(Named):
-    """`value` is canonical: `192.168.0.2`, `192.168.0.0/24`, `192.168.0.10-192.168.0.12`, "" for a group."""
+    """`value` is canonical: `192.168.0.2`, `192.168.0.0/24`, `192.168.0.10-192.168.0.12`, `sip.example.net` with its
+    `lookup`, `AT,CH,DE` (`negated`: everywhere else), "" for a group. What a name or a country holds is no part of it.
+    """
 
     kind = models.CharField(max_length=8, choices=AddressKind.choices)
-    value = models.CharField(max_length=90, blank=True)
+    value = models.CharField(max_length=1000, blank=True)
+    lookup = models.CharField(max_length=8, choices=Lookup.choices, blank=True)
+    negated = models.BooleanField(default=False)
     members = models.ManyToManyField("self", symmetrical=False, related_name="groups", blank=True)
+
+    @property
+    def lookup_key(self) -> str:
+        """Under which `Content` holds what a DNS name resolved to."""
+        return f"{self.lookup}:{self.value}"
 
 
 class Service(Named):
-    """`ports` is canonical: `5060`, `5060,16384-32767`, "" for every port."""
+    """`ports` is canonical: `5060`, `5060,16384-32767`, "" for every port. `number` is IANA's of another protocol."""
 
-    protocol = models.CharField(max_length=4, choices=Protocol.choices)
+    protocol = models.CharField(max_length=8, choices=Protocol.choices)
+    number = models.PositiveSmallIntegerField(null=True, blank=True)
     ports = models.CharField(max_length=200, blank=True)
+    members = models.ManyToManyField("self", symmetrical=False, related_name="groups", blank=True)
     application = models.CharField(max_length=8, choices=Application.choices, blank=True)
 
 
@@ -214,3 +237,68 @@ class Hits(models.Model):
     last = models.DateTimeField(null=True, blank=True)
     seen_packets = models.BigIntegerField(default=0)
     seen_octets = models.BigIntegerField(default=0)
+
+
+# --- What objects that move hold: no configuration, and never part of a revision ---
+
+
+class Content(models.Model):
+    """Of one lookup (`srv:_sip._udp.example.net`): ruleset.resolution.Held, by the clock of the machine."""
+
+    lookup = models.CharField(max_length=280, unique=True)
+    seen = models.JSONField(default=dict)
+    refused = models.JSONField(default=list)
+    refreshed = models.FloatField(null=True, blank=True)
+    due = models.FloatField(default=0, db_index=True)
+    failures = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=20, blank=True)
+
+    def __str__(self) -> str:
+        return self.lookup
+
+
+class ContentChange(models.Model):
+    """The log of what a lookup gained and lost; the last hundred of each are kept."""
+
+    lookup = models.CharField(max_length=280, db_index=True)
+    at = models.DateTimeField(default=timezone.now)
+    added = models.JSONField(default=list)
+    removed = models.JSONField(default=list)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+
+
+class NameServers(models.Model):
+    """Whom to ask for names, `192.0.2.53` or `[2001:db8::53]:5353`; none: those of the machine. There is one row."""
+
+    servers = models.JSONField(default=list, blank=True)
+
+
+class CountryData(models.Model):
+    """One edition of the country data. One is `active`; another may wait for the operator's look at what changes."""
+
+    source = models.CharField(max_length=160)
+    published = models.DateField()
+    licence = models.TextField(blank=True)
+    active = models.BooleanField(default=False)
+    imported = models.DateTimeField(default=timezone.now)
+    imported_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.source} ({self.published.isoformat()})"
+
+
+class CountryRanges(models.Model):
+    """A country's addresses, packed as ruleset.spans does."""
+
+    data = models.ForeignKey(CountryData, models.CASCADE, related_name="countries")
+    code = models.CharField(max_length=2)
+    ip = models.BinaryField(default=bytes)
+    ip6 = models.BinaryField(default=bytes)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["data", "code"], name="country_once_per_edition")]

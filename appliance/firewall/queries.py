@@ -3,9 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db import models
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Length
 from django.utils import timezone
 
 from appliance.accounts.queries import boot_id
@@ -13,12 +19,20 @@ from appliance.firewall.models import (
     Activation,
     ActivationKind,
     ActivationState,
+    AddressKind,
     AddressObject,
+    Content,
+    ContentChange,
+    CountryData,
     Hits,
+    NameServers,
     Rule,
     Schedule,
     Service,
 )
+from appliance.ruleset.countries import codes
+from appliance.ruleset.country_data import Difference, difference
+from appliance.ruleset.spans import WIDTH, Spans, packed
 
 
 def rules(table: str = "") -> QuerySet[Rule]:
@@ -66,6 +80,189 @@ def services() -> QuerySet[Service]:
     return Service.objects.order_by("search")
 
 
+class Use(NamedTuple):
+    """A row, and by which of its fields it names an object: a rule, a group, a provider, whatever there is."""
+
+    by: models.Model
+    field: str
+
+
+def uses(thing: AddressObject | Service | Schedule) -> list[Use]:
+    """What names the object itself, rules first; a group that holds it is a use of its own."""
+    found: list[Use] = []
+    for relation in thing._meta.related_objects:
+        holders = relation.related_model._default_manager.filter(**{relation.field.name: thing.pk})
+        found += [Use(holder, relation.field.name) for holder in holders]
+    return sorted(found, key=lambda use: (not isinstance(use.by, Rule), str(getattr(use.by, "table", "")),
+                                          getattr(use.by, "position", 0)))  # fmt: skip
+
+
 def rule_uses(address: AddressObject) -> QuerySet[Rule]:
     """Rules that name the object itself; a group that holds it is a use of its own."""
     return rules().filter(Q(source=address) | Q(destination=address) | Q(target=address))
+
+
+def parts(address: AddressObject) -> list[AddressObject]:
+    """What it is made of in the end: itself, or all that its groups hold."""
+    found: dict[int, AddressObject] = {}
+    waiting, seen = [address], {address.pk}
+    while waiting:
+        each = waiting.pop()
+        if each.kind != AddressKind.GROUP:
+            found[each.pk] = each
+            continue
+        members = [member for member in each.members.all() if member.pk not in seen]
+        seen.update(member.pk for member in members)
+        waiting += members
+    return list(found.values())
+
+
+def found_addresses(text: str, known: KnownContents) -> list[AddressObject]:
+    """Those whose name or value has every word; an address among the words finds the objects that hold it."""
+    found = list(addresses())
+    for word in text.casefold().split():
+        try:
+            sought = ip_address(word)
+        except ValueError:
+            found = [each for each in found if word in each.search or word in each.value.casefold()]
+        else:
+            found = [each for each in found if _stands_for(each, sought, known)]
+    return found
+
+
+def _stands_for(address: AddressObject, host: IPv4Address | IPv6Address, known: KnownContents) -> bool:
+    made_of = parts(address)
+    fixed = [each.value for each in made_of if each.kind not in (AddressKind.DNS, AddressKind.COUNTRY)]
+    names = [each.lookup_key for each in made_of if each.kind == AddressKind.DNS]
+    countries = [code for each in made_of if each.kind == AddressKind.COUNTRY for code in codes(each.value)]
+    held = host in Spans.of((*fixed, *known.resolved(names))) or known.in_countries(host, countries)
+    return held != address.negated
+
+
+# --- What objects that move hold ---
+
+
+class KnownContents:
+    """ruleset.contents.Known, from the rows; each is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, Spans] = {}
+
+    @cached_property
+    def _seen(self) -> dict[str, list[str]]:
+        return {each.lookup: sorted(each.seen) for each in Content.objects.only("lookup", "seen")}
+
+    @cached_property
+    def _data(self) -> CountryData | None:
+        return active_country_data()
+
+    @property
+    def edition(self) -> str:
+        return str(self._data.pk) if self._data else ""
+
+    def resolved(self, lookups: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted({address for lookup in lookups for address in self._seen.get(lookup, ())}))
+
+    def in_countries(self, host: IPv4Address | IPv6Address, codes: Sequence[str]) -> bool:
+        return any(host in self._country(code) for code in codes)
+
+    def _country(self, code: str) -> Spans:
+        if code not in self._read:
+            self._read[code] = self.countries([code])
+        return self._read[code]
+
+    def country_ranges(self, codes: Sequence[str]) -> int:
+        """How many, without reading them."""
+        return sum(self._sizes.get(code, 0) for code in codes)
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        if self._data is None:
+            return {}
+        rows = self._data.countries.annotate(size=Length("ip"), size6=Length("ip6")).values_list(
+            "code", "size", "size6"
+        )
+        return {code: ip // (2 * WIDTH[4]) + ip6 // (2 * WIDTH[6]) for code, ip, ip6 in rows}
+
+    def countries(self, codes: Sequence[str]) -> Spans:
+        if self._data is None:
+            return Spans()
+        found = [Spans(bytes(row.ip), bytes(row.ip6)) for row in self._data.countries.filter(code__in=codes)]
+        if len(found) == 1:
+            return found[0]
+        return Spans(*(packed(span for each in found for span in each.spans(version)) for version in (4, 6)))
+
+
+class Holding(NamedTuple):
+    """What an object that moves stands for now. Times are Unix seconds; `refused` are addresses with a word each."""
+
+    addresses: list[str]  # of names; countries are too many
+    ranges: int  # of countries
+    refreshed: float | None = None
+    due: float | None = None
+    error: str = ""
+    refused: list[list[str]] = []
+
+
+def holding(address: AddressObject, known: KnownContents) -> Holding | None:
+    """None for what does not move."""
+    made_of = parts(address)
+    names = [each.lookup_key for each in made_of if each.kind == AddressKind.DNS]
+    countries = sorted({code for each in made_of if each.kind == AddressKind.COUNTRY for code in codes(each.value)})
+    if not names and not countries:
+        return None
+    contents = list(Content.objects.filter(lookup__in=names))
+    refreshed = [each.refreshed for each in contents if each.refreshed is not None]
+    return Holding(
+        list(known.resolved(names)),
+        known.country_ranges(countries),
+        min(refreshed, default=None),
+        min((each.due for each in contents), default=None),
+        next((each.error for each in contents if each.error), ""),
+        [refused for each in contents for refused in each.refused],
+    )
+
+
+def active_country_data() -> CountryData | None:
+    return CountryData.objects.filter(active=True).first()
+
+
+def waiting_country_data() -> CountryData | None:
+    """The edition that was uploaded and not decided about."""
+    active = active_country_data()
+    newer = CountryData.objects.filter(active=False)
+    return (newer.filter(pk__gt=active.pk) if active else newer).first()
+
+
+def used_countries() -> list[str]:
+    """Codes that some object names."""
+    lists = AddressObject.objects.filter(kind=AddressKind.COUNTRY).values_list("value", flat=True)
+    return sorted({code for value in lists for code in codes(value)})
+
+
+def country_differences(data: CountryData) -> list[Difference]:
+    """What the used countries would gain and lose by it, and all the world as `*`."""
+    active = active_country_data()
+    used = used_countries()
+    old, new = (
+        {row.code: Spans(bytes(row.ip), bytes(row.ip6)) for row in each.countries.filter(code__in=used)} if each else {}
+        for each in (active, data)
+    )
+    found = [difference(code, old.get(code, Spans()), new.get(code, Spans())) for code in used]
+    before, after = (_ranges(each) if each else 0 for each in (active, data))
+    return [*found, Difference("*", max(after - before, 0), max(before - after, 0), before, after)]
+
+
+def _ranges(data: CountryData) -> int:
+    sizes = data.countries.aggregate(ip=Sum(Length("ip")), ip6=Sum(Length("ip6")))
+    return (sizes["ip"] or 0) // (2 * WIDTH[4]) + (sizes["ip6"] or 0) // (2 * WIDTH[6])
+
+
+def name_servers() -> list[str]:
+    row = NameServers.objects.first()
+    return list(row.servers) if row else []
+
+
+def content_changes(lookup: str) -> QuerySet[ContentChange]:
+    """Newest first."""
+    return ContentChange.objects.filter(lookup=lookup)

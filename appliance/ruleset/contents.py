@@ -60,6 +60,10 @@ def fill(policy: Policy, known: Known) -> Policy:
     return moved(policy, content)
 
 
+def filled(address: Address, known: Known) -> Address:
+    return replace(address, content=_content(address, known)) if address.moves else address
+
+
 def moved(policy: Policy, change: Callable[[Address], Address]) -> Policy:
     """The policy with its moving objects changed."""
 

@@ -198,6 +198,7 @@ class Policy:
 
 
 _adapter: TypeAdapter[Policy] = TypeAdapter(Policy)
+_addresses: TypeAdapter[Address] = TypeAdapter(Address)
 _activations: TypeAdapter[Activation] = TypeAdapter(Activation)
 _rules: TypeAdapter[Rule] = TypeAdapter(Rule)
 
@@ -211,6 +212,10 @@ def dump(policy: Policy) -> dict[str, Any]:
 def load(plain: Any) -> Policy:
     """Raise ValueError (pydantic's) where a value is none of ours."""
     return _adapter.validate_python(plain)
+
+
+def load_address(plain: Any) -> Address:
+    return _addresses.validate_python(plain)
 
 
 def load_activation(plain: Any) -> Activation:

@@ -16,15 +16,18 @@ from appliance.firewall.models import (
     ActivationKind,
     AddressKind,
     AddressObject,
+    Protocol,
     Rule,
     Schedule,
     Service,
 )
 from appliance.network import queries as network
 from appliance.network.models import Interface
-from appliance.ruleset import policy
+from appliance.ruleset import contents, policy
+from appliance.ruleset.countries import codes
 from appliance.sip.models import Provider
 
+FIXED: Final = (AddressKind.HOST, AddressKind.NETWORK, AddressKind.RANGE)
 _CONFIGURATION: Final[tuple[type[models.Model], ...]] = (
     Interface, AddressObject, Service, Schedule, Rule, Provider,
 )  # fmt: skip
@@ -54,13 +57,7 @@ def snapshot(node: str, revision: int) -> policy.Policy:
                     "action": row.action,
                     "source": resolved(row.source_id),
                     "destination": resolved(row.destination_id),
-                    "service": row.service
-                    and {
-                        "name": row.service.name,
-                        "protocol": row.service.protocol,
-                        "ports": row.service.ports,
-                        "application": row.service.application,
-                    },
+                    "service": row.service and _service(row.service),
                     "from_zone": row.from_zone,
                     "to_zone": row.to_zone,
                     "log": row.log,
@@ -104,14 +101,34 @@ def _activation(row: Activation, servers: AddressObject | None) -> dict[str, Any
 
 
 def values_of(address: AddressObject) -> list[str]:
-    """The addresses that it stands for now."""
-    values: list[str] = _address(address)["values"]
-    return values
+    """The addresses that it stands for now; of countries none, they are no servers."""
+    made_of = policy.load_address(_address(address) | {"countries": []})
+    return list(contents.filled(made_of, firewall.KnownContents()).held.texts()) if made_of.moves else _values(address)
 
 
 def _address(address: AddressObject) -> dict[str, Any]:
-    held = address.members.all() if address.kind == AddressKind.GROUP else [address]
-    return {"name": address.name, "values": sorted({each.value for each in held if each.value})}
+    parts = firewall.parts(address)
+    lookups = {each.lookup_key for each in parts if each.kind == AddressKind.DNS}
+    countries = {code for each in parts if each.kind == AddressKind.COUNTRY for code in codes(each.value)}
+    return {
+        "name": address.name, "values": _values(address), "lookups": sorted(lookups), "countries": sorted(countries),
+        "negated": address.negated,
+    }  # fmt: skip
+
+
+def _values(address: AddressObject) -> list[str]:
+    return sorted({each.value for each in firewall.parts(address) if each.kind in FIXED})
+
+
+def _service(service: Service) -> dict[str, Any]:
+    return {
+        "name": service.name,
+        "protocol": service.protocol,
+        "ports": service.ports,
+        "application": service.application,
+        "number": service.number,
+        "members": [_service(each) for each in service.members.all()] if service.protocol == Protocol.GROUP else [],
+    }
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:

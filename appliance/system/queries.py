@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from appliance.firewall import queries as firewall
 from appliance.firewall.queries import rules
 from appliance.kernel.connections import Selection
 from appliance.kernel.inquiry import ask
@@ -26,6 +27,7 @@ from appliance.live.control import EngineUnavailable, engine_snapshot
 from appliance.network import queries as network
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.compile import compile_chains
+from appliance.ruleset.contents import fill
 from appliance.ruleset.schedule import resolve
 from appliance.ruleset.snapshot import activations, snapshot
 from appliance.ruleset.verify import Access, Finding, verify
@@ -73,7 +75,12 @@ def policy_now(revision: Revision, now: float) -> ruleset.Policy:
     """
     frozen = ruleset.load(revision.policy)
     rules = tuple(replace(rule, expired=rule.expired or rule.id in revision.expired) for rule in frozen.rules)
-    return resolve(as_found(replace(frozen, rules=rules, activations=activations(revision.node))), now)
+    return _at(as_found(replace(frozen, rules=rules, activations=activations(revision.node))), now)
+
+
+def _at(policy: ruleset.Policy, now: float) -> ruleset.Policy:
+    """With the windows of its schedules and the contents of its objects."""
+    return fill(resolve(policy, now), firewall.KnownContents())
 
 
 def as_found(policy: ruleset.Policy) -> ruleset.Policy:
@@ -92,7 +99,7 @@ def policy_asked(*, draft: bool, node: str = names.NODE) -> ruleset.Policy:
     """What a question is about: the running revision, or the rows as they stand."""
     running = running_revision(node)
     if draft or running is None:
-        return resolve(as_found(snapshot(node, 0)), time.time())
+        return _at(as_found(snapshot(node, 0)), time.time())
     return policy_now(running, time.time())
 
 
@@ -102,7 +109,7 @@ def latest_revision(node: str = names.NODE) -> Revision | None:
 
 def findings(access: Access | None = None, node: str = names.NODE) -> list[Finding]:
     """What verify says about the rows as they stand."""
-    return verify(resolve(as_found(snapshot(node, 0)), time.time()), access)
+    return verify(_at(as_found(snapshot(node, 0)), time.time()), access)
 
 
 def access_of(revision: Revision) -> Access | None:
@@ -206,14 +213,22 @@ def _words(value: object) -> str:
         case bool():
             return _("on") if value else _("off")
         case ruleset.Address():
-            return f"{value.name} ({', '.join(value.values)})"
+            made_of = (*value.values, *(each.partition(":")[2] for each in value.lookups), *value.countries)
+            return f"{value.name} ({_('not') + ' ' if value.negated else ''}{', '.join(made_of)})"
         case ruleset.Service():
-            return f"{value.name} ({' '.join(filter(None, (value.protocol, value.ports, value.application)))})"
+            return f"{value.name} ({_service_words(value)})"
         case ruleset.Schedule():
             return value.name
         case tuple():
             return ", ".join(map(str, value))
     return str(value)
+
+
+def _service_words(service: ruleset.Service) -> str:
+    if service.members:
+        return ", ".join(f"{each.name}: {_service_words(each)}" for each in service.members)
+    number = "" if service.number is None else str(service.number)
+    return " ".join(filter(None, (service.protocol, number, service.ports, service.application)))
 
 
 # --- What the appliance stands on ---

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""REST of address objects, services and schedules. Objects are given and taken by name (an id works, too)."""
+"""REST of services and schedules. Objects are given and taken by name (an id works, too)."""
 
 # ruff: noqa: ARG001  (ninja passes `request` by name to every operation)
 
@@ -8,94 +8,15 @@ from __future__ import annotations
 from datetime import time
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from ninja import Router, Schema, Status
 
 from appliance.firewall import queries, services
-from appliance.firewall.api.references import actor, named
-from appliance.firewall.models import AddressObject, Schedule, Service
+from appliance.firewall.api.references import Replaced, UseList, actor, present, several, uses_of
+from appliance.firewall.models import Schedule, Service
 from appliance.ui.requests import may
 
 router = Router(tags=["firewall"])
-
-# --- Address objects ---
-
-
-class AddressOut(Schema):
-    id: int
-    name: str
-    kind: str
-    value: str
-    members: list[str]
-
-
-class AddressList(Schema):
-    items: list[AddressOut]
-    count: int
-
-
-class AddressIn(Schema):
-    name: str
-    kind: str
-    value: str = ""
-    members: list[int | str] = []
-
-
-class AddressChange(Schema):
-    name: str | None = None
-    value: str | None = None
-    members: list[int | str] | None = None
-
-
-@router.get("/addresses", response=AddressList)
-@may("objects.see")
-def list_addresses(request: HttpRequest) -> dict[str, Any]:
-    items = [_address(address) for address in queries.addresses()]
-    return {"items": items, "count": len(items)}
-
-
-@router.post("/addresses", response={201: AddressOut})
-@may("objects.change")
-def create_address(request: HttpRequest, payload: AddressIn) -> Status[dict[str, Any]]:
-    fields = payload.dict() | {"members": _members(payload.members)}
-    return Status(201, _address(services.create_address(actor=actor(request), **fields)))
-
-
-@router.patch("/addresses/{address_id}", response=AddressOut)
-@may("objects.change")
-def update_address(request: HttpRequest, address_id: int, payload: AddressChange) -> dict[str, Any]:
-    address = AddressObject.objects.get(pk=address_id)
-    members = None if payload.members is None else _members(payload.members)
-    return _address(
-        services.update_address(
-            actor=actor(request), address=address, name=payload.name, value=payload.value, members=members
-        )
-    )
-
-
-@router.delete("/addresses/{address_id}", response={204: None})
-@may("objects.change")
-def delete_address(request: HttpRequest, address_id: int) -> Status[None]:
-    services.delete_address(actor=actor(request), address=AddressObject.objects.get(pk=address_id))
-    return Status(204, None)
-
-
-class Replaced(Schema):
-    places: int
-
-
-@router.post("/addresses/{address_id}/replace", response=Replaced)
-@may("objects.change")
-def replace_address(request: HttpRequest, address_id: int, by: str) -> dict[str, int]:
-    """Use another object in every rule and group that uses this one."""
-    other = named(AddressObject, "by", by)
-    if other is None:
-        raise ValidationError({"by": [_("Say by which object.")]})
-    address = AddressObject.objects.get(pk=address_id)
-    return {"places": services.replace_address(actor=actor(request), address=address, by=other)}
-
 
 # --- Services ---
 
@@ -106,6 +27,8 @@ class ServiceOut(Schema):
     protocol: str
     ports: str
     application: str
+    number: int | None = None
+    members: list[str] = []
 
 
 class ServiceList(Schema):
@@ -114,10 +37,14 @@ class ServiceList(Schema):
 
 
 class ServiceIn(Schema):
+    """`number` (IANA) is of protocol `other`, `members` of a `group`."""
+
     name: str
     protocol: str
     ports: str = ""
     application: str = ""
+    number: int | None = None
+    members: list[int | str] = []
 
 
 class ServiceChange(Schema):
@@ -125,6 +52,8 @@ class ServiceChange(Schema):
     protocol: str = ""
     ports: str = ""
     application: str = ""
+    number: int | None = None
+    members: list[int | str] = []
 
 
 @router.get("/services", response=ServiceList)
@@ -137,14 +66,26 @@ def list_services(request: HttpRequest) -> dict[str, Any]:
 @router.post("/services", response={201: ServiceOut})
 @may("objects.change")
 def create_service(request: HttpRequest, payload: ServiceIn) -> Status[dict[str, Any]]:
-    return Status(201, _service(services.create_service(actor=actor(request), **payload.dict())))
+    fields = payload.dict() | {"members": several(Service, payload.members)}
+    return Status(201, _service(services.create_service(actor=actor(request), **fields)))
+
+
+@router.post("/services/usual", response={201: ServiceList})
+@may("objects.change")
+def add_usual_services(request: HttpRequest) -> Status[dict[str, Any]]:
+    """SIP, SIPS, STUN, RTP and others that most firewalls need; those whose names are taken are left alone."""
+    items = [_service(service) for service in services.add_usual_services(actor=actor(request))]
+    return Status(201, {"items": items, "count": len(items)})
 
 
 @router.patch("/services/{service_id}", response=ServiceOut)
 @may("objects.change")
 def update_service(request: HttpRequest, service_id: int, payload: ServiceChange) -> dict[str, Any]:
     service = Service.objects.get(pk=service_id)
-    return _service(services.update_service(actor=actor(request), service=service, **payload.dict(exclude_unset=True)))
+    changes = payload.dict(exclude_unset=True)
+    if "members" in changes:
+        changes["members"] = several(Service, payload.members)
+    return _service(services.update_service(actor=actor(request), service=service, **changes))
 
 
 @router.delete("/services/{service_id}", response={204: None})
@@ -152,6 +93,20 @@ def update_service(request: HttpRequest, service_id: int, payload: ServiceChange
 def delete_service(request: HttpRequest, service_id: int) -> Status[None]:
     services.delete_service(actor=actor(request), service=Service.objects.get(pk=service_id))
     return Status(204, None)
+
+
+@router.post("/services/{service_id}/replace", response=Replaced)
+@may("objects.change")
+def replace_service(request: HttpRequest, service_id: int, by: str) -> dict[str, int]:
+    """Use another service in every rule and group that uses this one, as a draft."""
+    service, other = Service.objects.get(pk=service_id), present(Service, "by", by)
+    return {"places": services.replace_everywhere(actor=actor(request), thing=service, by=other)}
+
+
+@router.get("/services/{service_id}/uses", response=UseList)
+@may("objects.see")
+def list_service_uses(request: HttpRequest, service_id: int) -> dict[str, Any]:
+    return uses_of(Service.objects.get(pk=service_id))
 
 
 # --- Schedules ---
@@ -203,6 +158,20 @@ def delete_schedule(request: HttpRequest, schedule_id: int) -> Status[None]:
     return Status(204, None)
 
 
+@router.post("/schedules/{schedule_id}/replace", response=Replaced)
+@may("objects.change")
+def replace_schedule(request: HttpRequest, schedule_id: int, by: str) -> dict[str, int]:
+    """Use another schedule in every rule that uses this one, as a draft."""
+    schedule, other = Schedule.objects.get(pk=schedule_id), present(Schedule, "by", by)
+    return {"places": services.replace_everywhere(actor=actor(request), thing=schedule, by=other)}
+
+
+@router.get("/schedules/{schedule_id}/uses", response=UseList)
+@may("objects.see")
+def list_schedule_uses(request: HttpRequest, schedule_id: int) -> dict[str, Any]:
+    return uses_of(Schedule.objects.get(pk=schedule_id))
+
+
 # --- Between rows and JSON ---
 
 
@@ -210,14 +179,5 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
     return {"id": schedule.pk} | services.describe_schedule(schedule)
 
 
-def _address(address: AddressObject) -> dict[str, Any]:
-    return {"id": address.pk} | services.describe_address(address)
-
-
 def _service(service: Service) -> dict[str, Any]:
     return {"id": service.pk} | services.describe_service(service)
-
-
-def _members(references: list[int | str]) -> list[AddressObject]:
-    found = (named(AddressObject, "members", reference) for reference in references)
-    return [member for member in found if member is not None]

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Objects by name or id, as bodies of requests give them, and who sent the request."""
+"""Objects by name or id, as bodies of requests give them, what uses them, and who sent the request."""
 
 from __future__ import annotations
 
-from typing import TypeVar, cast
+from collections.abc import Sequence
+from typing import Any, TypeVar, cast
 
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from ninja import Schema
 
 from appliance.accounts.models import User
+from appliance.firewall import queries
 from appliance.firewall.models import AddressObject, Schedule, Service
 from appliance.ui.forms import OperatorForm
 
@@ -42,3 +45,42 @@ def named(model: type[Object], field: str, reference: Reference) -> Object | Non
     if found is None:
         raise ValidationError({field: [_("There is no object “%s”. Create it first.") % reference]})
     return found
+
+
+def present(model: type[Object], field: str, reference: Reference) -> Object:
+    """As `named`, and missing is an error, too."""
+    found = named(model, field, int(reference) if isinstance(reference, str) and reference.isdecimal() else reference)
+    if found is None:
+        raise ValidationError({field: [_("Say by which object.")]})
+    return found
+
+
+def several(model: type[Object], references: Sequence[int | str]) -> list[Object]:
+    found = (named(model, "members", reference) for reference in references)
+    return [member for member in found if member is not None]
+
+
+class Replaced(Schema):
+    places: int
+
+
+class UseOut(Schema):
+    """`kind` is a word like rule, addressobject, provider; `field` is by which of its fields it names the object."""
+
+    kind: str
+    id: int
+    name: str
+    field: str
+
+
+class UseList(Schema):
+    items: list[UseOut]
+    count: int
+
+
+def uses_of(thing: AddressObject | Service | Schedule) -> dict[str, Any]:
+    items = [
+        {"kind": use.by._meta.model_name, "id": use.by.pk, "name": str(use.by), "field": use.field}
+        for use in queries.uses(thing)
+    ]
+    return {"items": items, "count": len(items)}

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from appliance.accounts.models import User
 from appliance.firewall.models import Action, Activation, AddressKind, AddressObject, Application, Rule, Service, Table
 from appliance.firewall.queries import rules
-from appliance.firewall.services.objects import create_address, create_service
+from appliance.firewall.services.addresses import create_address
+from appliance.firewall.services.objects import create_service
 from appliance.firewall.services.rules import create_rule
 from appliance.ruleset.activations import common
 from appliance.ruleset.snapshot import values_of

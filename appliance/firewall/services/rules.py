@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from appliance.accounts.models import User
 from appliance.audit.services import record
 from appliance.firewall.models import ACTIONS, Action, AddressKind, AddressObject, Application, Hits, Rule, Table
-from appliance.firewall.queries import due, hits
+from appliance.firewall.queries import due, hits, parts
 from appliance.network.models import Role
 from appliance.ruleset import notation
 
@@ -229,6 +229,9 @@ def _check_rule(rule: Rule, *, ended: bool = False) -> None:
         for field, name in (("source", rule.source), ("destination", rule.destination)):
             if name is None and rule.table == Table.FORWARD:
                 errors[field] = [_("A SIP rule names its phones and its provider. “Any” would open the ALG to all.")]
+        servers = parts(rule.destination) if rule.destination and rule.table == Table.FORWARD else []
+        if any(part.kind == AddressKind.COUNTRY for part in servers):
+            errors["destination"] = [_("A country is no provider. Name the provider's servers or its DNS name.")]
     if not all(isinstance(tag, str) and 0 < len(tag) <= 40 for tag in rule.tags):
         errors["tags"] = [_("A tag has 1 to 40 characters.")]
     if errors:

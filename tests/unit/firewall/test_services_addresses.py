@@ -4,7 +4,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from appliance.firewall.queries import addresses, services
+from appliance.firewall.queries import addresses, parts, services
 from appliance.firewall.services import (
     create_address,
     create_service,
@@ -52,13 +52,19 @@ def test_names_are_unique_beyond_case_also_outside_ascii(owner):
     assert "name" in error.value.message_dict
 
 
-def test_group_holds_addresses_but_neither_nothing_nor_groups(owner, pbx):
+def test_group_holds_addresses_and_groups_but_neither_nothing_nor_itself(owner, pbx):
     with pytest.raises(ValidationError, match="empty group"):
         create_address(actor=owner, name="Phones", kind="group")
     phones = create_address(actor=owner, name="Phones", kind="group", members=[pbx])
     assert list(phones.members.all()) == [pbx]
-    with pytest.raises(ValidationError, match="not groups"):
-        create_address(actor=owner, name="All", kind="group", members=[phones])
+    everything = create_address(actor=owner, name="All", kind="group", members=[phones])
+    assert parts(everything) == [pbx]
+    with pytest.raises(ValidationError, match="cannot be in itself"):
+        update_address(actor=owner, address=phones, members=[everything])
+    for name in "abcd":
+        everything = create_address(actor=owner, name=name, kind="group", members=[everything])
+    with pytest.raises(ValidationError, match="nested too deeply"):
+        create_address(actor=owner, name="e", kind="group", members=[everything])
 
 
 def test_changed_address_keeps_its_kind(owner, pbx):

@@ -19,7 +19,7 @@ from appliance.firewall.services import (
     delete_schedule,
     expire_rules,
     move_rule,
-    replace_address,
+    replace_everywhere,
     update_rule,
 )
 
@@ -137,12 +137,12 @@ def test_object_is_replaced_everywhere(owner, make_rule, pbx, provider):
     make_rule("a", source=pbx, destination=pbx)
     make_rule("b", table="dnat", action="dnat", target=pbx)
     group = create_address(actor=owner, name="Phones", kind="group", members=[pbx])
-    assert replace_address(actor=owner, address=pbx, by=provider) == 4
+    assert replace_everywhere(actor=owner, thing=pbx, by=provider) == 4
     assert {rule.source or rule.target for rule in Rule.objects.all()} == {provider}
     assert list(group.members.all()) == [provider]
     delete_address(actor=owner, address=pbx)
-    with pytest.raises(ValidationError, match="holds no groups"):
-        replace_address(actor=owner, address=provider, by=group)
+    with pytest.raises(ValidationError, match="cannot be in itself"):
+        replace_everywhere(actor=owner, thing=provider, by=group)
 
 
 def test_hits_add_up_over_chains_that_begin_anew(owner, make_rule):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Celery's side of rules and activations, in netadmin: what the kernel counted, and what acts on top of a revision."""
+"""Celery's side of rules, in netadmin: what the kernel counted, what acts on top of a revision, what objects hold."""
 
 from __future__ import annotations
 
+import logging
 import time
 from functools import cache
 
@@ -18,6 +19,8 @@ from appliance.system import queries as system
 from sipalg_core.contract import names
 from sipalg_core.contract import policy as alg
 from sipalg_core.nft.client import Client, NftError
+
+log = logging.getLogger(__name__)
 
 
 @app.task(name="appliance.firewall.tasks.count_hits")
@@ -69,6 +72,19 @@ def settle_activations() -> None:
     asked = [each for each in queries.acting(names.NODE) if each.state == "asked"]
     if ended or asked or told.exemptions != wanted.exemptions:
         activate()
+
+
+@app.task(name="appliance.firewall.tasks.follow_objects")
+def follow_objects() -> None:
+    """What names and countries hold now, into the kernel's sets and to the ALG; nothing where nothing changed."""
+    for revision in system.standing_revisions():
+        try:
+            notes = ruleset_apply.move(system.policy_now(revision, time.time()), _kernel())
+        except (ApplyRefused, NftError) as error:
+            log.error("objects of revision %s were not followed: %s", revision.number, error)
+        else:
+            for note in notes:
+                log.warning("objects of revision %s: %s", revision.number, note)
 
 
 @cache
