@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The history of calls, written by a worker: the engine keeps ended calls for minutes, so nobody must be quick."""
+"""The worker's part: the history of calls (the engine keeps ended ones for minutes), and the self-test."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import time
 from typing import Final
 
@@ -10,6 +13,7 @@ from celery import shared_task
 
 from appliance.live.control import EngineUnavailable, engine_items
 from appliance.sip import services
+from appliance.sip.models import SelfTest
 from appliance.sip.queries import last_noted
 
 CLOCK_STEP: Final = 1.0
@@ -39,3 +43,21 @@ def record_calls() -> int:
 @shared_task
 def forget_calls() -> int:
     return services.forget_old()
+
+
+@shared_task(name="appliance.sip.tasks.run_selftest", time_limit=120)
+def run_selftest(pk: int) -> None:
+    """The engine's own program, in a sandbox; each line that it prints is a result."""
+    selftest = SelfTest.objects.get(pk=pk)
+    command = (sys.executable, "-m", "sipalg_core", "selftest")
+    error = ""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        for line in process.stdout or ():
+            told = json.loads(line)
+            if "error" in told:
+                error = told["error"]
+            else:
+                services.note_result(selftest=selftest, result=told)
+    if not (error or selftest.results):
+        error = "The self-test ended without a word; the worker's log may know more."
+    services.finish_selftest(selftest=selftest, error=error)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Addresses of sip: the live pages, the history, one call. What begins with a call's id stands last."""
+"""Addresses of sip: the live pages, the history, the self-test, one call. What begins with a call's id stands last."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from appliance.sip.views import calls, exports, history, live
+from appliance.sip.views import calls, exports, history, live, selftests
 
 app_name = "sip"
 urlpatterns = [
@@ -15,6 +15,10 @@ urlpatterns = [
     path("history/", history.history, name="history"),
     path("history/settings/", history.history_settings, name="history_settings"),
     path("history/calls.csv", history.history_csv, name="history_csv"),
+    path("selftests/", selftests.selftests, name="selftests"),
+    path("selftests/start/", selftests.start_selftest, name="selftests_start"),
+    path("selftests/<int:pk>/", selftests.selftest, name="selftests_one"),
+    path("selftests/<int:pk>/report.txt", selftests.selftest_report, name="selftests_report"),
     path("<str:call_id>/", calls.call, name="calls_one"),
     path("<str:call_id>/export/", exports.export, name="calls_export"),
     path("<str:call_id>/messages/<str:message_id>/", calls.message, name="calls_message"),

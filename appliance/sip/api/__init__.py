@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""REST of telephony: calls and what stands behind them, providers."""
+"""REST of telephony: calls and what stands behind them, providers, the self-test."""
 
 from appliance.sip.api.calls import router as calls
 from appliance.sip.api.providers import router as providers
+from appliance.sip.api.selftests import router as selftests
 
-routers = (calls, providers)
+routers = (calls, providers, selftests)
 
 __all__ = ["routers"]

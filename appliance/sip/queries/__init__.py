@@ -17,6 +17,7 @@ from appliance.sip.queries.live import (
     telephony,
     transactions,
 )
+from appliance.sip.queries.selftests import selftests
 
 __all__ = [
     "CallSeen",
@@ -35,6 +36,7 @@ __all__ = [
     "party",
     "providers",
     "records",
+    "selftests",
     "snapshot",
     "telephony",
     "transactions",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,6 +66,7 @@ NAVIGATION: Final = (
             Page("system:advisor", _("Advisor"), "hint"),
             Page("firewall:questions", _("Which rule decides"), "search"),
             Page("system:connections", _("Connections"), "calls"),
+            Page("sip:selftests", _("Self-test"), "play"),
         ),
     ),
     (
@@ -76,6 +78,12 @@ NAVIGATION: Final = (
         ),
     ),
 )
+
+
+@register.filter
+def word(words: Mapping[str, str | Promise], value: str) -> str:
+    """How a value of an enumeration is said."""
+    return str(words.get(value, value))
 
 
 @register.simple_tag
