@@ -31,6 +31,7 @@ Kind = Literal[
     "countdown",
     "audio",
     "said",
+    "action",
 ]
 Mark = Literal["", "ok", "hint", "warning", "error"]
 
@@ -60,7 +61,9 @@ class Column:
     words: Mapping[str, Word] = field(default_factory=dict)
     below: str = ""  # key of the small second line
     sentences: Mapping[str, Word] = field(default_factory=dict)  # by code, where the second line is a Said
-    link: str = ""  # where its text leads; {id} is the row's
+    link: str = ""  # where its text leads; {id} is the row's, of an action the value of the column
+    action: Text = ""  # the word of a link; with `asks`, of a button that posts there
+    asks: Text = ""  # the question before it does
     arrow: Literal["", "up", "down"] = ""
 
     def config(self) -> dict[str, Any]:
@@ -74,6 +77,8 @@ class Column:
             "sentences": _plain(self.sentences),
             "arrow": self.arrow,
             "link": self.link,
+            "action": self.action,
+            "asks": self.asks,
         }
 
 

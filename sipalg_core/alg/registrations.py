@@ -10,6 +10,7 @@ from typing import Final, Literal
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.moment import Moment
 from sipalg_core.alg.passage import Passage
+from sipalg_core.alg.sayings import Saying, say
 from sipalg_core.contract.policy import Peering
 from sipalg_core.net import Endpoint
 from sipalg_core.sip.edit import text
@@ -179,7 +180,7 @@ class Registrations:
             if known.state == "registered":
                 known.state = "overdue"
                 known.deadline = known.registered + max(known.asked, known.granted) + GRACE
-                known.warning = _advice(known)
+                known.warning = str(advice(known))
             elif known.state == "overdue":
                 known.state, known.deadline = "expired", now + KEPT_AFTER_END
             else:
@@ -216,10 +217,11 @@ def _grant(known: Registration, granted: int, now: float) -> None:
         known.state, known.deadline = "expired", now + KEPT_AFTER_END
 
 
-def _advice(known: Registration) -> str:
+def advice(known: Registration) -> Saying:
+    """Of one that is overdue."""
     if known.asked <= known.granted:
-        return f"not refreshed within {known.granted} s"
-    return f"asked for {known.asked} s, granted {known.granted} s: set the phone to {known.granted} s"
+        return say("not-refreshed", granted=known.granted)
+    return say("interval-too-long", asked=known.asked, granted=known.granted)
 
 
 def _may_bind(data: bytes, contact: NameAddr, own: set[str]) -> bool:

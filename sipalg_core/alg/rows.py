@@ -8,7 +8,7 @@ from collections.abc import Callable
 from sipalg_core.alg.calls import Call
 from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.pinholes import Entry
-from sipalg_core.alg.registrations import Registration, Registrations
+from sipalg_core.alg.registrations import Registration, Registrations, advice
 from sipalg_core.contract.events import Audio, CallRow, HealthRow, PinholeRow, RegistrationRow, Row, Topic
 
 
@@ -85,6 +85,7 @@ def registration_row(registration: Registration, wall: float) -> RegistrationRow
         "expires": registration.registered + registration.granted + wall,
         "status": registration.status,
         "warning": registration.warning,
+        "advice": advice(registration).row() if registration.warning else None,
     }
 
 

@@ -56,7 +56,13 @@ VERDICTS: Final = {
 }
 """What the audio of a call does."""
 
-SENTENCES: Final = ENDINGS | WARNINGS | VERDICTS
+ADVICE: Final = {
+    "not-refreshed": "not refreshed within {granted} s",
+    "interval-too-long": "asked for {asked} s, granted {granted} s: set the phone to {granted} s",
+}
+"""What is wrong with a registration."""
+
+SENTENCES: Final = ENDINGS | WARNINGS | VERDICTS | ADVICE
 
 
 class Saying(NamedTuple):

@@ -92,6 +92,7 @@ class RegistrationRow(TypedDict):
     expires: float
     status: str  # last answer, "200 OK"
     warning: str  # in words, where the phone keeps to a longer time than granted; else ""
+    advice: Said | None  # the same, for other languages
 
 
 class PeerRow(TypedDict):

@@ -127,6 +127,23 @@ export const kinds = {
     };
   },
 
+  /** A link, or a button that asks first and then posts. */
+  action(cell, { key, link, action, asks }) {
+    const node = element(asks ? "button" : "a", asks ? "btn btn-plain btn-s" : "", cell);
+    node.textContent = action;
+    let url = "";
+    if (asks) {
+      node.type = "button";
+      node.addEventListener("click", () => {
+        if (confirm(asks)) window.htmx.ajax("POST", url, { source: node, swap: "none" });
+      });
+    }
+    return (row) => {
+      url = link.replace("{id}", encodeURIComponent(row[key]));
+      if (!asks && node.getAttribute("href") !== url) node.href = url;
+    };
+  },
+
   said(cell, { key, words }) {
     const line = element("span", "said", cell);
     const mark = element("span", "mark", line);

@@ -2,7 +2,7 @@
 """The columns of telephony's tables, and the words for what the engine says."""
 
 from appliance.sip.columns.ladder import ladder_config
-from appliance.sip.columns.live import CALL_STATE, CALLS, CALLS_IN_BRIEF, PINHOLES, REGISTRATIONS
+from appliance.sip.columns.live import CALL_STATE, CALLS, CALLS_IN_BRIEF, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
 from appliance.sip.columns.sentences import CLOSED_BECAUSE, RULES, SENTENCES, level, said
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "CALL_STATE",
     "CLOSED_BECAUSE",
     "PINHOLES",
+    "PINHOLES_TO_READ",
     "REGISTRATIONS",
     "RULES",
     "SENTENCES",

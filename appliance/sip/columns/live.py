@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from appliance.sip.columns.sentences import ENDINGS, VERDICTS
+from appliance.sip.columns.sentences import ADVICE, ENDINGS, VERDICTS
 from appliance.ui.columns import Column, LiveTable, Word
 
 _DIRECTION: Final = {"inbound": Word(_("In")), "outbound": Word(_("Out"))}
@@ -65,6 +65,8 @@ CALLS: Final = LiveTable(
 _BRIEF: Final = ("direction", "state", "from_uri", "to_uri", "since", "verdict", "audio_out", "audio_in")
 CALLS_IN_BRIEF: Final = replace(CALLS, columns=tuple(column for column in CALLS.columns if column.key in _BRIEF))
 
+CLOSE: Final = _("Close this pinhole? The call goes on without this media until its next description.")
+
 PINHOLES: Final = LiveTable(
     topic="pinholes",
     caption=_("Pinholes"),
@@ -79,6 +81,8 @@ PINHOLES: Final = LiveTable(
         Column("packets_out", _("Packets ↑ out"), "number", "number third"),
         Column("packets_in", _("Packets ↓ in"), "number", "number third"),
         Column("expires", _("Closes in"), "countdown", "number third"),
+        Column("call", _("Call"), "action", "tight", action=_("Show"), link="/calls/{id}/"),
+        Column("id", _("Close"), "action", "tight", action=_("Close"), link="/calls/pinholes/{id}/close/", asks=CLOSE),
     ),
     order="opened",
     state="kind",
@@ -87,12 +91,16 @@ PINHOLES: Final = LiveTable(
     summary=_("Pinholes: {rows}. New: {new}."),
 )
 
+PINHOLES_TO_READ: Final = replace(PINHOLES, columns=tuple(column for column in PINHOLES.columns if not column.asks))
+"""For people who may not close any."""
+
 REGISTRATIONS: Final = LiveTable(
     topic="registrations",
     caption=_("Registrations"),
     columns=(
         Column("state", _("State"), "state", "bare", words=_REGISTRATION_STATE, below="status"),
         Column("aor", _("Account"), "uri", "bare"),
+        Column("advice", _("What is wrong"), "said", "whole", words=ADVICE),
         Column("internal", _("Phone"), "address"),
         Column("contact", _("Contact it sent"), "address", "whole"),
         Column("mapped", _("Contact the provider sees"), "address", "whole"),

@@ -63,7 +63,16 @@ VERDICTS: Final = {
     "both-silent": Word(_("No packets in either direction since the answer."), "error"),
 }
 
-SENTENCES: Final = ENDINGS | VERDICTS
+ADVICE: Final = {
+    "not-refreshed": Word(_("Not refreshed within {granted} s: the provider has forgotten this phone."), "warning"),
+    "interval-too-long": Word(
+        _("Asked for {asked} s, granted {granted} s. Set the registration interval in the phone to {granted} s."),
+        "warning",
+    ),
+}
+"""What is wrong with a registration."""
+
+SENTENCES: Final = ENDINGS | VERDICTS | ADVICE
 
 STATUS_WORDS: Final = {
     "400": _("the request was malformed"),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Final, Literal, cast
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
@@ -12,7 +12,9 @@ from django.utils.translation import ngettext
 
 from appliance.firewall.models import Application, Rule
 from appliance.live.control import EngineUnavailable, broker_answers, engine_items, engine_snapshot
+from appliance.sip.columns.sentences import level, said
 from appliance.sip.models import Provider
+from appliance.sip.queries.history import party
 from appliance.system.queries import pending_changes, running_revision
 from sipalg_core.contract.events import (
     CallRow,
@@ -30,6 +32,8 @@ from sipalg_core.contract.events import (
 )
 
 Level = Literal["ok", "hint", "warning", "error"]
+
+FAULTS_NAMED: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,7 @@ def telephony() -> Telephony:
     try:
         health = engine_health()
         registrations = cast("list[RegistrationRow]", snapshot("registrations")["rows"])
+        faults = _faults(cast("list[CallRow]", snapshot("calls")["rows"])) if health["calls"] else ()
         broker = broker_answers()
     except EngineUnavailable as error:
         sentence = _("The SIP engine does not answer. Running calls continue; new calls get no openings.")
@@ -113,7 +118,7 @@ def telephony() -> Telephony:
         return Telephony(
             "error", _("The pinhole broker does not answer. Running calls continue; new calls get no audio.")
         )
-    return _closed(health) or _working(health, registrations)
+    return _closed(health) or _working(health, registrations, faults)
 
 
 def _closed(health: HealthRow) -> Telephony | None:
@@ -135,8 +140,18 @@ def _closed(health: HealthRow) -> Telephony | None:
     return None
 
 
-def _working(health: HealthRow, registrations: list[RegistrationRow]) -> Telephony:
-    details = tuple(
+def _faults(calls: list[CallRow]) -> tuple[str, ...]:
+    """What is wrong with calls that are running; the first few."""
+    wrong = [row for row in calls if row["ended"] is None and level(row["verdict"]) == "error"]
+    return tuple(
+        _("Call %(from)s → %(to)s: %(what)s")
+        % {"from": party(row["from_uri"]), "to": party(row["to_uri"]), "what": said(row["verdict"])}
+        for row in wrong[:FAULTS_NAMED]
+    )
+
+
+def _working(health: HealthRow, registrations: list[RegistrationRow], faults: tuple[str, ...]) -> Telephony:
+    details = faults + tuple(
         _("%(aor)s is not registered at %(registrar)s: %(status)s.") % dict(row)
         for row in registrations
         if row["state"] != "registered"
@@ -146,9 +161,9 @@ def _working(health: HealthRow, registrations: list[RegistrationRow]) -> Telepho
     registered = sum(row["state"] == "registered" for row in registrations)
     calls = ngettext("%d call is running", "%d calls are running", health["calls"]) % health["calls"]
     if not registered:
-        if details and registrations:
+        if registrations and any(row["state"] != "registered" for row in registrations):
             return Telephony("error", _("No phone system is registered: incoming calls do not arrive."), details)
         return Telephony("hint", _("Telephony is ready: no phone system has registered yet, %s.") % calls, details)
     phones = ngettext("%d phone system is registered", "%d phone systems are registered", registered) % registered
     sentence = _("Telephony works: %(phones)s, %(calls)s.") % {"phones": phones, "calls": calls}
-    return Telephony("warning" if len(registrations) > registered else "ok", sentence, details)
+    return Telephony("warning" if faults or len(registrations) > registered else "ok", sentence, details)

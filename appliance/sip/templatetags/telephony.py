@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django import template
+from django.utils.safestring import SafeString
 
-from appliance.sip.columns import CALL_STATE, level, said
+from appliance.sip.columns import CALL_STATE, CLOSED_BECAUSE, level, said
 from appliance.sip.queries import party
+from appliance.ui.columns import moment
 
 register = template.Library()
 register.filter(said)
@@ -41,3 +43,14 @@ def clock(duration: timedelta | None) -> str:
     seconds = round(duration.total_seconds())
     hours, minutes = seconds // 3600, seconds // 60 % 60
     return f"{hours}:{minutes:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
+
+
+@register.filter
+def instant(seconds: float) -> SafeString | str:
+    """Unix seconds as the engine gives them."""
+    return moment(datetime.fromtimestamp(seconds, UTC))
+
+
+@register.filter
+def closed_because(why: str) -> str:
+    return str(CLOSED_BECAUSE.get(why, why))

@@ -3,11 +3,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Final
+
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_POST
 
-from appliance.sip.columns import CALLS, PINHOLES, REGISTRATIONS
+from appliance.accounts.queries import permits
+from appliance.live.control import EngineUnavailable
+from appliance.sip import queries, services
+from appliance.sip.columns import CALLS, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
 from appliance.ui.requests import OperatorRequest, may
+from sipalg_core.contract.events import OpeningRow
+
+LEDGER_SHOWN: Final = 200
 
 
 @may("calls.see")
@@ -22,4 +33,30 @@ def registrations(request: OperatorRequest) -> HttpResponse:
 
 @may("calls.see")
 def pinholes(request: OperatorRequest) -> HttpResponse:
-    return render(request, "sip/pinholes.html", {"table": PINHOLES})
+    table = PINHOLES if permits(request.user, "pinholes.close") else PINHOLES_TO_READ
+    return render(request, "sip/pinholes.html", {"table": table, "text": request.GET.get("q", "")})
+
+
+@may("calls.see")
+def ledger(request: OperatorRequest) -> HttpResponse:
+    """The part of the pinholes' page that tells of those that are closed."""
+    text = request.GET.get("q", "").casefold()
+    try:
+        rows = [row for row in queries.ledger() if row["closed"] is not None]
+    except EngineUnavailable as error:
+        return render(request, "sip/_ledger.html", {"unavailable": str(error), "text": text})
+    found = [row for row in rows if all(word in _text(row) for word in text.split())]
+    return render(request, "sip/_ledger.html", {"rows": found[:LEDGER_SHOWN], "count": len(found), "text": text})
+
+
+@require_POST
+@may("pinholes.close")
+def close_pinhole(request: OperatorRequest, pinhole_id: str) -> HttpResponse:
+    """The live table shows that it is gone; one that is gone already needs no words either."""
+    with suppress(ValidationError):
+        services.close_pinhole(actor=request.user, pinhole=pinhole_id)
+    return HttpResponse(status=204)
+
+
+def _text(row: OpeningRow) -> str:
+    return " ".join(str(value) for value in row.values()).casefold()

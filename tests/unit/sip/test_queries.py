@@ -8,6 +8,8 @@ from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
 from appliance.sip.queries import telephony
 from appliance.system.models import Revision, State
+from tests.unit.sip.test_api import CALL
+from tests.unit.sip.test_history import SILENT
 
 REGISTRATION = {
     "id": "r1", "aor": "sip:100@tel.example", "contact": "", "mapped": "", "internal": "", "provider": "Tel",
@@ -78,3 +80,13 @@ def test_lost_registrations(open_engine):
     assert "403 Forbidden" in answer.details[0]
     open_engine.rows["registrations"] = [lost]
     assert telephony().level == "error"
+
+
+def test_call_without_audio_is_named(open_engine):
+    open_engine.rows["registrations"] = [REGISTRATION]
+    open_engine.rows["calls"] = [CALL | {"verdict": SILENT}, CALL, CALL | {"verdict": SILENT, "ended": 5.0}]
+    answer = telephony()
+    assert answer.level == "warning"
+    assert answer.details == (
+        "Call a → b: No packets from 203.0.113.99:7000 since the answer; nothing comes from anywhere else either.",
+    )

@@ -6,8 +6,10 @@ import io
 import dpkt
 import pytest
 
+from appliance.permissions import Role
 from appliance.sip import queries, services
-from tests.unit.sip.test_calls import MESSAGE, PARTS, TEXTS
+from tests.unit.people import person
+from tests.unit.sip.test_calls import MESSAGE, OPENING, PARTS, TEXTS
 from tests.unit.sip.test_history import SILENT, ended
 
 
@@ -89,6 +91,37 @@ def test_capture_and_text_are_downloads(page, engine):
 
 def test_call_without_messages_has_no_download(page):
     assert page("/calls/c1/export/", form="pcap")[0].status_code == 404
+
+
+# --- pinholes ---
+
+
+def test_ledger_says_who_asked_and_why_it_closed(page, engine):
+    engine.items["ledger"] = [OPENING | {"closed": 9.0, "why": "silent"}, OPENING | {"id": "78"}]
+    text = page("/calls/pinholes/ledger/")[1]
+    assert "no packets for too long" in text
+    assert "200 INVITE" in text
+    assert 'data-id="78"' not in text  # it is open: the live table has it
+    assert 'data-id="77"' not in page("/calls/pinholes/ledger/", q="nobody")[1]
+    assert 'data-id="77"' in page("/calls/pinholes/ledger/", q="203.0.113.99 silent")[1]
+
+
+def test_ledger_of_a_silent_engine_says_so(client, owner):
+    client.force_login(owner)
+    assert "does not answer" in client.get("/calls/pinholes/ledger/").content.decode()
+
+
+def test_pinhole_is_closed_by_its_button_and_only_by_who_may(client, owner, engine):
+    engine.items["ledger"] = [OPENING]
+    client.force_login(owner)
+    assert client.post("/calls/pinholes/77/close/").status_code == 204
+    assert engine.requests[-1] == {"op": "close", "pinhole": "77"}
+    assert client.post("/calls/pinholes/1/close/").status_code == 204
+    assert client.get("/calls/pinholes/77/close/").status_code == 405
+    assert "/close/" in client.get("/calls/pinholes/").content.decode()
+    client.force_login(person(Role.AUDITOR))
+    assert "/close/" not in client.get("/calls/pinholes/").content.decode()
+    assert client.post("/calls/pinholes/77/close/").status_code == 403
 
 
 # --- the history ---
