@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Media mappings: an even/odd pair of external ports for each internal RTP endpoint (RFC 3550 §11, RFC 4787 §4.1).
 
-Pairs are drawn at random and rest in quarantine after use. Calls that use the same internal endpoint, as a redial while
-the last call drains, share its pair: the kernel translates an endpoint in one way only.
+Pairs are drawn at random and rest after use. Calls that use the same internal endpoint, as a redial while the last call
+drains, share its pair: the kernel translates an endpoint in one way only. Connections outlive a call, too, so an
+endpoint gets its own pair again as long as that rests, and nobody else does while there are others.
 """
 
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections import deque
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.moment import Moment
@@ -19,7 +19,9 @@ from sipalg_core.contract.policy import PortRange
 from sipalg_core.net import Endpoint
 
 QUARANTINE: Final = 30.0
-"""Seconds before a port is announced again, so that stragglers of the old call reach nobody."""
+"""Seconds before a port is another endpoint's, so that stragglers of the old call reach nobody."""
+REST: Final = 150.0
+"""Seconds before it is where others are free: until then the kernel may know connections of it."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,14 @@ class Pair:
     rtcp: Endpoint | None  # whom the odd one stands for
     calls: int
     outside: str = ""  # our address that it is a port of
+
+
+class Rest(NamedTuple):
+    """A pair that no call holds."""
+
+    port: int
+    until: Moment  # when its quarantine is over
+    rtp: Endpoint  # whose it was
 
 
 class NoPair(Exception):
@@ -43,8 +53,9 @@ class PortPool:
         self._by_port: dict[int, Pair] = {}  # by the even port
         self._pairs_of: Counts[str] = Counts()  # by internal host
         self._taken: set[int] = set()  # even ports, those in quarantine included
-        self.quarantine: deque[tuple[Moment, int]] = deque()
-        """When each port that rests is free again."""
+        self.resting: dict[int, Rest] = {}
+        """By even port; what has rested longest comes first."""
+        self._rested: dict[Endpoint, int] = {}  # the other way round
         self.set_range(ports)
 
     def set_range(self, ports: PortRange) -> None:
@@ -79,7 +90,12 @@ class PortPool:
         if pair is None:
             if share < 100 and self._pairs_of[rtp.host] * 100 >= self._size * share:
                 raise NoPair("media-ports-of-host")
-            pair = Pair(self._free(now), rtp, None, 0, outside)
+            port = self._rested.get(rtp)
+            if port is not None:
+                self._wake(port)
+            else:
+                port = self._free(now)
+            pair = Pair(port, rtp, None, 0, outside)
             self.add(pair)
         elif pair.outside != outside:
             raise NoPair("media-endpoint-has-another-address")  # the kernel translates it in one way only
@@ -107,17 +123,26 @@ class PortPool:
             del self._pairs[rtp], self._by_port[pair.port]
             self._pairs_of[rtp.host] -= 1
             self._changes.note("pair", rtp)
-            self.rest(now + QUARANTINE, pair.port)
+            self.rest(Rest(pair.port, now + QUARANTINE, rtp))
 
-    def rest(self, until: float, port: int) -> None:
-        """Do not give this pair out before then."""
-        self._taken.add(port)
-        self._changes.note("rest", (port, until))
-        self.quarantine.append((until, port))
+    def rest(self, rest: Rest) -> None:
+        """Do not give this pair to another endpoint before then."""
+        self._taken.add(rest.port)
+        self._changes.note("rest", rest.port)
+        self.resting[rest.port] = rest
+        self._rested[rest.rtp] = rest.port
+
+    def _wake(self, port: int) -> None:
+        """It rests no longer: its own endpoint has it again, or anybody may."""
+        self._rested.pop(self.resting.pop(port).rtp, None)
+        self._changes.note("rest", port)
+        self._taken.discard(port)
 
     def _free(self, now: float) -> int:
-        while self.quarantine and self.quarantine[0][0] <= now:
-            self._taken.discard(self.quarantine.popleft()[1])
+        none_left = len(self._taken) >= self._size
+        longest = 0.0 if none_left else REST - QUARANTINE
+        while self.resting and (first := next(iter(self.resting.values()))).until + longest <= now:
+            self._wake(first.port)
         start = self._random.randrange(self._size) if self._size else 0
         for step in range(self._size):
             port = self._first + 2 * ((start + step) % self._size)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter as Counts
 from collections.abc import Iterable
+from operator import attrgetter
 from typing import Any, Final
 
 from sipalg_core.alg import mappings as signalling
@@ -17,9 +18,8 @@ from sipalg_core.alg.calls import Call
 from sipalg_core.alg.changes import Changes, Name, Part
 from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.mappings import Mappings
-from sipalg_core.alg.moment import Moment
 from sipalg_core.alg.plain import Reader, Unknown, writer
-from sipalg_core.alg.ports import Pair
+from sipalg_core.alg.ports import Pair, Rest
 from sipalg_core.alg.registrations import Asked, AskedKey, Registration, Registrations
 from sipalg_core.alg.transactions import Transaction, Transactions
 from sipalg_core.net import Endpoint
@@ -34,7 +34,7 @@ KINDS: Final[dict[Part, Any]] = {
     "transaction": Transaction,
     "pair": Pair,
     "call": Call,
-    "rest": tuple[int, Moment],  # a port in quarantine, until when
+    "rest": Rest,
 }
 """What a record of each part is."""
 
@@ -79,7 +79,7 @@ class State:
         found += [("transaction", known.key) for known in self._transactions.kept()]
         found += [("pair", pair.rtp) for pair in pool.pairs()]
         found += [("call", call.id) for call in self._dialogs.table]
-        found += [("rest", (port, until)) for until, port in pool.quarantine]
+        found += [("rest", port) for port in pool.resting]
         return found
 
     def export(self) -> list[Record]:
@@ -113,7 +113,7 @@ class State:
                 asked = self._registrations.asked_by(key)
                 return None if asked is None else (key, asked)
             case "rest":
-                return key
+                return self._dialogs.negotiation.pool.resting.get(key)
 
     # --- going on ---
 
@@ -141,9 +141,9 @@ class State:
                 wrong += 1
         self._take_signalling(found, now)
         self._take_calls(found["call"], found["pair"], now)
-        for port, until in found["rest"]:
-            if until > now:
-                self._dialogs.negotiation.pool.rest(until, port)
+        for rest in sorted(found["rest"], key=attrgetter("until")):
+            if self._dialogs.negotiation.pool.owner(rest.port) is None:
+                self._dialogs.negotiation.pool.rest(rest)
         return wrong
 
     def _take_signalling(self, found: dict[Part, list[Any]], now: float) -> None:

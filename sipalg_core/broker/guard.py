@@ -6,6 +6,7 @@ Rule numbers are those of the contract P1-P12; P1, P7 and P10-P12 speak of SIP, 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -23,6 +24,7 @@ _IPV4_IN_IPV6: Final = tuple(  # they would smuggle an IPv4 address past the che
 
 # --- Implementation constants ---
 
+REMEMBERED: Final = 4096  # hosts
 NOT_MEDIA: Final = frozenset({1900, 3389, 5060, 5061, 5353, 11211})
 """Services that a forged session description likes to name: SSDP, RDP, SIP, mDNS, memcached."""
 LOWEST_MEDIA_PORT: Final = 1024
@@ -55,14 +57,17 @@ class Guard:
         self._media_ports = policy.media_ports
         self._signalling_ports = signalling_ports(policy) if policy.enabled else []
         self._enabled = policy.enabled
+        # A call's pinholes are of the same few hosts.
+        self._is_peer = lru_cache(REMEMBERED)(lambda host: any(ip_address(host) in network for network in self._peers))
+        self._is_foreign_host = lru_cache(REMEMBERED)(lambda host: self._is_foreign(ip_address(host)))
 
     def check(self, pinhole: Pinhole, opened: int, opened_by_host: int) -> int:
         """`opened` and `opened_by_host` count the pinholes there are, all and of this internal host."""
         internal, mapped, external = pinhole.internal, pinhole.mapped, pinhole.external
         families = {family_of(each.host) for each in (internal, mapped, external)}
         checks = (
-            (2, self._enabled and any(ip_address(internal.host) in network for network in self._peers)),
-            (3, self._is_foreign(ip_address(external.host)) or self._is_routed_peer(internal.host, external.host)),
+            (2, self._enabled and self._is_peer(internal.host)),
+            (3, self._is_foreign_host(external.host) or self._is_routed_peer(internal.host, external.host)),
             (4, len(families) == 1 and None not in families),
             (5, internal.port >= LOWEST_MEDIA_PORT and internal.port not in NOT_MEDIA),
             (6, self._is_mapping(pinhole)),

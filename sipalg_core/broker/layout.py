@@ -226,6 +226,10 @@ def family_of(host: str) -> Family | None:
 # --- One pinhole ---
 
 
+TIMED: Final = 2
+"""So many of them, the first, have a time and counts of their own; the others stay with their last holder."""
+
+
 class PinholeElements(NamedTuple):
     inbound: Element
     outbound: Element

@@ -8,6 +8,7 @@ import gc
 import logging
 import socket
 import time
+from collections import Counter as Multiset
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,20 +111,23 @@ class Broker:
         self._nft.apply(transaction(policy, replace=replace, now=time.time()))
 
     def _open(self, request: Request) -> Answer:
-        hole = request.pinhole
-        renewed = hole.id in self.pinholes
-        opened, opened_by_host = len(self.pinholes), self.pinholes.opened_by(hole.internal.host)
-        rule = self._guard.check(hole, opened - renewed, opened_by_host - renewed)
-        if rule:
-            log.warning("refused by P%d: %s", rule, hole)
-            return Answer(Reply(request.serial, Status.REFUSED, rule))
-        result = self.pinholes.open(hole)
+        new: Multiset[str] = Multiset()
+        for place, hole in enumerate(request.pinholes):
+            host = hole.internal.host
+            renewed = hole.id in self.pinholes
+            opened, by_host = len(self.pinholes) + new.total(), self.pinholes.opened_by(host) + new[host]
+            rule = self._guard.check(hole, opened - renewed, by_host - renewed)
+            if rule:
+                log.warning("refused by P%d: %s", rule, hole)
+                return Answer(Reply(request.serial, Status.REFUSED, rule, place))
+            new[host] += not renewed
+        result = self.pinholes.open(request.pinholes)
         if result is not Result.DONE:
-            log.warning("%s: %s", result.name, hole)
+            log.warning("%s: %s", result.name, request.pinholes)
         return Answer(Reply(request.serial, _STATUS[result], result.value))
 
     def _close(self, request: Request) -> Answer:
-        self.pinholes.close(request.pinhole.id)
+        self.pinholes.close([hole.id for hole in request.pinholes])
         return Answer(Reply(request.serial, Status.OK))
 
     def _socket(self, request: Request) -> Answer:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter as Multiset
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from sipalg_core.broker.conntrack import Conntrack
-from sipalg_core.broker.layout import FAMILIES, HITS_PER_PACKET, Family, PinholeElements, elements_of
+from sipalg_core.broker.layout import FAMILIES, HITS_PER_PACKET, TIMED, Family, PinholeElements, elements_of
 from sipalg_core.contract.control import Counter, Pinhole
 from sipalg_core.contract.names import SIPALG_TABLE
 from sipalg_core.net import Endpoint
@@ -23,14 +24,16 @@ Name = tuple[str, bytes]
 _COUNTED_AT_A_TIME: Final = 100
 _COUNTED_BYTES: Final = 12 * 1024
 """So many elements are read before whoever wants a pinhole gets his turn: about a hundred, in 0.3 ms."""
+_LEFT_OVER: Final = 120.0
+"""Seconds that a connection may outlive its last packet: net.netfilter.nf_conntrack_udp_timeout_stream."""
 _MAXIMUM_LEFT_OVER: Final = 20_000
-"""Endpoints of closed gates that are remembered: conntrack itself forgets 120 s after the last packet."""
 
 
 @dataclass(slots=True)
 class _Held:
     pinhole: Pinhole
     elements: PinholeElements
+    names: tuple[Name, ...]
     hits: tuple[int, int] = (0, 0)  # of the inbound and outbound element when last counted
 
 
@@ -48,7 +51,8 @@ class PinholeTable:
         self._held: dict[int, _Held] = {}
         self._holders: Multiset[Name] = Multiset()
         self._by_host: Multiset[str] = Multiset()
-        self._left_over: dict[Endpoint, Pinhole] = {}
+        self._left_over: dict[Endpoint, tuple[Pinhole, float]] = {}
+        """Closed pinholes of any port through which packets went, and when they closed, by both endpoints."""
 
     def __len__(self) -> int:
         return len(self._held)
@@ -65,8 +69,39 @@ class PinholeTable:
         self._counted.close()
         self._conntrack.close()
 
-    def open(self, pinhole: Pinhole) -> Result:
-        """Put it in, or renew the one with this id, with its counts. On any result but DONE nothing has changed."""
+    def open(self, pinholes: Sequence[Pinhole]) -> Result:
+        """Put them in, or renew those with these ids, with their counts. On any result but DONE nothing has changed.
+
+        What is new and shares nothing costs one transaction for all: that of a call's RTP and RTCP.
+        """
+        fresh = [_Held(each, elements := elements_of(each), tuple(map(_name, elements))) for each in pinholes]
+        timed = [name for each in fresh for name in each.names[:TIMED]]
+        known = any(each.id in self._held for each in pinholes) or any(self._holders[name] for name in timed)
+        if known or len(set(timed)) < len(timed):
+            return self._open_one_by_one(pinholes)
+        result = self._elements.change(add=[element for each in fresh for element in each.elements])
+        if result is Result.DONE:
+            for each in fresh:
+                self._hold(each)
+            self._forget_connections(pinholes)
+            for pinhole in pinholes:
+                self._forget_left_over(pinhole)
+        return result
+
+    def _open_one_by_one(self, pinholes: Sequence[Pinhole]) -> Result:
+        begun: list[int] = []
+        for pinhole in pinholes:
+            new = pinhole.id not in self._held
+            result = self._renew(pinhole)
+            if result is not Result.DONE:
+                self.close(begun)
+                return result
+            if new:
+                begun.append(pinhole.id)
+        return Result.DONE
+
+    def _renew(self, pinhole: Pinhole) -> Result:
+        """Put in one that is there, or that shares elements with others."""
         elements = elements_of(pinhole)
         held = self._held.get(pinhole.id)
         old = held.elements if held else elements
@@ -83,23 +118,38 @@ class PinholeTable:
         if held:
             self._drop(held)
         else:
-            self._forget_connections(pinhole)
+            self._forget_connections([pinhole])
             self._forget_left_over(pinhole)
-        self._hold(pinhole, elements, held.hits if held else (0, 0))
+        self._hold(_Held(pinhole, elements, tuple(map(_name, elements)), held.hits if held else (0, 0)))
         return result
 
-    def close(self, ident: int) -> bool:
-        """Take it out, with its connections. False where there is none of this id."""
-        held = self._held.get(ident)
-        if held is None:
-            return False
-        self._remove(each for each in held.elements if self._holders[_name(each)] == 1)
-        self._drop(held)
-        if not self._holders[_name(held.elements.inbound)]:
-            self._forget_connections(held.pinhole)
-            if not held.pinhole.external.port:
-                self._left_over[held.pinhole.internal] = self._left_over[held.pinhole.mapped] = held.pinhole
-        return True
+    def close(self, idents: Iterable[int]) -> None:
+        """Take them out, with their connections; what is not there is no matter."""
+        doomed = [held for ident in dict.fromkeys(idents) if (held := self._held.get(ident)) is not None]
+        leaving = Multiset(name for held in doomed for name in held.names)
+        passed = {held.pinhole.id for held in doomed if not held.pinhole.external.port and self._has_passed(held)}
+        gone = {
+            name: element
+            for held in doomed
+            for name, element in zip(held.names, held.elements, strict=True)
+            if self._holders[name] == leaving[name]
+        }
+        self._remove(gone.values())
+        for held in doomed:
+            self._drop(held)
+        ended = [held.pinhole for held in doomed if held.names[0] in gone]
+        self._forget_connections(ended)
+        now = time.monotonic()
+        for pinhole in ended:
+            if pinhole.id in passed:
+                self._left_over[pinhole.internal] = self._left_over[pinhole.mapped] = pinhole, now
+
+    def _has_passed(self, held: _Held) -> bool:
+        """Whether packets went through it: else there is no connection of it."""
+        if any(held.hits):
+            return True
+        standing = (self._elements.get(each) for each in held.elements[:TIMED])
+        return any(each is None or each.packets for each in standing)
 
     def counting(self, idle: float) -> Generator[None, None, list[Counter]]:
         """Packets of every pinhole that stands. One that the kernel ended is let go of here.
@@ -131,7 +181,7 @@ class PinholeTable:
         now = [tallies.get(_name(each)) or self._tally(each) for each in held.elements[:2]]
         inbound, outbound = now
         if inbound is None and outbound is None:
-            self.close(held.pinhole.id)
+            self.close([held.pinhole.id])
             return None
         hits = inbound.packets if inbound else held.hits[0], outbound.packets if outbound else held.hits[1]
         if hits != held.hits:
@@ -160,20 +210,22 @@ class PinholeTable:
                 if pinhole is None:
                     self._remove([element])
                 else:
-                    self._hold(pinhole, elements_of(pinhole), (0, 0))
+                    elements = elements_of(pinhole)
+                    self._hold(_Held(pinhole, elements, tuple(map(_name, elements))))
             self._remove(each for each in (*translations, *pairs) if not self._holders[_name(each)])
         return len(self._held)
 
-    def _hold(self, pinhole: Pinhole, elements: PinholeElements, hits: tuple[int, int]) -> None:
-        self._held[pinhole.id] = _Held(pinhole, elements, hits)
-        self._holders.update(map(_name, elements))
-        self._by_host[pinhole.internal.host] += 1
+    def _hold(self, held: _Held) -> None:
+        self._held[held.pinhole.id] = held
+        for name in held.names:
+            self._holders[name] += 1
+        self._by_host[held.pinhole.internal.host] += 1
 
     def _drop(self, held: _Held) -> None:
         del self._held[held.pinhole.id]
-        self._holders.subtract(map(_name, held.elements))
         self._by_host[held.pinhole.internal.host] -= 1
-        for name in map(_name, held.elements):
+        for name in held.names:
+            self._holders[name] -= 1
             if not self._holders[name]:
                 del self._holders[name]
 
@@ -199,24 +251,32 @@ class PinholeTable:
             delete=standing, add=[each._replace(timeout=max(idle, each.timeout)) for each in standing]
         )
 
-    def _forget_connections(self, pinhole: Pinhole) -> None:
+    def _forget_connections(self, pinholes: Iterable[Pinhole]) -> None:
         """So that the next call with these endpoints gets its own translation, and no older one is in its way."""
-        if pinhole.external.port:
-            self._conntrack.forget(pinhole.internal, pinhole.external)
-            self._conntrack.forget(pinhole.external, pinhole.mapped)
+        exact = [each for each in pinholes if each.external.port]
+        if exact:
+            ways = [((each.internal, each.external), (each.external, each.mapped)) for each in exact]
+            self._conntrack.forget_exactly([way for both in ways for way in both])
 
     def _forget_left_over(self, pinhole: Pinhole) -> None:
-        """Connections of a closed gate, whose external port nobody knows: found by a walk through all connections.
+        """Connections of a closed pinhole of any port, whose external port nobody knows: found by a walk through all
+        connections, which takes 10 ms.
 
-        That takes 10 ms, so it is not done when a gate closes, but only where an endpoint of it is used again with
-        another translation: a connection that is translated as the new pinhole wants is in nobody's way.
+        It is not done where no packet went through it, nor once the kernel has forgotten them, nor where the new
+        pinhole translates as the old one did: a connection that is translated so is in nobody's way. The engine gives
+        an endpoint its own pair of ports again and others no pair so soon (alg.ports), so it never comes to it.
         """
-        for gate in {self._left_over.get(endpoint, pinhole) for endpoint in (pinhole.internal, pinhole.mapped)}:
-            if (gate.internal, gate.mapped) != (pinhole.internal, pinhole.mapped):
-                self._conntrack.forget(gate.internal, gate.external)
-                self._conntrack.forget(gate.external, gate.mapped)
-                for endpoint in (gate.internal, gate.mapped):
-                    self._left_over.pop(endpoint, None)
+        if not self._left_over:
+            return
+        found = (self._left_over.get(endpoint) for endpoint in (pinhole.internal, pinhole.mapped))
+        for old, closed in {each for each in found if each is not None}:
+            if (old.internal, old.mapped) == (pinhole.internal, pinhole.mapped):
+                continue
+            if time.monotonic() - closed < _LEFT_OVER:
+                self._conntrack.forget(old.internal, old.external)
+                self._conntrack.forget(old.external, old.mapped)
+            for endpoint in (old.internal, old.mapped):
+                self._left_over.pop(endpoint, None)
         while len(self._left_over) > _MAXIMUM_LEFT_OVER:
             del self._left_over[next(iter(self._left_over))]
 

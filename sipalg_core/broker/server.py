@@ -22,6 +22,7 @@ from sipalg_core.broker.routing import divert
 from sipalg_core.contract import names
 from sipalg_core.contract.control import (
     REQUEST,
+    TOGETHER,
     AlreadyRunning,
     Op,
     Reply,
@@ -92,7 +93,7 @@ class Server:
 
     def _serve(self, peer: socket.socket, uid: int) -> None:
         try:
-            record = peer.recv(REQUEST.size + 1)
+            record = peer.recv(TOGETHER * REQUEST.size + 1)
             request = unpack_request(record) if record else None
         except ConnectionError:
             request = None

@@ -11,7 +11,8 @@ rows of contract.events: `call` (`call`, its id: CallPart, without texts), `trac
 
 Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
 REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS
-ancillary data.
+ancillary data. OPEN and CLOSE take up to TOGETHER pinholes: as many times REQUEST.size, each with the same operation
+and serial. All are opened or none; where none is, `value` says at which place of them the fault is.
 COUNT and DROPS are answered by a REPLY whose `value` is the number of counters, then by messages of up to
 COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached; STRAYS likewise with STRAY
 records, BANS with BANNED records.
@@ -25,6 +26,7 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple, TextIO
 
@@ -94,6 +96,11 @@ class Request:
     op: Op
     serial: int
     pinhole: Pinhole
+    others: tuple[Pinhole, ...] = ()  # to be opened or closed together with it
+
+    @property
+    def pinholes(self) -> tuple[Pinhole, ...]:
+        return (self.pinhole, *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +151,7 @@ class Banned(NamedTuple):
 
 
 REQUEST: Final = struct.Struct("!BxxxIQ16sH16sH16sHI")
+TOGETHER: Final = 64
 REPLY: Final = struct.Struct("!IBxHQ")
 COUNTER: Final = struct.Struct("!QQQ")
 STRAY: Final = struct.Struct("!?16sH16sHQ")
@@ -166,6 +174,7 @@ def wildcard(endpoint: Endpoint) -> Endpoint:
     return Endpoint(WILDCARD[6 if ":" in endpoint.host else 4], endpoint.port)
 
 
+@lru_cache(4096)
 def _pack_host(host: str) -> bytes:
     address = ipaddress.ip_address(host)
     if isinstance(address, ipaddress.IPv4Address):
@@ -173,15 +182,19 @@ def _pack_host(host: str) -> bytes:
     return address.packed
 
 
+@lru_cache(4096)
 def _unpack_host(packed: bytes) -> str:
     address = ipaddress.IPv6Address(packed)
     return str(address.ipv4_mapped or address)
 
 
 def pack_request(request: Request) -> bytes:
-    hole = request.pinhole
+    return b"".join([_pack_pinhole(request.op, request.serial, hole) for hole in request.pinholes])
+
+
+def _pack_pinhole(op: Op, serial: int, hole: Pinhole) -> bytes:
     return REQUEST.pack(
-        request.op, request.serial, hole.id,
+        op, serial, hole.id,
         _pack_host(hole.internal.host), hole.internal.port,
         _pack_host(hole.mapped.host), hole.mapped.port,
         _pack_host(hole.external.host), hole.external.port,
@@ -190,18 +203,25 @@ def pack_request(request: Request) -> bytes:
 
 
 def unpack_request(record: bytes) -> Request:
-    """Raise ValueError for a record of the wrong size or with an unknown operation."""
-    if len(record) != REQUEST.size:
-        raise ValueError(f"request of {len(record)} bytes, not {REQUEST.size}")
-    op, serial, ident, ihost, iport, mhost, mport, ehost, eport, lifetime = REQUEST.unpack(record)
-    hole = Pinhole(
-        ident,
-        Endpoint(_unpack_host(ihost), iport),
-        Endpoint(_unpack_host(mhost), mport),
-        Endpoint(_unpack_host(ehost), eport),
-        lifetime / 1000,
+    """Raise ValueError for a record of the wrong size, with an unknown operation, or with several."""
+    number, rest = divmod(len(record), REQUEST.size)
+    if rest or not 1 <= number <= TOGETHER:
+        raise ValueError(f"request of {len(record)} bytes, not of {REQUEST.size}, or 2 to {TOGETHER} times as many")
+    found = list(REQUEST.iter_unpack(record))
+    op, serial = found[0][:2]
+    if any(fields[:2] != (op, serial) for fields in found):
+        raise ValueError("several operations in one record")
+    first, *others = (
+        Pinhole(
+            ident,
+            Endpoint(_unpack_host(ihost), iport),
+            Endpoint(_unpack_host(mhost), mport),
+            Endpoint(_unpack_host(ehost), eport),
+            lifetime / 1000,
+        )
+        for _, _, ident, ihost, iport, mhost, mport, ehost, eport, lifetime in found
     )
-    return Request(Op(op), serial, hole)
+    return Request(Op(op), serial, first, tuple(others))
 
 
 class AlreadyRunning(OSError):

@@ -58,11 +58,12 @@ class BrokerClient:
         self._paused_until = 0.0
         self._reached = True
 
-    def open(self, pinhole: Pinhole) -> Reply:
-        return self._ask(Op.OPEN, pinhole)[0]
+    def open(self, *pinholes: Pinhole) -> Reply:
+        """Together, all or none; `value` of a reply that is not OK is the place of the one at fault."""
+        return self._ask(Op.OPEN, *pinholes)[0]
 
-    def close(self, pinhole: Pinhole) -> Reply:
-        return self._ask(Op.CLOSE, pinhole)[0]
+    def close(self, *pinholes: Pinhole) -> Reply:
+        return self._ask(Op.CLOSE, *pinholes)[0]
 
     def reload(self) -> Reply:
         return self._ask(Op.RELOAD)[0]
@@ -103,19 +104,19 @@ class BrokerClient:
             self._connection.close()
             self._connection = None
 
-    def _ask(self, op: Op, pinhole: Pinhole = NO_PINHOLE) -> tuple[Reply, list[int]]:
+    def _ask(self, op: Op, *pinholes: Pinhole) -> tuple[Reply, list[int]]:
         if time.monotonic() < self._paused_until:
             return self._failed(errno.EHOSTDOWN), []
         fresh = self._connection is None
         try:
-            return self._exchange(op, pinhole)
+            return self._exchange(op, pinholes or (NO_PINHOLE,))
         except (BrokenPipeError, ConnectionResetError) as error:
             if fresh:
                 return self._lost(error), []
         except (OSError, ValueError) as error:
             return self._lost(error), []
         self.disconnect()  # the broker was restarted since the last request: once more, with the new one
-        return self._ask(op, pinhole)
+        return self._ask(op, *pinholes)
 
     def _ask_records(self, op: Op, unpack: Callable[[bytes], list[T]]) -> tuple[Reply, list[T]]:
         reply, _ = self._ask(op)
@@ -135,10 +136,10 @@ class BrokerClient:
         reply, descriptors = self._ask(op, NO_PINHOLE._replace(mapped=at))
         return reply, socket.socket(fileno=descriptors[0]) if descriptors else None
 
-    def _exchange(self, op: Op, pinhole: Pinhole) -> tuple[Reply, list[int]]:
+    def _exchange(self, op: Op, pinholes: tuple[Pinhole, ...]) -> tuple[Reply, list[int]]:
         connection = self._connected()
         self._serial = (self._serial + 1) & 0xFFFFFFFF
-        connection.send(pack_request(Request(op, self._serial, pinhole)))
+        connection.send(pack_request(Request(op, self._serial, pinholes[0], pinholes[1:])))
         record, descriptors, _, _ = socket.recv_fds(connection, REPLY.size, 1)
         if not record:
             raise ConnectionResetError(errno.ECONNRESET, "the broker hung up")

@@ -18,7 +18,16 @@ from typing import Any, Final
 from sipalg_core.alg.effects import Ban, Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
-from sipalg_core.contract.control import WILDCARD, AlreadyRunning, Status, claim, peer_ports, wildcard
+from sipalg_core.contract.control import (
+    TOGETHER,
+    WILDCARD,
+    AlreadyRunning,
+    Pinhole,
+    Status,
+    claim,
+    peer_ports,
+    wildcard,
+)
 from sipalg_core.contract.events import TOPICS
 from sipalg_core.contract.policy import AlgPolicy, PolicyError
 from sipalg_core.contract.running import running
@@ -162,17 +171,19 @@ class Runner:
     # --- what comes out of it ---
 
     def _do(self, effects: Iterable[Effect]) -> None:
+        """In their order. Pinholes that are opened one behind the other are so together, as are all that are closed."""
+        opening: list[Pinhole] = []
+        closing: list[Pinhole] = []
         for effect in effects:
+            if isinstance(effect, OpenPinhole):
+                opening.append(effect.pinhole)
+                continue
+            if opening and not self._open(opening):
+                break  # what follows announces it
+            opening.clear()
             match effect:
-                case OpenPinhole(pinhole):
-                    reply = self._broker.open(pinhole)
-                    if reply.status is not Status.OK:
-                        log.warning("pinhole %d: %s %d", pinhole.id, reply.status.name, reply.detail)
-                        self._drive("failed pinhole", self._engine.pinhole_failed, pinhole, reply.status, reply.detail)
-                        return  # what follows announces it
                 case ClosePinhole(pinhole):
-                    if self._broker.close(pinhole).status is not Status.OK:
-                        self._faults.counts["error:close"] += 1  # the kernel's timeout ends it
+                    closing.append(pinhole)
                 case Forward():
                     (self._tcp if effect.transport is Transport.TCP else self._udp).send(effect)
                 case Ban(host, seconds):
@@ -180,6 +191,24 @@ class Runner:
                     log.warning("banned %s for %.0f s: %s", host, seconds, reply.status.name)
                 case Changed(topic, ident):
                     self._publisher.changed(topic, ident)
+        else:
+            if opening:
+                self._open(opening)
+        for at in range(0, len(closing), TOGETHER):
+            if self._broker.close(*closing[at : at + TOGETHER]).status is not Status.OK:
+                self._faults.counts["error:close"] += 1  # the kernel's timeout ends it
+
+    def _open(self, pinholes: list[Pinhole]) -> bool:
+        """False where one of them is not open, of which the engine is told."""
+        for at in range(0, len(pinholes), TOGETHER):
+            some = pinholes[at : at + TOGETHER]
+            reply = self._broker.open(*some)
+            if reply.status is not Status.OK:
+                fault = some[reply.value] if reply.value < len(some) else some[0]
+                log.warning("pinhole %d: %s %d", fault.id, reply.status.name, reply.detail)
+                self._drive("failed pinhole", self._engine.pinhole_failed, fault, reply.status, reply.detail)
+                return False
+        return True
 
     # --- the policy, and what is asked ---
 

@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sipalg_core.nft.netlink import (
@@ -42,13 +43,19 @@ _COUNTER_BYTES, _COUNTER_PACKETS = 1, 2
 _UDATA_COMMENT: Final = 0
 
 _U64: Final = struct.Struct("!Q")
-_ATTRIBUTE_HEADER: Final = 4
+_PORT: Final = struct.Struct("!Hxx")
+_HEADER: Final = struct.Struct("=HH")
+_HEADERS: Final = struct.Struct("=HHHHHH")
+"""Of an element, of its key, and of the key's value."""
+_KIND_MASK: Final = 0x3FFF
 _PACKETS_AT: Final = 32
 """In a counter, our only expression: its name (12 octets), header of its data, bytes (12), header of packets."""
 
 # --- Implementation constants ---
 
 _DUMP_ATTEMPTS: Final = 5
+_TOGETHER: Final = 200
+"""Elements of one set in a message: an attribute holds 64 KiB."""
 
 
 class Element(NamedTuple):
@@ -80,9 +87,7 @@ class Result(Enum):
 
 def pack(*parts: str | int) -> bytes:
     """Addresses (text) and ports (int) as a concatenated key."""
-    return b"".join(
-        part.to_bytes(2, "big") + b"\0\0" if isinstance(part, int) else _pack_address(part) for part in parts
-    )
+    return b"".join([_PORT.pack(part) if isinstance(part, int) else _pack_address(part) for part in parts])
 
 
 def unpack(key: bytes, layout: Sequence[str]) -> list[str | int]:
@@ -100,6 +105,7 @@ def unpack(key: bytes, layout: Sequence[str]) -> list[str | int]:
     return parts
 
 
+@lru_cache(4096)
 def _pack_address(address: str) -> bytes:
     return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
 
@@ -108,7 +114,8 @@ class ElementTable:
     """The elements of one table of family inet."""
 
     def __init__(self, table: str, receive_size: int = RECEIVE_SIZE) -> None:
-        self._table = table
+        self._table = attribute(_LIST_TABLE, table.encode() + b"\0")
+        self._sets: dict[str, bytes] = {}  # the attributes that name a set of this table
         self._netlink = NetlinkSocket(receive_size)
 
     def close(self) -> None:
@@ -116,8 +123,18 @@ class ElementTable:
 
     def change(self, *, delete: Iterable[Element] = (), add: Iterable[Element] = ()) -> Result:
         """One transaction, deletions first: all is done, or nothing. OSError for what is no `Result`."""
-        messages = [self._message(_DELSETELEM, 0, element.set, _key(element)) for element in delete]
-        messages += [self._message(_NEWSETELEM, _created(element), element.set, _whole(element)) for element in add]
+        leaving: dict[str, list[bytes]] = {}
+        for element in delete:
+            leaving.setdefault(element.set, []).append(_key(element))
+        coming: dict[tuple[str, int], list[bytes]] = {}
+        for element in add:
+            coming.setdefault((element.set, _created(element)), []).append(_whole(element))
+        messages = [self._message(_DELSETELEM, 0, name, *some) for name, all_ in leaving.items() for some in _few(all_)]
+        messages += [
+            self._message(_NEWSETELEM, flags, name, *some)
+            for (name, flags), all_ in coming.items()
+            for some in _few(all_)
+        ]
         if not messages:
             return Result.DONE
         for code in self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages):
@@ -164,7 +181,9 @@ class ElementTable:
         return found[0] if found else None
 
     def _message(self, kind: int, flags: int, set_name: str, *elements: bytes) -> Message:
-        payload = attribute(_LIST_TABLE, self._table.encode() + b"\0") + attribute(_LIST_SET, set_name.encode() + b"\0")
+        payload = self._sets.get(set_name)
+        if payload is None:
+            payload = self._sets[set_name] = self._table + attribute(_LIST_SET, set_name.encode() + b"\0")
         if elements:
             payload += nested(_LIST_ELEMENTS, *elements)
         return Message(kind, flags, _NFPROTO_INET, payload)
@@ -175,14 +194,26 @@ def _created(element: Element) -> int:
     return NLM_F_CREATE | NLM_F_EXCL if element.timeout else NLM_F_CREATE
 
 
+def _few(elements: list[bytes]) -> Iterator[list[bytes]]:
+    """As many as a message holds."""
+    for at in range(0, len(elements), _TOGETHER):
+        yield elements[at : at + _TOGETHER]
+
+
+@lru_cache(64)
+def _heads_of_value(kind: int, size: int) -> bytes:
+    """What stands in front of a key or data of that many octets, which are a multiple of four."""
+    return nested(kind, attribute(_DATA_VALUE, bytes(size)))[:-size]
+
+
 def _key(element: Element) -> bytes:
-    return nested(_LIST_ELEM, nested(_KEY, attribute(_DATA_VALUE, element.key)))
+    return nested(_LIST_ELEM, _heads_of_value(_KEY, len(element.key)) + element.key)
 
 
 def _whole(element: Element) -> bytes:
-    parts = [nested(_KEY, attribute(_DATA_VALUE, element.key))]
+    parts = [_heads_of_value(_KEY, len(element.key)), element.key]
     if element.data:
-        parts.append(nested(_DATA, attribute(_DATA_VALUE, element.data)))
+        parts += (_heads_of_value(_DATA, len(element.data)), element.data)
     if element.timeout:
         parts.append(attribute(_TIMEOUT, _U64.pack(int(element.timeout * 1000))))
     if element.comment:
@@ -205,12 +236,32 @@ def _elements(set_name: str, payload: bytes) -> list[Element]:
 
 
 def _tallies(payload: bytes) -> Iterator[tuple[bytes, Tally]]:
-    """As `_elements`, but only what a Tally has: all pinholes are counted twice a second."""
-    for kind, items in attributes(payload):
-        for _, item in attributes(items) if kind == _LIST_ELEMENTS else ():
-            fields = dict(attributes(item))
-            packets = _U64.unpack_from(fields[_EXPR], _PACKETS_AT)[0] if _EXPR in fields else 0
-            yield fields[_KEY][_ATTRIBUTE_HEADER:], Tally(packets, _number(fields.get(_EXPIRATION)) / 1000)
+    """As `_elements`, but only what a Tally has, and found where the kernel puts it: all pinholes are counted twice a
+    second. Behind an element's key stands its counter, somewhere behind that its time.
+    """
+    at, end = 0, len(payload)
+    while at < end:  # the table's name, the set's name, the elements
+        length, kind = _HEADER.unpack_from(payload, at)
+        if kind & _KIND_MASK == _LIST_ELEMENTS:
+            break
+        at += (length + 3) & ~3
+    at += _HEADER.size
+    while at < end:
+        length, _, _, _, size, _ = _HEADERS.unpack_from(payload, at)
+        behind = at + ((length + 3) & ~3)
+        start = at + _HEADERS.size
+        then = at + 2 * _HEADER.size + size  # size: of the key with its own header, a multiple of four
+        length, kind = _HEADER.unpack_from(payload, then)
+        packets = _U64.unpack_from(payload, then + _HEADER.size + _PACKETS_AT)[0] if kind & _KIND_MASK == _EXPR else 0
+        expires, now = 0, then
+        while now < behind:
+            length, kind = _HEADER.unpack_from(payload, now)
+            if kind == _EXPIRATION:
+                expires = _U64.unpack_from(payload, now + _HEADER.size)[0]
+                break
+            now += (length + 3) & ~3
+        yield payload[start:then], Tally(packets, expires / 1000)
+        at = behind
 
 
 def _element(set_name: str, fields: dict[int, bytes]) -> Element:

@@ -7,6 +7,8 @@ import errno
 import socket
 import struct
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import repeat
 from typing import Final, NamedTuple
 
 # --- Specification: linux/netlink.h, linux/netfilter/nfnetlink.h ---
@@ -33,10 +35,12 @@ _ATTRIBUTE: Final = struct.Struct("=HH")
 _ERRNO: Final = struct.Struct("=i")
 _NESTED: Final = 0x8000
 _KIND_MASK: Final = 0x3FFF
+_PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 # --- Implementation constants ---
 
 RECEIVE_SIZE: Final = 262_144  # the kernel sends dumps in messages of up to 32 KiB, or of what is asked for at a time
+_ANSWER_SIZE: Final = 8192  # of acknowledgements; a large buffer costs more than the system call
 _TIMEOUT: Final = 2.0  # seconds; the kernel answers at once, or not at all because the receive buffer ran over
 
 
@@ -48,8 +52,13 @@ class Message(NamedTuple):
 
 
 def attribute(kind: int, value: bytes) -> bytes:
-    length = _ATTRIBUTE.size + len(value)
-    return _ATTRIBUTE.pack(length, kind) + value + b"\0" * (-length % 4)
+    size = len(value)
+    return _attribute_head(kind, size) + value + _PADDING[size % 4]
+
+
+@lru_cache(1024)
+def _attribute_head(kind: int, size: int) -> bytes:
+    return _ATTRIBUTE.pack(_ATTRIBUTE.size + size, kind)
 
 
 def nested(kind: int, *attributes: bytes) -> bytes:
@@ -88,22 +97,34 @@ class NetlinkSocket:
 
     def request(self, message: Message) -> int:
         """The kernel's errno, 0 for success."""
-        sequence = self._next()
-        self._socket.send(_encode(message, NLM_F_ACK, sequence))
-        return self._acknowledgements({sequence})[sequence]
+        return self.requests([message])[0]
+
+    def requests(self, messages: Sequence[Message]) -> list[int]:
+        """In one system call; the errno of each. What one of them comes to is nothing to the others."""
+        sequences = [self._next() for _ in messages]
+        self._socket.send(b"".join(map(_encode, messages, repeat(NLM_F_ACK), sequences)))
+        answers: dict[int, int] = {}
+        while not all(sequence in answers for sequence in sequences):
+            answers.update(self._errors())
+        return [answers[sequence] for sequence in sequences]
 
     def batch(self, subsystem: int, messages: Sequence[Message]) -> list[int]:
-        """Send them as one transaction; the errno of each. If any is not 0, the kernel has done nothing at all."""
-        begin = self._next()
+        """Send them as one transaction; the errno of each. If any is not 0, the kernel has done nothing at all.
+
+        Errors are told of every message, success only of the last: it comes behind all errors.
+        """
+        begin, *sequences = [self._next() for _ in range(len(messages) + 1)]
         parts = [_encode(Message(_BATCH_BEGIN, 0, 0, b""), 0, begin, subsystem)]
-        sequences = []
-        for message in messages:
-            sequences.append(self._next())
-            parts.append(_encode(message, NLM_F_ACK, sequences[-1]))
+        parts += map(_encode, messages, [0] * (len(messages) - 1) + [NLM_F_ACK], sequences)
         parts.append(_encode(Message(_BATCH_END, 0, 0, b""), 0, self._next(), subsystem))
         self._socket.send(b"".join(parts))
-        answers = self._acknowledgements(set(sequences))
-        return [answers[sequence] for sequence in sequences]
+        answers: dict[int, int] = {}
+        while sequences[-1] not in answers:
+            answers.update(self._errors())
+            code = answers.get(begin)
+            if code:  # the batch as a whole was refused: no capability, no memory
+                raise OSError(code, errno.errorcode.get(code, str(code)))
+        return [answers.get(sequence, 0) for sequence in sequences]
 
     def dump(self, message: Message) -> list[bytes]:
         """Payloads of the answer. Raises OSError with the kernel's errno."""
@@ -111,7 +132,7 @@ class NetlinkSocket:
 
     def get(self, message: Message) -> list[bytes]:
         """As `dump`, of what the message names."""
-        return [each for payloads in self._read(message, NLM_F_ACK) for each in payloads]
+        return [each for payloads in self._read(message, NLM_F_ACK, _ANSWER_SIZE) for each in payloads]
 
     def stream(self, message: Message) -> Iterator[list[bytes]]:
         """As `dump`, payload by payload as the kernel gives them. Nothing else may use this socket until the end.
@@ -120,13 +141,13 @@ class NetlinkSocket:
         """
         return self._read(message, NLM_F_DUMP)
 
-    def _read(self, message: Message, mode: int) -> Iterator[list[bytes]]:
+    def _read(self, message: Message, mode: int, size: int = 0) -> Iterator[list[bytes]]:
         sequence = self._next()
         self._socket.send(_encode(message, mode, sequence))
         interrupted = False
         while True:
             payloads: list[bytes] = []
-            for kind, flags, answered, payload in self._receive():
+            for kind, flags, answered, payload in self._receive(size or self._receive_size):
                 if answered != sequence:
                     continue
                 interrupted |= bool(flags & NLM_F_DUMP_INTR)
@@ -145,22 +166,14 @@ class NetlinkSocket:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         return self._sequence
 
-    def _acknowledgements(self, waiting: set[int]) -> dict[int, int]:
-        first = min(waiting)
-        answers: dict[int, int] = {}
-        while len(answers) < len(waiting):
-            for kind, _, sequence, payload in self._receive():
-                if kind != _NLMSG_ERROR:
-                    continue
-                code = -_ERRNO.unpack_from(payload)[0]
-                if sequence in waiting:
-                    answers[sequence] = code
-                elif sequence == first - 1 and code:  # the batch as a whole was refused: no capability, no memory
-                    raise OSError(code, errno.errorcode.get(code, str(code)))
-        return answers
+    def _errors(self) -> Iterator[tuple[int, int]]:
+        """Of one packet: sequence number and errno."""
+        for kind, _, sequence, payload in self._receive(_ANSWER_SIZE):
+            if kind == _NLMSG_ERROR:
+                yield sequence, -_ERRNO.unpack_from(payload)[0]
 
-    def _receive(self) -> Iterator[tuple[int, int, int, bytes]]:
-        packet = self._socket.recv(self._receive_size)
+    def _receive(self, size: int) -> Iterator[tuple[int, int, int, bytes]]:
+        packet = self._socket.recv(size)
         at = 0
         while at + _HEADER.size <= len(packet):
             length, kind, flags, sequence, _ = _HEADER.unpack_from(packet, at)
