@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fields of an apply, of a choice of connections, and of letting a finding be."""
+"""The fields of an apply, of a choice of connections, of letting a finding be, and of backups."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
 from django import forms
+from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 
+from appliance.backup.sealing import LARGEST
 from appliance.firewall import queries as firewall
 from appliance.firewall.models import AddressKind, AddressObject, Rule
 from appliance.kernel.connections import Selection
@@ -89,3 +91,38 @@ class IgnoreForm(OperatorForm):
         label=_("Until (UTC; empty: for good)"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}),
     )  # fmt: skip
+
+
+class BackupForm(OperatorForm):
+    passphrase = forms.CharField(
+        label=_("Passphrase"), required=False, max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("The file is worthless without it, to you as well. Keep it apart from the file."),
+    )  # fmt: skip
+    again = forms.CharField(
+        label=_("Once more"), required=False, max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )  # fmt: skip
+
+    def clean_again(self) -> str:
+        again: str = self.cleaned_data["again"]
+        if again != self.cleaned_data.get("passphrase"):
+            raise forms.ValidationError(_("The two are not the same."))
+        return again
+
+
+class RestoreForm(OperatorForm):
+    """A backup with its passphrase, or readable JSON without one."""
+
+    file = forms.FileField(label=_("File"), max_length=200)
+    passphrase = forms.CharField(
+        label=_("Passphrase"), required=False, max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text=_("Empty for a configuration in JSON."),
+    )  # fmt: skip
+
+    def clean_file(self) -> File[bytes]:
+        file: File[bytes] = self.cleaned_data["file"]
+        if (file.size or 0) > LARGEST:
+            raise forms.ValidationError(_("It is larger than any backup of this device."))
+        return file

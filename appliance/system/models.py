@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Revisions: numbered, frozen copies of the policy on their way into the kernel."""
+"""Revisions: numbered, frozen copies of the policy on their way into the kernel; backups that wait to be restored."""
 
 from __future__ import annotations
 
@@ -95,3 +95,17 @@ class Advised(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node} at {self.at:%H:%M:%S}"
+
+
+class Restoration(models.Model):
+    """What a backup held that somebody has looked into; it goes when it is restored, or after an hour."""
+
+    author = models.CharField(max_length=150)
+    created = models.DateTimeField(default=timezone.now)
+    content = models.JSONField(default=dict)
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+
+    def __str__(self) -> str:
+        return str(self.pk or _("configuration"))

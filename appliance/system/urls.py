@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.system.views import advisor, connections, revisions
+from appliance.system.views import advisor, backup, connections, revisions
 
 app_name = "system"
 urlpatterns = [
@@ -23,6 +23,11 @@ urlpatterns = [
     path("advisor/ignored/<int:pk>/mind/", advisor.mind, name="advisor_mind"),
     path("advisor/<str:finding>/ignore/", advisor.ignore, name="advisor_ignore"),
     path("advisor/<str:finding>/fix/", advisor.fix, name="advisor_fix"),
+    path("backup/", backup.backup, name="backup"),
+    path("backup/make/", backup.make, name="backup_make"),
+    path("backup/configuration.json", backup.configuration, name="backup_configuration"),
+    path("backup/look/", backup.look, name="backup_look"),
+    path("backup/<int:pk>/", backup.restore, name="backup_restore"),
     path("connections/", connections.connections, name="connections"),
     path("connections/flush/", connections.flush, name="connections_flush"),
     path("changes/<int:number>/go-back/", revisions.go_back, name="changes_go_back"),

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""REST of system: revisions and health, connections, the advisor."""
+"""REST of system: revisions and health, connections, backups, the advisor."""
 
 from appliance.system.api.advisor import router as advisor
+from appliance.system.api.backup import router as backup
 from appliance.system.api.connections import router as connections
 from appliance.system.api.revisions import router as revisions
 
-routers = (revisions, connections, advisor)
+routers = (revisions, connections, advisor, backup)
 
 __all__ = ["routers"]

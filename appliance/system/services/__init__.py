@@ -1,7 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Every write of system: revisions, connections, and what becomes of the advisor's findings."""
+"""Every write of system: revisions, connections, backups, and what becomes of the advisor's findings."""
 
 from appliance.system.services.advisor import draft_fix, ignore_finding, mind_finding, note_advice
+from appliance.system.services.backup import (
+    SHORTEST_PASSPHRASE,
+    keep_for_restoring,
+    make_backup,
+    open_backup,
+    preview,
+    read_configuration,
+    restore,
+    restore_kept,
+)
 from appliance.system.services.connections import (
     close_later,
     close_old_connections,
@@ -39,6 +49,7 @@ __all__ = [
     "EXTENSION",
     "LONGEST_WINDOW",
     "REFRESH_AFTER",
+    "SHORTEST_PASSPHRASE",
     "SHORTEST_WINDOW",
     "STUCK_AFTER",
     "begin",
@@ -59,9 +70,16 @@ __all__ = [
     "go_back",
     "ignore_finding",
     "keep",
+    "keep_for_restoring",
+    "make_backup",
     "mind_finding",
     "note_advice",
+    "open_backup",
+    "preview",
+    "read_configuration",
     "request_apply",
+    "restore",
+    "restore_kept",
     "retry",
     "rolled_back",
     "stuck",

@@ -74,6 +74,7 @@ NAVIGATION: Final = (
         (
             Page("system:changes", _("Changes"), "changes"),
             Page("accounts:people", _("Users and passes"), "account"),
+            Page("system:backup", _("Backup"), "copy"),
             Page("accounts:account", _("Account"), "account"),
         ),
     ),

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The page of backups: make one, look into one, restore it as a draft, interfaces by their names here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from appliance.backup import document, entry
+from appliance.kernel.inquiry import NetadminUnavailable
+from appliance.network import queries as network
+from appliance.system import services
+from appliance.system.forms import BackupForm, RestoreForm
+from appliance.system.models import Restoration
+from appliance.ui.requests import OperatorRequest, may
+
+
+@may("backup.make")
+def backup(request: OperatorRequest) -> HttpResponse:
+    return render(request, "system/backup.html", {"backup_form": BackupForm(), "restore_form": RestoreForm()})
+
+
+@require_POST
+@may("backup.make")
+def make(request: OperatorRequest) -> HttpResponse:
+    form = BackupForm(request.POST)
+    made: list[bytes] = []
+    if not form.accepted(
+        lambda values: made.append(services.make_backup(actor=request.user, passphrase=values["passphrase"]))
+    ):
+        return render(request, "system/backup.html", {"backup_form": form, "restore_form": RestoreForm()})
+    return _download(made[0], "application/octet-stream", "pinhole-backup")
+
+
+@may("backup.make")
+def configuration(_request: OperatorRequest) -> HttpResponse:
+    """Readable, for version control and for other programs; it holds no password."""
+    return _download(document.write(entry.collect()), "application/json", "json")
+
+
+@require_POST
+@may("backup.restore")
+def look(request: OperatorRequest) -> HttpResponse:
+    """Nothing is restored yet."""
+    form = RestoreForm(request.POST, request.FILES)
+    kept: list[Restoration] = []
+
+    def open_file(values: dict[str, Any]) -> None:
+        file, passphrase = values["file"].read(), values["passphrase"]
+        content = (
+            services.open_backup(file=file, passphrase=passphrase)
+            if passphrase
+            else services.read_configuration(text=file)
+        )
+        kept.append(services.keep_for_restoring(actor=request.user, content=content))
+
+    if form.accepted(open_file):
+        return redirect("system:backup_restore", pk=kept[0].pk)
+    return render(request, "system/backup.html", {"backup_form": BackupForm(), "restore_form": form})
+
+
+@may("backup.restore")
+def restore(request: OperatorRequest, pk: int) -> HttpResponse:
+    kept = get_object_or_404(Restoration, pk=pk, author=str(request.user))
+    content = document.checked(kept.content)
+    chosen = {each.name: request.POST.get(f"interface-{each.name}", each.name) for each in content.interfaces}
+    context: dict[str, Any] = {"kept": kept, "content": content, "here": _here(), "chosen": chosen}
+    try:
+        if "restore" in request.POST:
+            left_out = services.restore_kept(actor=request.user, kept=kept, interfaces=chosen)
+            messages.success(request, _restored(left_out))
+            return redirect("system:changes_review")
+        context["preview"] = services.preview(content=content, interfaces=chosen)
+    except ValidationError as error:
+        context["errors"] = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+    return render(request, "system/restore.html", context)
+
+
+def _restored(left_out: int) -> str:
+    sentence = _("Restored as a draft. Look at the changes, then apply them.")
+    if not left_out:
+        return sentence
+    words = ngettext("%d rule whose time is over was left out.", "%d rules whose time is over were left out.", left_out)
+    return f"{sentence} {words % left_out}"
+
+
+def _here() -> list[str]:
+    """Names that an interface can have on this device."""
+    configured = [each.name for each in network.interfaces()]
+    try:
+        live = [link["name"] for link in network.live_links()]
+    except NetadminUnavailable:
+        live = []
+    return sorted({*configured, *live})
+
+
+def _download(content: bytes, kind: str, ending: str) -> HttpResponse:
+    name = f"pinhole-{timezone.now():%Y%m%d-%H%M%S}.{ending}"
+    return HttpResponse(
+        content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )  # fmt: skip
