@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from sipalg_core import compiled
+from sipalg_core import compiled, logs
 from sipalg_core.contract import names
 
 
@@ -25,10 +25,7 @@ def main() -> int:
     selftest.add_argument("--policy", type=Path, default=names.policy_file(), help="whose settings are tried")
     selftest.add_argument("--in-sandbox", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    logging.basicConfig(
-        level=os.environ.get("PINHOLE_LOG", "INFO"),
-        format=f"%(asctime)s {arguments.process} %(levelname)s %(message)s",
-    )
+    logs.begin(arguments.process, os.environ.get("PINHOLE_LOG", "INFO"))
     match arguments.process:
         case "broker":
             return _broker(arguments)

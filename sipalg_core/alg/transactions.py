@@ -121,7 +121,7 @@ class Transactions:
         if status >= 200:
             deadline, queue = (now + 64 * timers.t1, self._answered) if invite else (now + timers.t4, self._over)
             self._conclude(transaction, deadline, queue)
-        elif status > 100 and invite:
+        elif status > 100 and invite and not transaction.concluded:  # one that was overtaken changes nothing
             transaction.deadline = max(transaction.deadline, now + timers.provisional_invite)
             self._note(transaction)
 

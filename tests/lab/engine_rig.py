@@ -17,7 +17,9 @@ class Engine:
         self.rig = rig
         self._socket = rig.run_dir / "engine.sock"
         self.command = ("ip", "netns", "exec", FW, *as_user(ENGINE_UID), sys.executable, "-m", "sipalg_core", "engine")
-        self.process = subprocess.Popen(self.command, env=rig.environment, stderr=subprocess.DEVNULL)
+        self.log = rig.log.with_name("engine.log")
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(self.command, env=rig.environment, stderr=log)
         deadline = time.monotonic() + 10
         while not self._socket.exists():
             assert self.process.poll() is None

@@ -19,7 +19,7 @@ def harmless(value: object) -> str:
 def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     """One at a time, so that a long history needs no memory."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
+    writer = csv.writer(buffer, quoting=csv.QUOTE_ALL)  # where a semicolon parts cells, one must not part ours
     for row in (head, *()):
         writer.writerow(row)
         yield _taken(buffer)

@@ -26,7 +26,7 @@ def written(folder: str, names: str) -> set[str]:
     }
 
 
-IN_THE_ENGINE = written("unit/alg", r"test_([ca]\d\d_)+")
+IN_THE_ENGINE = written("unit/alg", r"test_(c\d\d_)+") | written("unit", r"test_(a\d\d_)+")
 ON_THE_WIRE = written("lab", r"test_([ca]\d\d_)+")
 
 

@@ -48,6 +48,7 @@ class Known:
         ("INVITE", [(180, 10)], 310),  # it rings: the wait begins anew
         ("INVITE", [(180, 10), (200, 20)], 84),  # 64*T1 for the repetitions of the answer
         ("INVITE", [(486, 20)], 84),  # Timer D
+        ("INVITE", [(200, 20), (180, 21)], 84),  # found by fuzzing: one that was overtaken kept it for ever
     ],
 )
 def test_lifetime(method, statuses, end):

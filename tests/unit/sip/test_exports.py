@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Captures that another program reads, texts, pseudonyms that hold together, and tables that no spreadsheet runs."""
 
+import csv
 import io
 
 import dpkt
@@ -144,4 +145,15 @@ def test_what_is_harmless_stays(value):
 
 
 def test_table_is_csv():
-    assert list(csv_lines(["a", "b"], [["x,y", '="'], [None, 3]])) == ["a,b\r\n", '"x,y","\'="""\r\n', ",3\r\n"]
+    lines = ['"a","b"\r\n', '"x,y","\'="""\r\n', '"","3"\r\n']
+    assert list(csv_lines(["a", "b"], [["x,y", '="'], [None, 3]])) == lines
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a42_no_cell_is_a_formula_whatever_parts_them(separator):
+    """A name that somebody else chose, read again as programs of other countries read it."""
+    hostile = ["=1+1", "x;=cmd|' /C calc'!A0", "x\t=1", '";=1;"', '",=1,"', "x\r\n=1", "@SUM(A1)", "'=1"]
+    text = "".join(csv_lines(["name"], [[each] for each in hostile]))
+    cells = [cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) for cell in row]
+    assert len(cells) == 1 + len(hostile)
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))]

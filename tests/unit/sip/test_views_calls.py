@@ -149,7 +149,7 @@ def test_nonsense_in_the_address_is_no_fault(page):
         assert page("/calls/history/", **asked)[0].status_code == 200
 
 
-def test_table_is_harmless_in_a_spreadsheet(page):
+def test_a42_table_is_harmless_in_a_spreadsheet(page):
     services.note_ended([ended("c1", from_uri="sip:=HYPERLINK(1)@x", to_uri="sip:+49301@x")])
     answer, text = page("/calls/history/calls.csv")
     assert answer["Content-Type"].startswith("text/csv")
