@@ -13,5 +13,6 @@ app_name = "ui"
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("status/", views.status, name="status"),
+    path("palette/", views.palette, name="palette"),
     path("language/", anybody(set_language), name="language"),
 ]

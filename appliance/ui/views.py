@@ -14,6 +14,7 @@ from appliance.network.models import Role
 from appliance.sip import queries as sip
 from appliance.sip.columns import CALLS_IN_BRIEF
 from appliance.system import queries as system
+from appliance.ui import queries
 from appliance.ui.requests import OperatorRequest, may
 from appliance.ui.templatetags.ui import status_context
 from sipalg_core.contract import names
@@ -42,6 +43,12 @@ def _external_address() -> dict[str, str] | None:
         if interface.role == Role.EXTERNAL and addresses:
             return {"address": addresses[0].partition("/")[0], "interface": interface.name}
     return None
+
+
+@may("overview.see")
+def palette(request: OperatorRequest) -> HttpResponse:
+    """What the command palette finds for what is typed so far."""
+    return render(request, "ui/_palette.html", {"found": queries.found(request, request.GET.get("q", "")[:100])})
 
 
 @may("overview.see")

@@ -4,6 +4,7 @@
 import { timeOfDay } from "./cells.js";
 import { live } from "./live.js";
 import { showLocalTimes } from "./page.js";
+import "./palette.js";
 import { LiveTable } from "./table.js";
 
 const HEALTH_PAUSE = 1000; // ms between two questions for the sentence on health

@@ -102,7 +102,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     match = request.resolver_match
     here = ":".join([*match.namespaces, (match.url_name or "").split("_")[0]]) if match else ""
     groups = [
-        (title, [(page, reverse(page.view), page.view == here) for page in pages if _may_open(request, page.view)])
+        (title, [(page, reverse(page.view), page.view == here) for page in pages if may_open(request, page.view)])
         for title, pages in NAVIGATION
     ]
     return {"groups": [(title, pages) for title, pages in groups if pages]}
@@ -122,7 +122,8 @@ def fix_address(fix: Fix) -> str:
     return f"{place}?{fix.query}" if fix.query else place
 
 
-def _may_open(request: HttpRequest, view: str) -> bool:
+def may_open(request: HttpRequest, view: str) -> bool:
+    """Whether the reader may look at the page."""
     permission = permission_of(resolve(reverse(view)).func, "GET")
     return permission is not None and isinstance(request.user, User) and queries.permits(request.user, permission)
 
