@@ -4,7 +4,7 @@
 python := .venv/bin/python
 set-up := deploy/setup --tests
 
-.PHONY: check test torture fuzz lab browser bench run
+.PHONY: check test torture fuzz lab browser bench messages run
 
 check:
 	@$(set-up)
@@ -33,3 +33,7 @@ bench:
 
 run:
 	@deploy/run
+
+messages:
+	@$(set-up)
+	$(python) manage.py makemessages --all --no-location --no-wrap -i .venv -i var -i vendor -i tests -i deploy
