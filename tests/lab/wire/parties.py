@@ -104,6 +104,11 @@ class Party:
         assert not wanted or word(data) == str(wanted), f"{wanted} expected at {self.at}, came: {data[:300]!r}"
         return data
 
+    def unread(self) -> bytes:
+        """What came by the last connection and is no whole message; answers go there."""
+        self.heard = next(reversed(self._unread), None)
+        return self._unread[self.heard] if self.heard else b""
+
     def take_all(self) -> list[bytes]:
         """What has come and nobody took."""
         while self._wait(time.monotonic()):

@@ -36,7 +36,7 @@ class Wire:
         self._parties: dict[str, Party] = {}
         self._sent: dict[str, list[bytes]] = {LAN: [], WAN: []}
         self.alg = between
-        self._before, self._counts = between.opened(), between.counters()
+        self._before, self._counts = between.opened(), between.counters() if between else {}
 
     # --- parties ---
 

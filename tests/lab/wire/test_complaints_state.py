@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from sipalg_core.contract.policy import PortRange
-from sipalg_core.net import Side
+from sipalg_core.net import Endpoint, Side
 from tests.lab.kernel_rig import FW, run
 from tests.lab.wire.between import OURS, VARIANTS
 from tests.lab.wire.messages import answer, endpoint_of, header, sdp, uri_of
@@ -105,13 +105,13 @@ def other_address(wire: Wire):
         run("ip", "addr", "del", f"{gone}/{size}", "dev", "wan0", namespace=FW)
         run("ip", "addr", "add", f"{come}/{size}", "dev", "wan0", *options, namespace=FW)
 
-    replace_address(old, new)
     changed = tuple(
         replace(each, addresses=tuple(new if at == old else at for at in each.addresses))
         if each.side is Side.EXTERNAL
         else each
         for each in wire.alg.policy.interfaces
     )
+    replace_address(old, new)
     try:
         with wire.alg.under(interfaces=changed):
             yield
@@ -126,16 +126,28 @@ POST = b"POST / HTTP/1.1\r\nHost: attacker.example:5060\r\nContent-Type: text/pl
 @pytest.mark.parametrize("page", [POST + b"x" * 1000, POST[:60], b"GET / HTTP/1.1\r\n", b"\x16\x03\x01\x00\x05hello"])
 def test_c51_browser_that_sends_sip_behind_its_request_opens_nothing(wire: Wire, page: bytes):
     """NAT slipstreaming, in a segment of its own; every boundary of it is in test_slipstream."""
-    register = wire.request(wire.a, wire.dialog(wire.a), "REGISTER", contact=f"<sip:a@{wire.at('a', 8080)}>")
-    connection = wire.a.connection(wire.b.at)
-    connection.sendall(page)
-    time.sleep(0.1)
-    with contextlib.suppress(ConnectionError):
-        connection.sendall(register)
-    assert wire.b.silent()
-    assert wire.counted("closed:not-sip") == 1
-    assert wire.opened() == set()
-    assert not [row for row in wire.alg.rows("registrations") if "8080" in row["contact"]]
+    wire.b.patience = 0.5
+    with contextlib.closing(Party(wire.a.namespace, wire.at("a", 8080), "tcp")):  # what only the inside is to reach
+        contact = f"<sip:a@{wire.at('a', 8080)};transport=tcp>"
+        register = wire.request(wire.a, wire.dialog(wire.a), "REGISTER", "Expires: 600", contact=contact)
+        connection = wire.a.connection(wire.b.at)
+        connection.sendall(page)
+        time.sleep(0.1)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(register)
+        time.sleep(0.1)
+        page_and_more = b"".join(wire.b.take_all()) + wire.b.unread()
+        if b"REGISTER" in page_and_more:  # it got through: the attacker is its registrar
+            seen = page_and_more[page_and_more.index(b"REGISTER") :]
+            wire.b.send(answer(seen, 200, f"Contact: {header(seen, 'contact')};expires=600", tag="r"))
+            time.sleep(0.1)
+        with pytest.raises((TimeoutError, ConnectionRefusedError)):
+            wire.party("b", 45678).connection(Endpoint(wire.ours, 8080))
+    if wire.alg:
+        assert b"REGISTER" not in page_and_more
+        assert wire.counted("closed:not-sip") == 1
+        assert wire.opened() == set()
+        assert not [row for row in wire.alg.rows("registrations") if "8080" in row["contact"]]
 
 
 def test_c51_contact_of_another_host_binds_nothing(wire: Wire):
