@@ -298,6 +298,8 @@ class Dialogs:
         self.table.schedule(call, call.deadline)
         for hole in call.holes():
             self.negotiation.ledger.restore(hole, call, now)
+        if not call.alive:
+            self.history.note(call, now)  # whoever writes the history may not have asked before
 
     def tick(self, now: float) -> list[Effect]:
         """Take the steps that are due."""

@@ -6,6 +6,7 @@ Kept are the bytes and the edits; what people read is made when they ask, with i
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from sipalg_core.alg.effects import Forward
@@ -88,17 +89,23 @@ class Traces:
         rows = []
         for entry in self._calls.get(ident, ()):
             number, inside, data = entry[0], entry[2], entry[_DATA]
-            rows.append(_brief(entry, first.setdefault((inside, data), number), wall))
+            repeats = first.setdefault((inside, data), number)
+            row = _brief(entry).copy()
+            row["t"] += wall
+            row["repeats"] = f"m{repeats}" if repeats != number else ""
+            rows.append(row)
         return rows
 
 
-def _brief(entry: _Entry, repeats: int, wall: float) -> MessageRow:
+@lru_cache(maxsize=2048)
+def _brief(entry: _Entry) -> MessageRow:
+    """By our own clock. Kept, since who looks at a call asks again twice a second."""
     number, t, inside, tcp, wires, data, changes, verdict, answered = entry
     message = parse(data)
     return {
         "part": "message",
         "id": f"m{number}",
-        "t": t + wall,
+        "t": t,
         "side": "internal" if inside else "external",
         "transport": Transport.TCP.value if tcp else Transport.UDP.value,
         "source": _endpoint(wires[0], wires[1]),
@@ -112,7 +119,7 @@ def _brief(entry: _Entry, repeats: int, wall: float) -> MessageRow:
         "start_line": _text(data.partition(b"\r\n")[0]),
         "sdp": not _is_empty(_description(message)),
         "changes": len(with_length(message, _made(changes))),
-        "repeats": f"m{repeats}" if repeats != number else "",
+        "repeats": "",
         "answered": answered,
         "applied": not verdict.startswith("shadow"),
         "verdict": verdict,

@@ -51,7 +51,7 @@ def test_pinholes_come_and_go_with_the_call(page: Page, lab: RunningLab):
         exact = page.locator('tr[data-state="exact"]')
         expect(exact).to_have_count(2, timeout=2_000)
         expect(exact.first).to_contain_text("203.0.113.99")
-    expect(page.locator("tr[data-id]")).to_have_count(0, timeout=8_000)
+    expect(page.locator("[data-live-table] tr[data-id]")).to_have_count(0, timeout=8_000)
 
 
 def test_registrations_name_every_phone(page: Page, lab: RunningLab):

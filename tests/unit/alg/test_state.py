@@ -214,3 +214,13 @@ def test_what_is_no_record_is_left_out_and_counted(wrong):
     heir = Engine(policy(), random=Random(0), wall=1_700_000_000.0)
     assert heir.state.restore([*world.journal, wrong], world.now) == 1
     assert len(heir.rows("calls", world.now)) == 1
+
+
+def test_call_that_has_just_ended_is_told_again_to_who_writes_the_history():
+    world = Kept()
+    established(world)
+    world.out(invite(cseq=2, to_tag="b", method="BYE"))
+    world.wait(6)
+    (ended,) = world.engine.looks.ended(0)
+    (again,) = take_over(world, world.journal).engine.looks.ended(0)
+    assert (again["call"]["id"], again["call"]["reason"]) == (ended["call"]["id"], "hung up by the phone")
