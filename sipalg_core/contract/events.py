@@ -180,6 +180,15 @@ ClosedBecause = Literal[
 ]
 
 
+class BanRow(TypedDict):
+    """A host whose new signalling the kernel drops (`contract.control.Banned`)."""
+
+    host: str
+    seconds: float
+    packets: int
+    told: bool
+
+
 class OpeningRow(TypedDict):
     """A line of the ledger: an opening, who asked for it, and how it ended."""
 

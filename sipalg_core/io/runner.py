@@ -265,7 +265,7 @@ class Runner:
             reply, bans = await asyncio.to_thread(self._patient_broker.bans)
         if reply.status is not Status.OK:
             raise BadRequest(f"the broker does not say who is banned: {reply.why}")
-        return {"bans": [each._asdict() for each in bans]}
+        return {"items": [each._asdict() for each in bans]}
 
     async def _unban(self, request: dict[str, Any]) -> Answer:
         try:

@@ -137,7 +137,7 @@ def test_a21_an_abuser_within_a_providers_network_is_banned_by_what_it_says(engi
         for _ in range(AFTER + 5):
             abuser.sendto(b"INVITE nonsense\r\n\r\n", V4.own_sip)
         time.sleep(0.3)
-        (ban,) = engine.ask(op="bans")["bans"]
+        (ban,) = engine.ask(op="bans")["items"]
         assert (ban["host"], ban["told"]) == (V4.stranger.host, True)
         heard = engine.counters()["received"]
         abuser.sendto(OPTIONS, V4.own_sip)
@@ -153,7 +153,7 @@ def test_a21_an_abuser_within_a_providers_network_is_banned_by_what_it_says(engi
         assert engine.ask(op="unban", host=V4.stranger.host) == {"ok": True, "host": V4.stranger.host}
         assert "not banned" in engine.ask(op="unban", host=V4.stranger.host)["error"]
         assert "IP address" in engine.ask(op="unban", host="somebody")["error"]
-        assert engine.ask(op="bans") == {"bans": []}
+        assert engine.ask(op="bans") == {"items": []}
         abuser.sendto(OPTIONS, V4.own_sip)
         time.sleep(0.2)
         assert engine.counters()["received"] == heard + 2

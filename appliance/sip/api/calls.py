@@ -17,6 +17,7 @@ from appliance.accounts.models import User
 from appliance.sip import queries, services
 from appliance.ui.requests import may
 from sipalg_core.contract.events import (
+    BanRow,
     CallRow,
     MessageCount,
     OpeningRow,
@@ -30,6 +31,11 @@ from sipalg_core.contract.events import (
 router = Router(tags=["telephony"])
 
 RECORDS_AT_A_TIME: Final = 100
+
+
+class BanList(Schema):
+    items: list[BanRow]
+    count: int
 
 
 class CallList(Schema):
@@ -162,6 +168,20 @@ def list_openings(request: HttpRequest) -> dict[str, Any]:
 @may("pinholes.close")
 def close_pinhole(request: HttpRequest, pinhole_id: str) -> Status[None]:
     services.close_pinhole(actor=cast(User, request.user), pinhole=pinhole_id)
+    return Status(204, None)
+
+
+@router.get("/bans", response=BanList)
+@may("calls.see")
+def list_bans(request: HttpRequest) -> dict[str, Any]:
+    """Whose new signalling the kernel drops, for how many seconds more, and how much it was."""
+    return _list(queries.bans())
+
+
+@router.delete("/bans/{host}", response={204: None})
+@may("bans.lift")
+def lift_ban(request: HttpRequest, host: str) -> Status[None]:
+    services.lift_ban(actor=cast(User, request.user), host=host)
     return Status(204, None)
 
 

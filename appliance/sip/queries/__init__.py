@@ -6,6 +6,7 @@ from appliance.sip.queries.history import history_settings, last_noted, party, r
 from appliance.sip.queries.live import (
     CallSeen,
     Telephony,
+    bans,
     call_seen,
     engine_health,
     ledger,
@@ -24,6 +25,7 @@ __all__ = [
     "Line",
     "Piece",
     "Telephony",
+    "bans",
     "call_seen",
     "compared",
     "engine_health",

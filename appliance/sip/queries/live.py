@@ -17,6 +17,7 @@ from appliance.sip.models import Provider
 from appliance.sip.queries.history import party
 from appliance.system.queries import pending_changes, running_revision
 from sipalg_core.contract.events import (
+    BanRow,
     CallRow,
     HealthRow,
     LookedAtRow,
@@ -87,6 +88,11 @@ def messages(call: str) -> list[TraceRow]:
 
 def ledger(call: str = "") -> list[OpeningRow]:
     return cast("list[OpeningRow]", engine_items("ledger", call=call))
+
+
+def bans() -> list[BanRow]:
+    """Who the kernel does not hear; whose ban lasts longest stands first."""
+    return cast("list[BanRow]", engine_items("bans"))
 
 
 def transactions() -> list[TransactionRow]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every write of telephony: providers, self-tests, and what an operator does to running calls."""
 
-from appliance.sip.services.calls import close_pinhole
+from appliance.sip.services.calls import close_pinhole, lift_ban
 from appliance.sip.services.history import forget_old, note_ended, update_history
 from appliance.sip.services.providers import create_provider, delete_provider, describe, update_provider
 from appliance.sip.services.selftests import finish_selftest, note_result, request_selftest
@@ -13,6 +13,7 @@ __all__ = [
     "describe",
     "finish_selftest",
     "forget_old",
+    "lift_ban",
     "note_ended",
     "note_result",
     "request_selftest",

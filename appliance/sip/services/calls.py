@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What an operator does to running calls."""
+"""What an operator does to running calls, and to who is not heard."""
 
 from __future__ import annotations
 
@@ -25,3 +25,13 @@ def close_pinhole(*, actor: User | str, pinhole: str) -> None:
         ask_engine({"op": "close", "pinhole": pinhole})
     except EngineRefused as error:
         raise ValidationError({"pinhole": [_("This pinhole is not open any more.")]}) from error
+
+
+@transaction.atomic
+def lift_ban(*, actor: User | str, host: str) -> None:
+    """At once; whoever goes on is banned again. Raise EngineUnavailable."""
+    record(actor=actor, verb="unban", target=CallRecord(ident=host))
+    try:
+        ask_engine({"op": "unban", "host": host})
+    except EngineRefused as error:
+        raise ValidationError({"host": [_("This host is not banned any more.")]}) from error

@@ -46,6 +46,11 @@ def clock(duration: timedelta | None) -> str:
 
 
 @register.filter
+def seconds(duration: float) -> str:
+    return clock(timedelta(seconds=duration))
+
+
+@register.filter
 def instant(seconds: float) -> SafeString | str:
     """Unix seconds as the engine gives them."""
     return moment(datetime.fromtimestamp(seconds, UTC))

@@ -6,9 +6,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
+from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from appliance.accounts.queries import permits
@@ -19,6 +20,7 @@ from appliance.ui.requests import OperatorRequest, may
 from sipalg_core.contract.events import OpeningRow
 
 LEDGER_SHOWN: Final = 200
+BANS_SHOWN: Final = 500
 
 
 @may("calls.see")
@@ -56,6 +58,31 @@ def close_pinhole(request: OperatorRequest, pinhole_id: str) -> HttpResponse:
     with suppress(ValidationError):
         services.close_pinhole(actor=request.user, pinhole=pinhole_id)
     return HttpResponse(status=204)
+
+
+@may("calls.see")
+def bans(request: OperatorRequest) -> HttpResponse:
+    return render(request, "sip/bans.html", _banned())
+
+
+@require_POST
+@may("bans.lift")
+def lift_ban(request: OperatorRequest) -> HttpResponse:
+    try:
+        services.lift_ban(actor=request.user, host=request.POST.get("host", ""))
+    except ValidationError as error:
+        messages.warning(request, " ".join(error.messages))
+    except EngineUnavailable as error:
+        messages.error(request, str(error))
+    return redirect("sip:bans")
+
+
+def _banned() -> dict[str, object]:
+    try:
+        rows = queries.bans()
+    except EngineUnavailable as error:
+        return {"unavailable": str(error)}
+    return {"rows": rows[:BANS_SHOWN], "count": len(rows)}
 
 
 def _text(row: OpeningRow) -> str:

@@ -225,7 +225,7 @@ def test_a21_scanners_get_no_answer_and_reach_nobody(wire: Wire):
     assert not [frame for frame in outside if b"SIP/2.0 4" in frame[:200]]
     assert wire.alg.counters()["received"] == before
     if wire.transport == "udp":
-        assert wire.at("x").host in {ban["host"] for ban in wire.alg.engine.ask(op="bans")["bans"]}
+        assert wire.at("x").host in {ban["host"] for ban in wire.alg.engine.ask(op="bans")["items"]}
 
 
 def test_a24_who_was_refused_does_not_get_through_again_at_once(wire: Wire):

@@ -44,3 +44,10 @@ def test_provider_is_created_listed_changed_and_deleted(api, owner):
     missing = api("patch", f"providers/{provider['id']}", {"signalling": "Nowhere"})
     assert list(missing.json()["fields"]) == ["signalling"]
     assert api("delete", f"providers/{provider['id']}").status_code == 204
+
+
+def test_bans_are_listed_and_lifted(api, engine):
+    engine.items["bans"] = [{"host": "203.0.113.66", "seconds": 60.0, "packets": 3, "told": True}]
+    assert api("get", "bans").json() == {"items": engine.items["bans"], "count": 1}
+    assert api("delete", "bans/203.0.113.66").status_code == 204
+    assert engine.requests[-1] == {"op": "unban", "host": "203.0.113.66"}

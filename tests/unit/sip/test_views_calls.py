@@ -6,6 +6,7 @@ import io
 import dpkt
 import pytest
 
+from appliance.audit.models import Entry
 from appliance.permissions import Role
 from appliance.sip import queries, services
 from tests.unit.people import person
@@ -163,3 +164,40 @@ def test_settings_are_saved_and_refused_in_words(page, client):
     refused = client.post("/calls/history/settings/", {"retention_days": "0", "masking": "last"})
     assert "greater than or equal to 1" in refused.content.decode()
     assert queries.history_settings().retention_days == 7
+
+
+# --- bans ---
+
+BAN = {"host": "203.0.113.66", "seconds": 3599.0, "packets": 12, "told": False}
+
+
+def test_bans_say_who_why_and_how_long(page, engine):
+    engine.items["bans"] = [BAN, BAN | {"host": "2001:db8::66", "told": True}]
+    text = page("/calls/bans/")[1]
+    for said in (
+        "203.0.113.66",
+        "knocked again and again",
+        "59:59",
+        "said what no provider says",
+        "2 hosts are banned",
+    ):
+        assert said in text
+    engine.items["bans"] = []
+    assert "Nobody is banned." in page("/calls/bans/")[1]
+
+
+def test_bans_of_a_silent_engine_say_so(client, owner):
+    client.force_login(owner)
+    assert "does not answer" in client.get("/calls/bans/").content.decode()
+
+
+def test_ban_is_lifted_recorded_and_only_by_who_may(client, owner, engine):
+    client.force_login(owner)
+    assert client.post("/calls/bans/lift/", {"host": "203.0.113.66"}).status_code == 302
+    assert engine.requests[-1] == {"op": "unban", "host": "203.0.113.66"}
+    assert Entry.objects.filter(verb="unban", target__contains="203.0.113.66").count() == 1
+    engine.refusals["unban"] = "not banned"
+    answer = client.post("/calls/bans/lift/", {"host": "203.0.113.66"}, follow=True)
+    assert "not banned any more" in answer.content.decode()
+    client.force_login(person(Role.AUDITOR))
+    assert client.post("/calls/bans/lift/", {"host": "203.0.113.66"}).status_code == 403
