@@ -182,7 +182,7 @@ if not DATABASE.exists():
     DATABASE.touch(mode=0o660)  # SQLite itself would make it 0644, and netadmin could not write
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "appliance.database",
         "NAME": DATABASE,
         "OPTIONS": {
             # A transaction that upgrades from reading to writing would not wait for the lock (SQLITE_BUSY at once).
@@ -192,6 +192,8 @@ DATABASES = {
         },
     }
 }
+AUDIT_GUARDS = True
+"""Triggers that keep the audit log as it is and notice every change of the configuration (audit.services.guards)."""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_TIMEOUT = 2.0

@@ -17,6 +17,7 @@ urlpatterns = [
     path("firewall/", include("appliance.firewall.urls")),
     path("network/", include("appliance.network.urls")),
     path("calls/", include("appliance.sip.urls")),
+    path("audit/", include("appliance.audit.urls")),
     path("system/", include("appliance.system.urls")),
     path("api/v1/", api.urls),
     path("metrics", metrics, name="metrics"),

@@ -28,7 +28,7 @@ from appliance.ruleset.countries import codes
 from appliance.sip.models import Provider
 
 FIXED: Final = (AddressKind.HOST, AddressKind.NETWORK, AddressKind.RANGE)
-_CONFIGURATION: Final[tuple[type[models.Model], ...]] = (
+CONFIGURATION: Final[tuple[type[models.Model], ...]] = (
     Interface, AddressObject, Service, Schedule, Rule, Provider,
 )  # fmt: skip
 """In the order in which rows can be created; backwards they can be deleted."""
@@ -143,14 +143,14 @@ def _schedule(schedule: Schedule) -> dict[str, Any]:
 
 def dump_rows() -> list[dict[str, Any]]:
     """The whole configuration as plain JSON values."""
-    rows = [row for model in _CONFIGURATION for row in model._default_manager.order_by("pk")]
+    rows = [row for model in CONFIGURATION for row in model._default_manager.order_by("pk")]
     plain: list[dict[str, Any]] = json.loads(serializers.serialize("json", rows))
     return plain
 
 
 def load_rows(plain: list[dict[str, Any]]) -> None:
     """Replace the configuration; call it inside a transaction. Keys stay, so that a rule's history is one."""
-    for model in reversed(_CONFIGURATION):
+    for model in reversed(CONFIGURATION):
         model._default_manager.all().delete()
     for row in serializers.deserialize("python", plain, ignorenonexistent=True):
         row.save()

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_CEILING = 400
 FUNCTION_CEILING = 60
+NAMED_BY_DJANGO = {ROOT / "appliance/database/base.py"}  # a database backend's module has this name and no other
 CATCH_ALL = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager", "handlers", "data", "info"}
 
 
@@ -63,7 +64,8 @@ def test_no_catch_all_modules():
     assert [
         name(path)
         for path in PRODUCT
-        if {part.removesuffix(".py") for part in path.relative_to(ROOT).parts} & CATCH_ALL
+        if path not in NAMED_BY_DJANGO
+        and {part.removesuffix(".py") for part in path.relative_to(ROOT).parts} & CATCH_ALL
     ] == []
 
 

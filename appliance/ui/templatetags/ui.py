@@ -74,6 +74,7 @@ NAVIGATION: Final = (
         _("System"),
         (
             Page("system:changes", _("Changes"), "changes"),
+            Page("audit:log", _("Audit log"), "check"),
             Page("accounts:people", _("Users and passes"), "account"),
             Page("system:backup", _("Backup"), "copy"),
             Page("accounts:account", _("Account"), "account"),

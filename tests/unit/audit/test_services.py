@@ -27,13 +27,13 @@ def test_changed_field_is_found(entries, column):
     with connection.cursor() as cursor:
         value = "2020-01-01 00:00:00" if column == "time" else '"forged"'
         cursor.execute(f"UPDATE audit_entry SET {column} = %s WHERE sequence = 2", [value])
-    assert verify() == 2
+    assert verify().sequence == 2
 
 
 def test_missing_entry_is_found(entries):
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM audit_entry WHERE sequence = 2")
-    assert verify() == 2
+    assert verify() == (2, "is missing")
 
 
 def test_models_refuse_to_rewrite_history(entries):

@@ -16,7 +16,7 @@ from appliance.firewall.models import AddressObject, Rule
 from appliance.firewall.services import create_address, create_rule, create_schedule, create_service
 from appliance.network.models import Interface
 from appliance.network.services import save_interface
-from appliance.ruleset.snapshot import _CONFIGURATION, snapshot
+from appliance.ruleset.snapshot import CONFIGURATION, snapshot
 from appliance.sip.services import create_provider
 from appliance.system import services
 from appliance.system.models import Restoration
@@ -53,7 +53,7 @@ def meaning():
 
 
 def test_every_kind_of_thing_is_in_it():
-    assert {kind.model for kind in entry.KINDS} == set(_CONFIGURATION)
+    assert {kind.model for kind in entry.KINDS} == set(CONFIGURATION)
 
 
 def test_what_was_saved_comes_back_as_it_was(owner, configuration):

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Reads of the audit log: by who, act, words and days; and as a table for a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final
+
+from django.db.models import Q, QuerySet
+
+from appliance.audit.models import Entry
+
+COLUMNS: Final = ("sequence", "time", "actor", "source", "verb", "target", "before", "after", "reason", "hash")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+def entries(chosen: dict[str, Any] | None = None) -> QuerySet[Entry]:
+    """Newest first; `chosen` are cleaned values of audit.forms.EntryFilter."""
+    wanted, found = chosen or {}, Entry.objects.order_by("-sequence")
+    for field in ("actor", "verb"):
+        if wanted.get(field):
+            found = found.filter(**{f"{field}__icontains": wanted[field]})
+    for word in (wanted.get("words") or "").split():
+        anywhere = Q(target__icontains=word) | Q(reason__icontains=word) | Q(source__icontains=word)
+        found = found.filter(anywhere | Q(before__icontains=word) | Q(after__icontains=word))
+    if wanted.get("since"):
+        found = found.filter(time__gte=datetime.combine(wanted["since"], time.min, UTC))
+    if wanted.get("until"):
+        found = found.filter(time__lt=datetime.combine(wanted["until"], time.min, UTC) + timedelta(days=1))
+    return found
+
+
+class _Line:
+    """csv writes to it, and the line is what `write` returns."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def csv_lines(found: Iterable[Entry]) -> Iterator[str]:
+    """In UTC; a cell that a spreadsheet would take for a formula begins with an apostrophe."""
+    writer = csv.writer(_Line())
+    yield writer.writerow(COLUMNS)
+    for entry in found:
+        yield writer.writerow([protected(_cell(entry, column)) for column in COLUMNS])
+
+
+def protected(text: str) -> str:
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _cell(entry: Entry, column: str) -> str:
+    value = getattr(entry, column)
+    if column in ("before", "after"):
+        return "" if value is None else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return value.isoformat() if isinstance(value, datetime) else str(value)
