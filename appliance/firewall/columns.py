@@ -1,21 +1,39 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How rules are put into words: one sentence a rule, the same in the list and beside the form."""
+"""How rules are put into words, one sentence a rule, the same in the list and beside the form; and rows of objects."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 
+from django.db.models import Model
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from appliance.firewall.models import ACTIONS, Action, AddressObject, Application, Rule, Service, Table
+from appliance.firewall.models import (
+    ACTIONS,
+    Action,
+    AddressKind,
+    AddressObject,
+    Application,
+    CountryData,
+    Lookup,
+    Protocol,
+    Rule,
+    Schedule,
+    Service,
+    Table,
+)
+from appliance.firewall.queries import Holding, KnownContents, Use, holding
 from appliance.network.models import Role
+from appliance.ruleset.countries import codes
 from appliance.ruleset.decide import Decision
 from appliance.ruleset.policy import Policy
 from appliance.ui.columns import moment
@@ -171,3 +189,128 @@ def _place(address: AddressObject | None, zone: str) -> SafeString:
 
 def _bold(text: str) -> SafeString:
     return format_html("<b>{}</b>", text)
+
+
+# --- Objects ---
+
+LOOKUP_ERRORS: Final = {
+    "nxdomain": gettext_lazy("There is no such name; the last known addresses stay."),
+    "no_address": gettext_lazy("The name has no address; the last known ones stay."),
+    "timeout": gettext_lazy("No name server answers; the last known addresses stay."),
+    "servfail": gettext_lazy("The name server cannot answer; the last known addresses stay."),
+    "no_servers": gettext_lazy("This machine knows no name server."),
+    "all_refused": gettext_lazy("Every address of the answer was refused; the last known ones stay."),
+    "too_many": gettext_lazy("More than 64 addresses; the newest are held."),
+}
+REFUSALS: Final = {
+    "own": gettext_lazy("an address of this appliance"),
+    "inside": gettext_lazy("an address of an inside network"),
+    "loopback": gettext_lazy("a loopback address"),
+    "link_local": gettext_lazy("a link-local address"),
+    "metadata": gettext_lazy("a cloud metadata address"),
+    "multicast": gettext_lazy("a multicast address"),
+    "special": gettext_lazy("a special-purpose address"),
+}
+_FRESH, _AGEING = 60, 180
+"""Days of country data."""
+
+
+@dataclass(frozen=True)
+class ObjectRow:
+    """One line of the list: `parts` are what it is made of, `held` what that gives now."""
+
+    pk: int
+    sort: str  # address, service, schedule: the address of its page has it, too
+    name: str
+    kind: str
+    parts: list[str]
+    countries: list[str]
+    note: str
+    held: Holding | None
+    refused: list[str]
+    uses: list[Use]
+
+    @property
+    def page(self) -> str:
+        return reverse(f"firewall:objects_edit_{self.sort}", args=[self.pk])
+
+    @property
+    def used_in(self) -> list[UsePlace]:
+        return use_places(self.uses)
+
+    @property
+    def due(self) -> SafeString | str:
+        return self._time(self.held.due if self.held else None)
+
+    @property
+    def refreshed(self) -> SafeString | str:
+        return self._time(self.held.refreshed if self.held else None)
+
+    @property
+    def error(self) -> str:
+        return str(LOOKUP_ERRORS.get(self.held.error, "")) if self.held else ""
+
+    @staticmethod
+    def _time(seconds: float | None) -> SafeString | str:
+        return moment(datetime.fromtimestamp(seconds, UTC)) if seconds else ""
+
+
+@dataclass(frozen=True)
+class UsePlace:
+    """`page` is "" where there is none."""
+
+    label: str
+    page: str
+
+
+def use_places(uses: list[Use]) -> list[UsePlace]:
+    """Once each, however often a rule names the object."""
+    places: dict[Model, UsePlace] = {}
+    for use in uses:
+        match use.by:
+            case Rule():
+                place = f"{reverse('firewall:rules')}?table={use.by.table}#rule-{use.by.pk}"
+                places[use.by] = UsePlace(f"{use.by.position} {use.by.name}", place)
+            case AddressObject():
+                places[use.by] = UsePlace(use.by.name, reverse("firewall:objects_edit_address", args=[use.by.pk]))
+            case _:
+                places[use.by] = UsePlace(str(use.by), "")
+    return list(places.values())
+
+
+def address_row(address: AddressObject, uses: list[Use], known: KnownContents) -> ObjectRow:
+    countries = codes(address.value) if address.kind == AddressKind.COUNTRY else ()
+    parts = [each.name for each in address.members.all()] if address.kind == AddressKind.GROUP else [address.value]
+    held = holding(address, known)
+    refused = [f"{each}: {REFUSALS.get(reason, reason)}" for each, reason in (held.refused if held else ())]
+    note = str(Lookup(address.lookup).label) if address.lookup else _("everywhere but") if address.negated else ""
+    return ObjectRow(
+        address.pk, "address", address.name, str(AddressKind(address.kind).label), [] if countries else parts,
+        list(countries), note, held, refused, uses,
+    )  # fmt: skip
+
+
+def service_row(service: Service, uses: list[Use]) -> ObjectRow:
+    label = str(Protocol(service.protocol).label)
+    parts = [each.name for each in service.members.all()] if service.protocol == Protocol.GROUP else [service.ports]
+    if service.protocol == Protocol.OTHER:
+        parts = [str(service.number)]
+    kind = _("group of services") if service.protocol == Protocol.GROUP else _("service")
+    note = "" if service.protocol == Protocol.GROUP else label
+    alg = f"{Application(service.application).label} ALG" if service.application else ""
+    return ObjectRow(
+        service.pk, "service", service.name, kind, parts, [], " ".join(filter(None, (note, alg))), None, [], uses
+    )  # fmt: skip
+
+
+def schedule_row(schedule: Schedule, uses: list[Use]) -> ObjectRow:
+    time = f"{schedule.days} {schedule.begin:%H:%M}–{schedule.end:%H:%M} {schedule.timezone}"
+    return ObjectRow(schedule.pk, "schedule", schedule.name, _("schedule"), [time], [], "", None, [], uses)
+
+
+def age_of(data: CountryData | None) -> dict[str, Any]:
+    """Of the country data, with a mark: ok, warning or error."""
+    if data is None:
+        return {"days": None, "mark": "error"}
+    days = (timezone.now().date() - data.published).days
+    return {"days": days, "mark": "ok" if days < _FRESH else "warning" if days < _AGEING else "error"}

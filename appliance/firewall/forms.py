@@ -19,6 +19,7 @@ from appliance.firewall.models import (
     AddressKind,
     AddressObject,
     Application,
+    Lookup,
     Protocol,
     Schedule,
     Service,
@@ -224,9 +225,18 @@ class AddressForm(OperatorForm):
     name = forms.CharField(label=_("Name"), required=False, max_length=80)
     kind = forms.ChoiceField(label=_("Kind"), choices=AddressKind.choices)
     value = forms.CharField(
-        label=_("Address"), required=False, max_length=90, widget=forms.TextInput(attrs={"class": "form-control mono"}),
-        help_text=_("192.168.0.2, 192.168.0.0/24 or 192.168.0.10-192.168.0.12. IPv6 works as well."),
+        label=_("Address, name or countries"), required=False, max_length=1000,
+        widget=forms.TextInput(attrs={"class": "form-control mono"}),
+        help_text=_(
+            "192.168.0.2, 192.168.0.0/24 or 192.168.0.10-192.168.0.12, IPv6 as well; sip.example.net or "
+            "_sip._udp.example.net; countries like DE, AT, CH, or DACH, EU, EFTA."
+        ),
     )  # fmt: skip
+    lookup = forms.ChoiceField(
+        label=_("Look up"), required=False, choices=[("", _("as the name looks")), *Lookup.choices],
+        help_text=_("Only a DNS name is looked up."),
+    )  # fmt: skip
+    negated = forms.BooleanField(label=_("Everywhere but these countries"), required=False)
     members: forms.ModelMultipleChoiceField[AddressObject] = forms.ModelMultipleChoiceField(
         AddressObject.objects.none(),
         label=_("Members"),
@@ -238,16 +248,31 @@ class AddressForm(OperatorForm):
     def __init__(self, *args: Any, address: AddressObject | None = None, **kwargs: Any) -> None:
         """The kind of an existing object stays: a host that becomes a group is another object."""
         super().__init__(*args, **kwargs)
+        held = queries.addresses().exclude(pk=address.pk) if address else queries.addresses()
+        self.fields["members"].queryset = held  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
         if address is None:
-            self.fields["members"].queryset = queries.addresses().exclude(kind=AddressKind.GROUP)  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
             return
-        del self.fields["kind"]
-        if address.kind == AddressKind.GROUP:
-            del self.fields["value"]
-            self.fields["members"].queryset = queries.addresses().exclude(kind=AddressKind.GROUP)  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
-            self.fields["members"].help_text = ""
-        else:
-            del self.fields["members"]
+        own = _FIELDS_OF_KIND.get(AddressKind(address.kind), ("value",))
+        for name in {"kind", "value", "lookup", "negated", "members"} - set(own):
+            del self.fields[name]
+        for name in own:
+            self.fields[name].help_text = _VALUE_HELP.get(AddressKind(address.kind), "") if name == "value" else ""
+
+
+_FIELDS_OF_KIND: Final = {
+    AddressKind.GROUP: ("members",),
+    AddressKind.DNS: ("value", "lookup"),
+    AddressKind.COUNTRY: ("value", "negated"),
+}
+"""Others have a value only."""
+
+_VALUE_HELP: Final = {
+    AddressKind.HOST: _("Like 192.168.0.2; IPv6 works as well."),
+    AddressKind.NETWORK: _("Like 192.168.0.0/24; IPv6 works as well."),
+    AddressKind.RANGE: _("Like 192.168.0.10-192.168.0.12; IPv6 works as well."),
+    AddressKind.DNS: _("Like sip.example.net, or _sip._udp.example.net for the servers of a service."),
+    AddressKind.COUNTRY: _("Two-letter codes like DE, AT, CH, or DACH, EU, EFTA."),
+}
 
 
 class ServiceForm(OperatorForm):
@@ -260,4 +285,60 @@ class ServiceForm(OperatorForm):
     application = forms.ChoiceField(
         label=_("Application"), choices=Application.choices, required=False,
         help_text=_("SIP: the ALG follows the calls and opens what they need."),
+    )  # fmt: skip
+    number = forms.IntegerField(
+        label=_("Protocol number"), required=False, help_text=_("Of another protocol (IANA): ESP is 50, GRE is 47.")
+    )  # fmt: skip
+    members: forms.ModelMultipleChoiceField[Service] = forms.ModelMultipleChoiceField(
+        Service.objects.none(), label=_("Members"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Only a group has members."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, service: Service | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        single = queries.services().exclude(protocol=Protocol.GROUP)
+        self.fields["members"].queryset = single.exclude(pk=service.pk) if service else single  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
+
+
+class ReplaceForm(OperatorForm):
+    """By which object another one is replaced, wherever it stands."""
+
+    by: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
+        AddressObject.objects.none(), label=_("Replace by"), empty_label=_("choose an object")
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, thing: AddressObject | Service | Schedule, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        others = type(thing)._default_manager.exclude(pk=thing.pk).order_by("search")
+        self.fields["by"].queryset = others  # type: ignore[attr-defined]  # a ModelChoiceField
+
+
+class NameServersForm(OperatorForm):
+    servers = forms.CharField(
+        label=_("Name servers"), required=False, max_length=400,
+        widget=forms.TextInput(attrs={"class": "form-control mono"}),
+        help_text=_("Separated by commas, like 192.0.2.53 or [2001:db8::53]:5353. Empty: those of this machine."),
+    )  # fmt: skip
+
+    def clean_servers(self) -> list[str]:
+        return [each.strip() for each in self.cleaned_data["servers"].split(",") if each.strip()]
+
+
+class CountryDataForm(OperatorForm):
+    """Two fields, because a source may have two files."""
+
+    first = forms.FileField(
+        label=_("File"), allow_empty_file=True,
+        help_text=_("MMDB, or CSV with first address, last address, country; or network, country."),
+    )  # fmt: skip
+    second = forms.FileField(
+        label=_("Second file"), required=False, allow_empty_file=True, help_text=_("Where IPv6 is a file of its own.")
+    )  # fmt: skip
+    published = forms.DateField(
+        label=_("Published on"), required=False, widget=forms.DateInput(attrs={"type": "date"}),
+        help_text=_("An MMDB says so itself. Empty: today."),
+    )  # fmt: skip
+    licence = forms.CharField(
+        label=_("Licence and attribution"), required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Shown wherever the data's source is named."),
     )  # fmt: skip

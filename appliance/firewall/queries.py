@@ -89,12 +89,28 @@ class Use(NamedTuple):
 
 def uses(thing: AddressObject | Service | Schedule) -> list[Use]:
     """What names the object itself, rules first; a group that holds it is a use of its own."""
-    found: list[Use] = []
-    for relation in thing._meta.related_objects:
-        holders = relation.related_model._default_manager.filter(**{relation.field.name: thing.pk})
-        found += [Use(holder, relation.field.name) for holder in holders]
-    return sorted(found, key=lambda use: (not isinstance(use.by, Rule), str(getattr(use.by, "table", "")),
-                                          getattr(use.by, "position", 0)))  # fmt: skip
+    return all_uses(type(thing), thing.pk).get(thing.pk, [])
+
+
+def all_uses(model: type[models.Model], key: int | None = None) -> dict[int, list[Use]]:
+    """By the object's key: of all objects of this kind, or of one."""
+    found: dict[int, list[Use]] = {}
+    for relation in model._meta.related_objects:
+        name = relation.field.name
+        chosen = {name: key} if key else {f"{name}__isnull": False}
+        holders = relation.related_model._default_manager.filter(**chosen).distinct()
+        if relation.field.many_to_many:
+            pairs = [(each.pk, holder) for holder in holders.prefetch_related(name)
+                     for each in getattr(holder, name).all() if key in (None, each.pk)]  # fmt: skip
+        else:
+            pairs = [(getattr(holder, relation.field.attname), holder) for holder in holders]
+        for each, holder in pairs:
+            found.setdefault(each, []).append(Use(holder, name))
+    return {each: sorted(some, key=_place_of_use) for each, some in found.items()}
+
+
+def _place_of_use(use: Use) -> tuple[bool, str, int]:
+    return not isinstance(use.by, Rule), str(getattr(use.by, "table", "")), getattr(use.by, "position", 0)
 
 
 def rule_uses(address: AddressObject) -> QuerySet[Rule]:
@@ -149,8 +165,8 @@ class KnownContents:
         self._read: dict[str, Spans] = {}
 
     @cached_property
-    def _seen(self) -> dict[str, list[str]]:
-        return {each.lookup: sorted(each.seen) for each in Content.objects.only("lookup", "seen")}
+    def contents(self) -> dict[str, Content]:
+        return {each.lookup: each for each in Content.objects.all()}
 
     @cached_property
     def _data(self) -> CountryData | None:
@@ -161,7 +177,8 @@ class KnownContents:
         return str(self._data.pk) if self._data else ""
 
     def resolved(self, lookups: Sequence[str]) -> tuple[str, ...]:
-        return tuple(sorted({address for lookup in lookups for address in self._seen.get(lookup, ())}))
+        held = (self.contents[lookup].seen for lookup in lookups if lookup in self.contents)
+        return tuple(sorted({address for seen in held for address in seen}))
 
     def in_countries(self, host: IPv4Address | IPv6Address, codes: Sequence[str]) -> bool:
         return any(host in self._country(code) for code in codes)
@@ -211,7 +228,7 @@ def holding(address: AddressObject, known: KnownContents) -> Holding | None:
     countries = sorted({code for each in made_of if each.kind == AddressKind.COUNTRY for code in codes(each.value)})
     if not names and not countries:
         return None
-    contents = list(Content.objects.filter(lookup__in=names))
+    contents = [known.contents[each] for each in names if each in known.contents]
     refreshed = [each.refreshed for each in contents if each.refreshed is not None]
     return Holding(
         list(known.resolved(names)),

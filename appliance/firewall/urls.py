@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.firewall.views import activations, objects, questions, rules
+from appliance.firewall.views import activations, countries, objects, questions, rules
 
 app_name = "firewall"
 urlpatterns = [
@@ -26,6 +26,14 @@ urlpatterns = [
     path("exemptions/<int:pk>/draft/", activations.draft_rules, name="exemptions_draft"),
     path("questions/", questions.questions, name="questions"),
     path("objects/", objects.objects, name="objects"),
+    path("objects/usual-services/", objects.add_usual_services, name="objects_usual_services"),
+    path("objects/name-servers/", objects.name_servers, name="objects_name_servers"),
+    path("objects/addresses/<int:pk>/refresh/", objects.refresh_address, name="objects_refresh_address"),
+    path("objects/<slug:sort>/<int:pk>/replace/", objects.replace_object, name="objects_replace"),
+    path("objects/countries/", countries.countries, name="objects_countries"),
+    path("objects/countries/upload/", countries.upload, name="objects_countries_upload"),
+    path("objects/countries/<int:pk>/use/", countries.use, name="objects_countries_use"),
+    path("objects/countries/<int:pk>/discard/", countries.discard, name="objects_countries_discard"),
     path("objects/addresses/add/", objects.add_address, name="objects_add_address"),
     path("objects/addresses/<int:pk>/", objects.edit_address, name="objects_edit_address"),
     path("objects/addresses/<int:pk>/delete/", objects.delete_address, name="objects_delete_address"),

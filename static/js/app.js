@@ -3,7 +3,7 @@
 
 import { timeOfDay } from "./cells.js";
 import { live } from "./live.js";
-import { showLocalTimes } from "./page.js";
+import { showCountryNames, showLocalTimes } from "./page.js";
 import "./palette.js";
 import { LiveTable } from "./table.js";
 
@@ -64,6 +64,7 @@ const panel = document.getElementById("panel");
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
   showLocalTimes(event.target.parentElement ?? document);
+  showCountryNames(event.target.parentElement ?? document);
   if (event.detail.target === panel && !panel.open) panel.showModal();
 });
 

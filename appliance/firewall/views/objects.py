@@ -1,34 +1,107 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The page of objects: addresses, services, schedules."""
+"""The page of objects: one list of addresses, services and schedules, and a form for each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from appliance.firewall import queries, services
-from appliance.firewall.forms import AddressForm, ScheduleForm, ServiceForm
-from appliance.firewall.models import AddressObject, Schedule, Service
+from appliance.firewall import columns, queries, services
+from appliance.firewall.forms import AddressForm, NameServersForm, ReplaceForm, ScheduleForm, ServiceForm
+from appliance.firewall.models import AddressKind, AddressObject, Schedule, Service
 from appliance.firewall.views.forms import done, form_page
 from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, may
 
+_SORTS: Final[dict[str, type[AddressObject] | type[Service] | type[Schedule]]] = {
+    "address": AddressObject,
+    "service": Service,
+    "schedule": Schedule,
+}
+
 
 @may("objects.see")
 def objects(request: OperatorRequest) -> HttpResponse:
+    """`q` finds by words of name, value and kind; an address finds what holds it."""
+    asked = request.GET.get("q", "")[:200]
+    rows = _rows(asked)
+    data = queries.active_country_data()
+    context = {"rows": rows, "asked": asked, "any": asked or rows, "age": columns.age_of(data), "data": data}
+    return render(request, "firewall/_objects.html" if request.htmx else "firewall/objects.html", context)
+
+
+def _rows(asked: str) -> list[columns.ObjectRow]:
+    known = queries.KnownContents()
+    of_addresses = queries.all_uses(AddressObject)
+    found = [
+        columns.address_row(each, of_addresses.get(each.pk, []), known)
+        for each in queries.found_addresses(asked, known)
+    ]
+    of_services, of_schedules = queries.all_uses(Service), queries.all_uses(Schedule)
+    others = [
+        *(columns.service_row(each, of_services.get(each.pk, [])) for each in queries.services()),
+        *(columns.schedule_row(each, of_schedules.get(each.pk, [])) for each in queries.schedules()),
+    ]
+    return [*found, *(row for row in others if _has_words(row, asked))]
+
+
+def _has_words(row: columns.ObjectRow, asked: str) -> bool:
+    text = " ".join((row.name, row.kind, row.note, *row.parts)).casefold()
+    return all(word in text for word in asked.casefold().split())
+
+
+@may("objects.change")
+def replace_object(request: OperatorRequest, sort: str, pk: int) -> HttpResponse:
+    """Wherever it is used, by another of its kind: a draft."""
+    if sort not in _SORTS:
+        raise Http404
+    thing: Any = get_object_or_404(_SORTS[sort], pk=pk)
+    form = ReplaceForm(request.POST or None, thing=thing)
+    if request.method == "POST" and form.accepted(
+        lambda values: services.replace_everywhere(actor=request.user, thing=thing, by=values["by"])
+    ):
+        messages.success(request, _("“%s” is replaced everywhere, as a draft.") % thing.name)
+        return done(request, "firewall:objects")
+    title = _("Replace “%s” everywhere") % thing.name
     context = {
-        "addresses": [(address, queries.rule_uses(address)) for address in queries.addresses()],
-        "services": [(service, service.rules.order_by("position")) for service in queries.services()],
-        "schedules": [(schedule, schedule.rules.order_by("position")) for schedule in queries.schedules()],
-    }
-    return render(request, "firewall/objects.html", context)
+        "rows": [["by"]], "places": columns.use_places(queries.uses(thing)), "more": "firewall/_object_more.html",
+        "submit": _("Replace as a draft"),
+    }  # fmt: skip
+    return form_page(request, form, title, reverse("firewall:objects"), context)
+
+
+@require_POST
+@may("objects.change")
+def refresh_address(request: OperatorRequest, pk: int) -> HttpResponse:
+    address = get_object_or_404(AddressObject, pk=pk)
+    return _do(request, lambda: services.refresh(actor=request.user, address=address))
+
+
+@require_POST
+@may("objects.change")
+def add_usual_services(request: OperatorRequest) -> HttpResponse:
+    services.add_usual_services(actor=request.user)
+    return done(request, "firewall:objects")
+
+
+@may("system.change")
+def name_servers(request: OperatorRequest) -> HttpResponse:
+    """Whom DNS names are asked of: at once, no draft."""
+    form = NameServersForm(request.POST or None, initial={"servers": ", ".join(queries.name_servers())})
+    if request.method == "POST" and form.accepted(
+        lambda values: services.set_name_servers(actor=request.user, servers=values["servers"])
+    ):
+        return done(request, "firewall:objects")
+    context = {"rows": [["servers"]], "submit": _("Use at once")}
+    return form_page(request, form, _("Name servers for DNS objects"), reverse("firewall:objects"), context)
 
 
 @may("objects.change")
@@ -44,20 +117,23 @@ def add_address(request: OperatorRequest) -> HttpResponse:
 @may("objects.change")
 def edit_address(request: OperatorRequest, pk: int) -> HttpResponse:
     address = get_object_or_404(AddressObject, pk=pk)
-    initial = {"name": address.name, "value": address.value, "members": address.members.all()}
+    initial = {
+        "name": address.name, "value": address.value, "members": address.members.all(), "lookup": address.lookup,
+        "negated": address.negated,
+    }  # fmt: skip
     form = AddressForm(request.POST or None, address=address, initial=initial)
     if request.method == "POST" and form.accepted(
         lambda values: services.update_address(actor=request.user, address=address, **values)
     ):
         return done(request, "firewall:objects")
-    return _object_form(request, form, address.name, reverse("firewall:objects_delete_address", args=[pk]))
+    return _object_form(request, form, address.name, "address", address)
 
 
 @require_POST
 @may("objects.change")
 def delete_address(request: OperatorRequest, pk: int) -> HttpResponse:
     address = get_object_or_404(AddressObject, pk=pk)
-    return _delete_object(request, lambda: services.delete_address(actor=request.user, address=address))
+    return _do(request, lambda: services.delete_address(actor=request.user, address=address))
 
 
 @may("objects.change")
@@ -73,19 +149,20 @@ def add_service(request: OperatorRequest) -> HttpResponse:
 @may("objects.change")
 def edit_service(request: OperatorRequest, pk: int) -> HttpResponse:
     service = get_object_or_404(Service, pk=pk)
-    form = ServiceForm(request.POST or None, initial=services.describe_service(service))
+    initial = services.describe_service(service) | {"members": service.members.all()}
+    form = ServiceForm(request.POST or None, service=service, initial=initial)
     if request.method == "POST" and form.accepted(
         lambda values: services.update_service(actor=request.user, service=service, **values)
     ):
         return done(request, "firewall:objects")
-    return _object_form(request, form, service.name, reverse("firewall:objects_delete_service", args=[pk]))
+    return _object_form(request, form, service.name, "service", service)
 
 
 @require_POST
 @may("objects.change")
 def delete_service(request: OperatorRequest, pk: int) -> HttpResponse:
     service = get_object_or_404(Service, pk=pk)
-    return _delete_object(request, lambda: services.delete_service(actor=request.user, service=service))
+    return _do(request, lambda: services.delete_service(actor=request.user, service=service))
 
 
 @may("objects.change")
@@ -106,22 +183,37 @@ def edit_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
         lambda values: services.update_schedule(actor=request.user, schedule=schedule, **values)
     ):
         return done(request, "firewall:objects")
-    return _object_form(request, form, schedule.name, reverse("firewall:objects_delete_schedule", args=[pk]))
+    return _object_form(request, form, schedule.name, "schedule", schedule)
 
 
 @require_POST
 @may("objects.change")
 def delete_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
     schedule = get_object_or_404(Schedule, pk=pk)
-    return _delete_object(request, lambda: services.delete_schedule(actor=request.user, schedule=schedule))
+    return _do(request, lambda: services.delete_schedule(actor=request.user, schedule=schedule))
 
 
-def _object_form(request: OperatorRequest, form: OperatorForm, title: str, delete_url: str = "") -> HttpResponse:
-    context = {"rows": [[name] for name in form.fields], "delete_url": delete_url}
+def _object_form(
+    request: OperatorRequest, form: OperatorForm, title: str, sort: str = "",
+    thing: AddressObject | Service | Schedule | None = None,
+) -> HttpResponse:  # fmt: skip
+    """Of an object that exists: with what it holds, what uses it, and its replacement."""
+    context: dict[str, Any] = {"rows": [[name] for name in form.fields]}
+    if thing is not None:
+        context |= {
+            "delete_url": reverse(f"firewall:objects_delete_{sort}", args=[thing.pk]),
+            "replace_url": reverse("firewall:objects_replace", args=[sort, thing.pk]),
+            "places": columns.use_places(queries.uses(thing)), "more": "firewall/_object_more.html",
+        }  # fmt: skip
+    if isinstance(thing, AddressObject):
+        context["row"] = columns.address_row(thing, [], queries.KnownContents())
+        if thing.kind == AddressKind.DNS:
+            context["refresh_url"] = reverse("firewall:objects_refresh_address", args=[thing.pk])
+            context["log"] = queries.content_changes(thing.lookup_key)[:5]
     return form_page(request, form, title, reverse("firewall:objects"), context)
 
 
-def _delete_object(request: OperatorRequest, verb: Callable[[], object]) -> HttpResponse:
+def _do(request: OperatorRequest, verb: Callable[[], object]) -> HttpResponse:
     try:
         verb()
     except ValidationError as error:
