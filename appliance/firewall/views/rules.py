@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -17,8 +17,9 @@ from django_htmx.http import trigger_client_event
 
 from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import RuleForm
-from appliance.firewall.models import Rule, Table
+from appliance.firewall.models import Hits, Rule, Table
 from appliance.firewall.views.forms import done, form_page
+from appliance.firewall.views.rule_list import State, States, shown
 from appliance.network.models import Role
 from appliance.system.views.revisions import review_context
 from appliance.ui.requests import OperatorRequest, may
@@ -40,12 +41,13 @@ RULE_ROWS: Final = (
 
 @may("rules.see")
 def rules(request: OperatorRequest) -> HttpResponse:
-    context = _list_context(_table(request)) | review_context(request)
+    context = _list_context(_table(request), request.GET.get("q", "")[:200]) | review_context(request)
     zones = {name: request.GET[name] for name in ("from_zone", "to_zone") if request.GET.get(name) in Role.values}
     if zones:
-        shown = [each for each in context["rules"] if all(getattr(each[0], n) in ("", z) for n, z in zones.items())]
-        context |= {"rules": shown, "zones": {name: Role(zone).label for name, zone in zones.items()}}
-    return render(request, "firewall/rules.html", context)
+        inside = [each for each in context["rules"] if all(getattr(each.rule, n) in ("", z) for n, z in zones.items())]
+        context |= {"rules": inside, "zones": {name: Role(zone).label for name, zone in zones.items()}}
+    template = "firewall/_rule_list.html" if request.htmx else "firewall/rules.html"
+    return render(request, template, context)
 
 
 @may("rules.change")
@@ -135,13 +137,28 @@ def _table(request: OperatorRequest) -> Table:
     return Table(asked) if asked in Table.values else Table.FORWARD
 
 
-def _list_context(table: Table) -> dict[str, Any]:
+class Line(NamedTuple):
+    rule: Rule
+    sentence: str
+    hits: Hits | None
+    state: State
+    draft: bool
+
+
+def _list_context(table: Table, text: str = "") -> dict[str, Any]:
     listed, hits = list(queries.rules(table)), queries.hits()
+    states = States(hits)
+    lines = [
+        Line(rule, columns.rule_sentence(rule), hits.get(rule.pk), states.of(rule), states.is_draft(rule))
+        for rule in (shown(listed, text) if text.strip() else listed)
+    ]
     before, after = columns.AUTOMATIC[table]
     return {
         "table": table,
         "tables": Table,
-        "rules": [(rule, columns.rule_sentence(rule), hits.get(rule.pk)) for rule in listed],
+        "rules": lines,
+        "all": len(listed),
+        "asked": text,
         "last": len(listed),
         "before_rules": before,
         "after_rules": after,
