@@ -174,8 +174,9 @@ function start() {
     const { words, lanes, closed } = config;
     const body = part("openings");
     const [, phone, mapped, peer, why, state, out, inward] = labels(body);
+    const inOrder = [...openings].sort((one, other) => one.opened - other.opened || one.line - other.line);
     body.replaceChildren(
-      ...openings.map((each) => {
+      ...inOrder.map((each) => {
         const row = document.createElement("tr");
         cell(row, `${each.media} ${each.component.toUpperCase()} · ${fill(words.line, { n: each.line })}`);
         cell(row, each.internal, "mono", phone);

@@ -41,7 +41,7 @@ def violations(page: Page) -> list[str]:
     return [f"{each['id']}: {[node['target'] for node in each['nodes']]}" for each in found.response["violations"]]
 
 
-def test_they_cannot_hear_us_in_four_clicks(page: Page, lab: RunningLab):
+def test_they_cannot_hear_us_in_four_clicks(page: Page, lab: RunningLab, tmp_path: Path):
     """J5: the provider's media comes from an address that nobody named."""
     media = topology.PROVIDER_MEDIA
     with (
@@ -58,6 +58,9 @@ def test_they_cannot_hear_us_in_four_clicks(page: Page, lab: RunningLab):
         expect(page.locator('[data-direction="in"]')).to_have_attribute("data-state", "none")
         expect(page.locator('[data-direction="out"]')).to_have_attribute("data-state", "flows")
         assert lab.call_row(placed)
+        page.set_viewport_size({"width": 1280, "height": 1000})
+        page.wait_for_timeout(4_000)  # for the picture: the rates have a line by then
+        page.screenshot(path=Path(os.environ.get("PINHOLE_SCREENSHOTS", tmp_path)) / "call-one-way.png")
 
 
 def test_ladder_grows_before_ones_eyes(page: Page, lab: RunningLab):
@@ -133,8 +136,35 @@ def test_page_is_accessible_and_fits(page: Page, call: dict[str, Any], theme: st
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.locator("#panel ins").first).to_be_visible()
+    assert page.evaluate("document.getElementById('panel').getBoundingClientRect().top") == 0
     page.screenshot(path=folder / name.replace("call", "call-message"), animations="disabled")
     assert violations(page) == []
+
+
+LONG_CALL = """async ([call, messages]) => {
+  const loaded = performance.getEntriesByType('resource').map(entry => entry.name);
+  const url = loaded.find(name => /ladder[^/]*[.]js/.test(name));
+  const {Ladder} = await import(url);
+  const config = JSON.parse(document.getElementById('call-config').textContent);
+  const svg = document.querySelector('[data-part="lines"]').cloneNode();
+  document.querySelector('[data-part="ladder"]').append(svg);
+  const head = document.querySelector('[data-part="lanes"]').cloneNode();
+  const began = performance.now();
+  const ladder = new Ladder(svg, head, config);
+  ladder.draw(call, messages, [], {delta: false, repeats: true});
+  svg.getBoundingClientRect();
+  return [performance.now() - began, ladder.entries.length];
+}"""
+LADDER_BUDGET = 300  # ms for 60 messages: console reference 3.11
+
+
+def test_ladder_of_sixty_messages_is_drawn_in_time(page: Page, lab: RunningLab, call: dict[str, Any]):
+    opened(page, call)
+    kept = lab.get(f"calls/{call['id']}/messages")["items"]
+    messages = [kept[number % len(kept)] | {"id": f"m{number + 1}", "repeats": ""} for number in range(60)]
+    took, drawn = page.evaluate(LONG_CALL, [call, messages])
+    assert drawn == 60
+    assert took < LADDER_BUDGET, f"{took:.0f} ms"
 
 
 def test_history_is_accessible_and_finds_the_call(page: Page, lab: RunningLab):
