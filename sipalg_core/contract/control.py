@@ -169,6 +169,7 @@ def peer_ports(policy: AlgPolicy) -> frozenset[int]:
     return frozenset({SIP_PORT}.union(*(peering.ports for peering in policy.peerings)) - {SIPS_PORT})
 
 
+@lru_cache(4096)
 def wildcard(endpoint: Endpoint) -> Endpoint:
     """Where a socket listens that is to take what comes to this endpoint."""
     return Endpoint(WILDCARD[6 if ":" in endpoint.host else 4], endpoint.port)

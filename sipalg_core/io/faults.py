@@ -21,6 +21,9 @@ class Faults:
     def caught(self, doing: str) -> Iterator[None]:
         try:
             yield
-        except Exception as error:  # one datagram that the engine cannot bear must not end all calls
-            self.counts[f"error:{type(error).__name__}"] += 1
-            log.exception("%s", doing)
+        except Exception as error:  # noqa: BLE001 - one datagram that it cannot bear must not end all calls
+            self.note(doing, error)
+
+    def note(self, doing: str, error: Exception) -> None:
+        self.counts[f"error:{type(error).__name__}"] += 1
+        log.error("%s", doing, exc_info=error)

@@ -121,7 +121,14 @@ class Runner:
     # --- what goes into the engine ---
 
     def _take(self, datagram: Datagram) -> None:
-        self._drive(f"datagram from {datagram.flow.source}", self._engine.receive, datagram)
+        """As `_drive`, with less around it: this is what the engine does all day."""
+        try:
+            now = time.monotonic()
+            effects = self._engine.receive(datagram, now)
+            self._journal.turn(now)
+            self._do(effects)
+        except Exception as error:  # noqa: BLE001 - Faults is where they all end
+            self._faults.note(f"datagram from {datagram.flow.source}", error)
 
     def _abused(self, flow: Flow) -> None:
         self._drive(f"stream of {flow.source}", self._engine.abused, flow)
@@ -214,7 +221,7 @@ class Runner:
 
     def _use(self, policy: AlgPolicy) -> None:
         self._revision = policy.revision
-        self._udp.sides = tproxy.sides(policy)
+        self._udp.flows = tproxy.Flows(tproxy.sides(policy))
         self._tcp.own = self._udp.own = frozenset(policy.external_addresses)
         self._udp.ports = peer_ports(policy)
         families = [WILDCARD[version] for version in WILDCARD if policy.enabled and policy.external_address(version)]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from sipalg_core.contract.policy import AlgPolicy
@@ -27,6 +28,8 @@ _DESTINATION: Final = {  # port and address of sockaddr_in and sockaddr_in6
 }
 
 _LARGEST: Final = 65_535
+_buffer: Final = memoryview(bytearray(_LARGEST))  # a fresh one for each datagram costs more than the system call
+_REMEMBERED: Final = 4096
 _ANCILLARY: Final = socket.CMSG_SPACE(_IN6_PKTINFO.size) + socket.CMSG_SPACE(28)  # sockaddr_in6
 
 Sides = Mapping[int, Side]
@@ -39,28 +42,52 @@ def sides(policy: AlgPolicy) -> dict[int, Side]:
     return {indexes[each.name]: each.side for each in policy.interfaces if each.name in indexes}
 
 
-def receive(sock: socket.socket, of: Sides) -> Datagram | None:
+class Flows:
+    """Which flow a datagram is of, by its source and its ancillary data; remembered, since most flows go on."""
+
+    def __init__(self, of: Sides) -> None:
+        self._sides = of
+        self._known: dict[tuple[object, ...], Flow | None] = {}
+
+    def of(self, source: tuple[str, int], ancillary: list[tuple[int, int, bytes]]) -> Flow | None:
+        """None for one by no interface of the policy."""
+        key = (source, *ancillary)
+        if key not in self._known:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[key] = self._read(source, ancillary)
+        return self._known[key]
+
+    def _read(self, source: tuple[str, int], ancillary: list[tuple[int, int, bytes]]) -> Flow | None:
+        side: Side | None = None
+        destination: Endpoint | None = None
+        for level, kind, value in ancillary:
+            if (level, kind) in _INTERFACE:
+                side = self._sides.get(_INTERFACE[level, kind].unpack_from(value)[0])
+            elif (level, kind) in _DESTINATION:
+                family, form = _DESTINATION[level, kind]
+                port, host = form.unpack_from(value)
+                destination = Endpoint(socket.inet_ntop(family, host), int.from_bytes(port, "big"))
+        if side is None or destination is None:
+            return None
+        return Flow(Transport.UDP, side, Endpoint(*source[:2]), destination)
+
+
+def receive(sock: socket.socket, flows: Flows) -> Datagram | None:
     """The next datagram; None for one by no interface of the policy. BlockingIOError where none waits."""
-    data, ancillary, _, source = sock.recvmsg(_LARGEST, _ANCILLARY)
-    side: Side | None = None
-    destination: Endpoint | None = None
-    for level, kind, value in ancillary:
-        if (level, kind) in _INTERFACE:
-            side = of.get(_INTERFACE[level, kind].unpack_from(value)[0])
-        elif (level, kind) in _DESTINATION:
-            family, form = _DESTINATION[level, kind]
-            port, host = form.unpack_from(value)
-            destination = Endpoint(socket.inet_ntop(family, host), int.from_bytes(port, "big"))
-    if side is None or destination is None:
-        return None
-    return Datagram(data, Flow(Transport.UDP, side, Endpoint(*source[:2]), destination))
+    size, ancillary, _, source = sock.recvmsg_into([_buffer], _ANCILLARY)
+    flow = flows.of(source, ancillary)
+    return None if flow is None else Datagram(bytes(_buffer[:size]), flow)
 
 
 def send(sock: socket.socket, data: bytes, source: str, destination: Endpoint) -> None:
     """From any address of the socket's family, and from the port that it is bound to."""
+    sock.sendmsg((data,), _from(source), 0, destination)
+
+
+@lru_cache(_REMEMBERED)
+def _from(source: str) -> tuple[tuple[int, int, bytes]]:
+    """The ancillary data that says so."""
     if ":" in source:
-        pktinfo = _IN6_PKTINFO.pack(socket.inet_pton(socket.AF_INET6, source), 0)
-        sock.sendmsg([data], [(_SOL_IPV6, _IPV6_PKTINFO, pktinfo)], 0, destination)
-    else:
-        pktinfo = _IN_PKTINFO.pack(0, socket.inet_aton(source), b"\0\0\0\0")
-        sock.sendmsg([data], [(_SOL_IP, _IP_PKTINFO, pktinfo)], 0, destination)
+        return ((_SOL_IPV6, _IPV6_PKTINFO, _IN6_PKTINFO.pack(socket.inet_pton(socket.AF_INET6, source), 0)),)
+    return ((_SOL_IP, _IP_PKTINFO, _IN_PKTINFO.pack(0, socket.inet_aton(source), b"\0\0\0\0")),)

@@ -33,7 +33,7 @@ class UdpSockets:
     def __init__(
         self, broker: BrokerClient, counts: Counter[str], take: Callable[[Datagram], None], rest: Callable[[], None]
     ) -> None:
-        self.sides: tproxy.Sides = {}
+        self.flows = tproxy.Flows({})
         self.own: frozenset[str] = frozenset()  # our external addresses
         self.ports: frozenset[int] = frozenset()  # where everybody expects SIP
         self._broker = broker
@@ -95,7 +95,7 @@ class UdpSockets:
     def _drain(self, sock: socket.socket) -> None:
         for _ in range(_BATCH):
             try:
-                datagram = tproxy.receive(sock, self.sides)
+                datagram = tproxy.receive(sock, self.flows)
             except BlockingIOError:
                 break
             if datagram is None:

@@ -48,7 +48,7 @@ sides = tproxy.sides(read(Path(sys.argv[2])))
 reply, sock = BrokerClient(Path(sys.argv[1])).transparent_socket(Endpoint(sys.argv[3], int(sys.argv[4])))
 print("ready", flush=True)
 sock.settimeout(3)
-datagram = tproxy.receive(sock, sides)
+datagram = tproxy.receive(sock, tproxy.Flows(sides))
 flow = datagram.flow
 print(flow.side, flow.source, flow.destination, flush=True)
 tproxy.send(sock, b"answer", flow.destination.host, flow.source)

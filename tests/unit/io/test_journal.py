@@ -160,7 +160,7 @@ async def test_writing_takes_no_more_than_its_share(path: Path, monkeypatch):
         world.out(invite(f"call-{number}"))
         kept.turn(time.monotonic())
         await asyncio.sleep(0)
-    assert 0 < spent < 0.1 * (time.perf_counter() - began)
+    assert 0 < spent < 0.3 * (time.perf_counter() - began)
 
 
 async def test_a_file_that_has_grown_is_written_anew_and_forgets_nothing(path: Path, monkeypatch):

@@ -54,17 +54,17 @@ def test_a_datagram_knows_its_flow(listener, sender):
         AlgPolicy(1, interfaces=(Interface("lo", Side.EXTERNAL, ()), Interface("gone0", Side.INTERNAL, ())))
     )
     sender.sendto(b"\xff" * 60_000, listener.getsockname())
-    assert tproxy.receive(listener, sides) == Datagram(
+    assert tproxy.receive(listener, tproxy.Flows(sides)) == Datagram(
         b"\xff" * 60_000,
         Flow(Transport.UDP, Side.EXTERNAL, name(sender), name(listener)),
     )
     with pytest.raises(BlockingIOError):
-        tproxy.receive(listener, sides)
+        tproxy.receive(listener, tproxy.Flows(sides))
 
 
 def test_an_interface_that_is_not_in_the_policy_has_no_side(listener, sender):
     sender.sendto(b"x", listener.getsockname())
-    assert tproxy.receive(listener, {}) is None
+    assert tproxy.receive(listener, tproxy.Flows({})) is None
 
 
 @pytest.mark.parametrize(("host", "source"), [("127.0.0.1", "127.0.0.9"), ("::1", "::1")])
