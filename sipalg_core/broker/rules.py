@@ -66,6 +66,9 @@ _SNAT: Final = Chain(TABLE, "postrouting_media", Hook("nat", "postrouting", _SRC
 _FORWARD: Final = Chain(TABLE, "forward_media", Hook("filter", "forward", _FILTER - 10))
 _CHAINS: Final = (_PREROUTING, _DNAT, _SNAT, _FORWARD, classes.OUTPUT)
 
+_RUNNING: Final = Chain(TABLE, "running_media")
+"""Pinholes once more, in front of everything else: what runs was let in before, and need not ask who may signal."""
+
 _MARK: Final = Field("meta mark")
 _CT_MARK: Final = Field("ct mark")
 _IIFNAME: Final = Field("iifname")
@@ -84,6 +87,7 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
         commands += [Delete(TABLE), Add(TABLE)]
     commands += [Add(LAYOUT), *map(Add, _CHAINS), *map(Flush, _CHAINS)]
     commands += [Add(counter_of(reason)) for reason in KERNEL_REASONS]
+    commands += [Add(_RUNNING), Flush(_RUNNING)]
     commands += [*map(Add, screening.CHAINS), *map(Flush, screening.CHAINS), Add(STREAMS), Add(STRANGERS_STREAMS)]
     for family in FAMILIES:
         commands += map(Add, (*family.pinhole_sets, family.dnat, family.snat, family.sources))
@@ -117,6 +121,7 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     internal, external = _interfaces(policy, Side.INTERNAL), _interfaces(policy, Side.EXTERNAL)
     if not internal or not external:
         return
+    yield Rule(_PREROUTING, (_UDP, Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), jump(_RUNNING.name)))
     yield from screening.ban_rules(_PREROUTING, external, policy)
     for family in FAMILIES:
         yield _connection_rule(family, internal, "daddr")
@@ -136,8 +141,9 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
         ):
             if interfaces:
                 exact = ("saddr", "sport", "daddr", "dport")
-                yield _pinhole_rule(family, interfaces, direction.exact, exact, policy)
-                yield _pinhole_rule(family, interfaces, direction.any_port, words, policy)
+                for chain in (_RUNNING, _PREROUTING):
+                    yield _pinhole_rule(chain, family, interfaces, direction.exact, exact, policy)
+                    yield _pinhole_rule(chain, family, interfaces, direction.any_port, words, policy)
         yield from _bound_rules(family, internal, external)
         yield from _wrong_side_rules(family, policy)
         yield from _stray_rules(family, internal, external, policy)
@@ -243,11 +249,11 @@ def _stranger_rules(family: Family) -> Iterator[Rule]:
 
 
 def _pinhole_rule(
-    family: Family, side: tuple[Constant, ...], pinholes: Set, words: tuple[str, ...], policy: AlgPolicy
+    chain: Chain, family: Family, side: tuple[Constant, ...], pinholes: Set, words: tuple[str, ...], policy: AlgPolicy
 ) -> Rule:
     key = selector(*family.selectors(*words))
     return Rule(
-        _PREROUTING,
+        chain,
         (
             Match(_IIFNAME, side),
             Match(key, Named(pinholes.name)),

@@ -5,12 +5,18 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import tomllib
 from pathlib import Path
 
 import pytest
 
+from tests.lab.kernel_rig import ROOT
+
 _TABLES = pytest.StashKey[list[str]]()
+
+FORMS = ("pure", "compiled")
+"""Of the engine's hot modules."""
 
 Limits = dict[str, dict[str, float]]
 
@@ -18,6 +24,12 @@ Limits = dict[str, dict[str, float]]
 @pytest.fixture(scope="session")
 def limits() -> Limits:
     return tomllib.loads((Path(__file__).parent / "budget.toml").read_text())
+
+
+@pytest.fixture(scope="session")
+def compiled() -> None:
+    """The compiled form is that of these sources."""
+    subprocess.run((ROOT / "deploy" / "compile",), check=True)
 
 
 @pytest.fixture

@@ -1,59 +1,55 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What one message costs the pure engine: parse, decide, rewrite. No socket, no clock, no kernel."""
+"""The engine alone, in both forms: one message, ten thousand calls. No socket, no kernel; a process for each."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from statistics import median
+import json
+import subprocess
+import sys
 
 import pytest
 
-from sipalg_core.contract.policy import PortRange
-from sipalg_core.net import Datagram, Flow, Side, Transport
-from tests.bench import messages
-from tests.bench.conftest import Limits
+from tests.bench.conftest import FORMS, Limits
+from tests.bench.crowd import FEW, MANY
 from tests.bench.report import table
-from tests.unit.alg.harness import PHONE, PROVIDER, World, policy
+from tests.lab.kernel_rig import ROOT
 
 pytestmark = pytest.mark.bench
 
-ROUNDS = 9
-MESSAGES = 1500
 
-Build = Callable[[str, int], bytes]
-KINDS: dict[str, Build] = {
-    "OPTIONS": messages.options,
-    "REGISTER": messages.register,
-    "INVITE in a call": messages.reinvite,
-    "INVITE of a new call": lambda call, cseq: messages.invite(f"{call}{cseq}"),
-}
+@pytest.fixture(scope="module")
+def measured(compiled: None) -> dict[str, dict]:
+    return {form: {part: crowd(form, part) for part in ("alone", "bare", "traced")} for form in FORMS}
 
 
-def in_a_call() -> World:
-    world = World(policy(media_ports=PortRange(10000, 59999)))
-    (invited,) = world.out(messages.invite("standing"))
-    world.into(messages.answer(invited.data))
-    return world
+def crowd(form: str, part: str) -> dict:
+    command = (sys.executable, "-m", "tests.bench.crowd", form, part)
+    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
 
 
-def rounds(build: Build) -> Iterator[float]:
-    """CPU microseconds for a message, once a round; each round has an engine of its own, in a call."""
-    flow = Flow(Transport.UDP, Side.INTERNAL, PHONE, PROVIDER)
-    for _ in range(ROUNDS):
-        world = in_a_call()
-        datagrams = [Datagram(build("standing", 2 + number), flow) for number in range(MESSAGES)]
-        receive, now, forwarded = world.engine.receive, world.now, world.engine.counts["forwarded"]
-        began = time.thread_time()
-        for datagram in datagrams:
-            receive(datagram, now)
-        spent = time.thread_time() - began
-        assert world.engine.counts["forwarded"] - forwarded == MESSAGES, world.engine.counts
-        yield spent / MESSAGES * 1e6
+def test_cost_of_a_message_in_the_engine(measured, tables: list[str], limits: Limits) -> None:
+    pure, machine = (measured[form]["alone"] for form in FORMS)
+    rows = [(kind, pure[kind], machine[kind], 1e6 / pure[kind], 1e6 / machine[kind]) for kind in pure]
+    columns = ("message", "pure µs", "compiled µs", "pure, a second on a core", "compiled")
+    tables.append(table("Engine.receive alone", columns, rows))
+    assert {kind: spent for kind, spent in pure.items() if spent > limits["engine"][kind]} == {}
+    assert all(machine[kind] < 0.8 * pure[kind] for kind in pure)
 
 
-def test_cost_of_a_message_in_the_engine(tables: list[str], limits: Limits) -> None:
-    medians = {kind: median(rounds(build)) for kind, build in KINDS.items()}
-    rows = [(kind, len(KINDS[kind]("standing", 2)), spent, 1e6 / spent) for kind, spent in medians.items()]
-    tables.append(table("Engine.receive alone", ("message", "bytes", "µs", "messages/s on a core"), rows))
-    assert {kind: spent for kind, spent in medians.items() if spent > limits["engine"][kind]} == {}
+def test_ten_thousand_calls(measured, tables: list[str], limits: Limits) -> None:
+    rows = [
+        (form, parts["bare"]["octets"] / 1000, each["octets"] / 1000, each["few"], each["many"],
+         each["many"] / each["few"], each["journal"] / 1000, each["restore"])
+        for form, parts in measured.items() for each in [parts["traced"]]
+    ]  # fmt: skip
+    columns = (
+        "form", "kB a call", "with its trace", f"µs among {FEW}", f"µs among {MANY:,}", "ratio", "kB in the journal",
+        "s to go on",
+    )  # fmt: skip
+    tables.append(table(f"{MANY:,} calls up, four messages each; INFO within them", columns, rows))
+    budget = limits["ten thousand calls"]
+    for form, parts in measured.items():
+        each = parts["traced"]
+        assert parts["bare"]["octets"] <= budget["octets"], form
+        assert each["many"] / each["few"] <= budget["ratio"], form
+        assert each["restore"] <= budget["restore"], form

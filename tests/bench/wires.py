@@ -20,6 +20,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Final
 
+from sipalg_core.compiled import SWITCH
 from sipalg_core.contract.names import MARK_ACCEPT
 from sipalg_core.contract.policy import PortRange, dump
 from tests.bench import messages
@@ -27,8 +28,10 @@ from tests.bench.load import Cost, burst
 from tests.lab.kernel_rig import BROKER_UID, ROOT, SHARED_GID, as_user, run, within
 from tests.unit.alg.harness import OURS, PHONE, PROVIDER, policy
 
-WIRES: Final = ("direct", "plain", "helper", "alg")
-"""`direct` is a cable: what the other three cost beyond it is what they do."""
+WIRES: Final = ("direct", "plain", "helper", "alg", "compiled")
+"""`direct` is a cable: what the others cost beyond it is what they do."""
+APPLIANCES: Final = {"alg": "no", "compiled": "required"}
+"""Pinhole in both forms of the engine's hot modules (sipalg_core.compiled)."""
 WINDOW: Final = 128
 """Messages under way at a time: fewer than any socket buffer on the way holds."""
 
@@ -65,8 +68,9 @@ _HELPER: Final = """
   }
 """
 _SIP: Final = f"iifname lan0 ip daddr {PROVIDER.host} udp dport {PROVIDER.port} accept"
+_MEDIA: Final = f"iifname lan0 ip daddr {PROVIDER.host} udp dport 7000 accept"
 RULES: Final = {
-    "plain": _OPERATOR.format(helper="", mark=MARK_ACCEPT, forward=_SIP),
+    "plain": _OPERATOR.format(helper="", mark=MARK_ACCEPT, forward=f"{_SIP}\n    {_MEDIA}"),
     "helper": _OPERATOR.format(helper=_HELPER, mark=MARK_ACCEPT, forward=_SIP),
     "alg": _OPERATOR.format(helper="", mark=MARK_ACCEPT, forward=""),
 }
@@ -105,7 +109,7 @@ def wire(name: str) -> Iterator[Wire]:
         phone, provider = (stack.enter_context(_socket(space, at)) for space, at in ((lan, PHONE), (wan, PROVIDER)))
         phone.connect(PROVIDER)
         made = Wire(name, phone, provider)
-        if name == "alg":
+        if name in APPLIANCES:
             _appliance(made, stack)
         phone.send(messages.options("first", 1))
         provider.settimeout(5)
@@ -130,7 +134,7 @@ def _namespaces(name: str, stack: contextlib.ExitStack) -> tuple[str, str]:
     _cable((fw, "wan0", f"{OURS}/24"), (wan, "eth0", f"{PROVIDER.host}/24"))
     run("ip", "route", "add", "default", "via", "192.168.0.1", namespace=lan)
     run("sysctl", "-qw", "net.ipv4.ip_forward=1", namespace=fw)
-    run("nft", "-f", "-", namespace=fw, stdin=RULES[name])
+    run("nft", "-f", "-", namespace=fw, stdin=RULES["alg" if name in APPLIANCES else name])
     return lan, wan
 
 
@@ -156,6 +160,16 @@ def _socket(space: str, at: tuple[str, int]) -> socket.socket:
     return within(space, make)
 
 
+@contextlib.contextmanager
+def media_ends(name: str) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A phone's and a provider's RTP socket at the ends of this wire."""
+    phone = _socket(f"bn-{name}-lan", (PHONE.host, 4000))
+    provider = _socket(f"bn-{name}-wan", (PROVIDER.host, 7000))
+    with phone, provider:
+        phone.connect((PROVIDER.host, 7000))
+        yield phone, provider
+
+
 def _appliance(made: Wire, stack: contextlib.ExitStack) -> None:
     """Broker and engine as they run in service, with a Redis to publish to. The bench itself may ask the broker, too:
     the engine has its user id, and no capability."""
@@ -170,7 +184,7 @@ def _appliance(made: Wire, stack: contextlib.ExitStack) -> None:
     (state / "policy.json").chmod(0o644)
     environment = {
         **os.environ, "PINHOLE_RUN": str(sockets), "PINHOLE_STATE": str(state), "PYTHONPATH": str(ROOT),
-        "PINHOLE_LOG": "WARNING",
+        "PINHOLE_LOG": "WARNING", SWITCH: APPLIANCES[made.name],
     }  # fmt: skip
     redis = shutil.which("redis-server") or shutil.which("valkey-server")
     assert redis, "deploy/setup installs a Redis"
