@@ -21,10 +21,17 @@ class Engine:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, env=rig.environment, stderr=log)
         deadline = time.monotonic() + 10
-        while not self._socket.exists():
+        while not self._answers():
             assert self.process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
+
+    def _answers(self) -> bool:
+        """The socket is there a moment before anybody listens at it."""
+        try:
+            return "revision" in self.ask(op="ping")
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
 
     def ask(self, **request: str) -> dict:
         with socket.socket(socket.AF_UNIX) as connection:

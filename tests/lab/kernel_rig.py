@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from sipalg_core.contract import names
-from sipalg_core.contract.control import DROP_REASONS, Pinhole
+from sipalg_core.contract.control import KERNEL_REASONS, Pinhole
 from sipalg_core.contract.policy import AlgPolicy, Interface, Peering, Timers, dump
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint, Side
@@ -276,4 +276,4 @@ class Rig:
     def drops(self) -> dict[str, int]:
         """Packets that the kernel dropped, by reason."""
         return {reason: int(re.findall(r"packets (\d+)", self.listed("counter", reason.replace("-", "_")))[0])
-                for reason in DROP_REASONS}  # fmt: skip
+                for reason in KERNEL_REASONS}  # fmt: skip

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from sipalg_core.contract.policy import AlgPolicy, Handling
+from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint
 from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import (
@@ -106,20 +107,25 @@ def granted(rig: Rig) -> Iterator[Rig]:
     rig.start()
 
 
+def applied(rig: Rig, policy: AlgPolicy) -> None:
+    rig.write_policy(policy)
+    patient = BrokerClient(rig.socket, timeout=5)
+    assert patient.reload().status == 0
+    patient.disconnect()
+
+
 @both
 def test_media_leaves_with_the_class_of_the_policy_or_as_it_came(granted: Rig, net: Net) -> None:
     assert media_dscp(granted, net, 1) == (46, 46)
     for number, (wanted, seen) in enumerate(((34, (34, 34)), (None, (8, 8)), (0, (0, 0)))):
-        granted.write_policy(replace(POLICY, revision=2 + number, handling=Handling(dscp_media=wanted)))
-        assert granted.client().reload().status == 0
+        applied(granted, replace(POLICY, revision=2 + number, handling=Handling(dscp_media=wanted)))
         assert media_dscp(granted, net, 10 + number) == seen
 
 
 @both
 def test_media_of_a_peering_has_its_own_class(granted: Rig, net: Net) -> None:
     own = replace(POLICY.peerings[0], handling=Handling(dscp_media=26))
-    granted.write_policy(replace(POLICY, revision=2, peerings=(own,)))
-    assert granted.client().reload().status == 0
+    applied(granted, replace(POLICY, revision=2, peerings=(own,)))
     assert media_dscp(granted, net, 1) == (26, 26)
 
 
