@@ -18,6 +18,7 @@ urlpatterns = [
     path("network/", include("appliance.network.urls")),
     path("calls/", include("appliance.sip.urls")),
     path("audit/", include("appliance.audit.urls")),
+    path("alg/", include("appliance.sip.urls.alg")),
     path("system/", include("appliance.system.urls")),
     path("api/v1/", api.urls),
     path("metrics", metrics, name="metrics"),

@@ -91,6 +91,14 @@ class ProviderIn(_Thing):
     signalling: Name
     media: Name | None = None
     symmetric_media: bool = False
+    template: Line = ""
+
+
+class SettingsIn(_Thing):
+    """Of the ALG, for a provider, or for all (null)."""
+
+    provider: Name | None = None
+    values: dict[str, Any]
 
 
 class Document(BaseModel):
@@ -106,6 +114,7 @@ class Document(BaseModel):
     schedules: Annotated[list[ScheduleIn], Field(max_length=MOST)] = []
     rules: Annotated[list[RuleIn], Field(max_length=MOST)] = []
     providers: Annotated[list[ProviderIn], Field(max_length=MOST)] = []
+    settings: Annotated[list[SettingsIn], Field(max_length=MOST)] = []
 
 
 class Refused(ValueError):

@@ -25,7 +25,7 @@ from appliance.network import queries as network
 from appliance.network import services as network_services
 from appliance.network.models import Interface
 from appliance.sip import services as sip_services
-from appliance.sip.models import Provider
+from appliance.sip.models import AlgSettings, Provider
 from appliance.sip.services.providers import describe as describe_provider
 
 
@@ -72,6 +72,10 @@ KINDS: Final = (
     Kind(
         "providers", Provider, lambda: Provider.objects.select_related("signalling", "media"), describe_provider,
         sip_services.create_provider, {"signalling": AddressObject, "media": AddressObject},
+    ),
+    Kind(
+        "settings", AlgSettings, lambda: AlgSettings.objects.select_related("provider"), sip_services.describe_settings,
+        sip_services.enter_settings,
     ),
 )  # fmt: skip
 """In the order in which they can be entered."""

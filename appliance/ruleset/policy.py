@@ -172,6 +172,17 @@ class Provider:
 
 
 @dataclass(frozen=True, config=_FROZEN)
+class AlgSettings:
+    """What is set of the ALG, for all providers ("") or for one; what is not named is inherited.
+
+    The names are paths in sipalg_core.contract.policy (`timers.t1`), the values in its units.
+    """
+
+    provider: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, config=_FROZEN)
 class Activation:
     """What acts at once, on top of the revision, until its end: a rule, or servers that the ALG leaves alone."""
 
@@ -190,6 +201,7 @@ class Policy:
     interfaces: tuple[Interface, ...] = ()
     rules: tuple[Rule, ...] = ()  # in the order in which they decide
     providers: tuple[Provider, ...] = ()
+    settings: tuple[AlgSettings, ...] = ()
     console_ports: tuple[int, ...] = (22, 443, 8000)
     activations: tuple[Activation, ...] = ()
 

@@ -25,11 +25,13 @@ from appliance.network import queries as network
 from appliance.network.models import Interface
 from appliance.ruleset import contents, policy
 from appliance.ruleset.countries import codes
-from appliance.sip.models import Provider
+from appliance.sip.columns.settings import for_engine
+from appliance.sip.models import AlgSettings, Provider
 
 FIXED: Final = (AddressKind.HOST, AddressKind.NETWORK, AddressKind.RANGE)
 CONFIGURATION: Final[tuple[type[models.Model], ...]] = (
     Interface, AddressObject, Service, Schedule, Rule, Provider,
+    AlgSettings,
 )  # fmt: skip
 """In the order in which rows can be created; backwards they can be deleted."""
 
@@ -82,8 +84,18 @@ def snapshot(node: str, revision: int) -> policy.Policy:
                 }
                 for row in Provider.objects.select_related("signalling")
             ],
+            "settings": _settings(),
         }
     )
+
+
+def _settings() -> list[dict[str, Any]]:
+    rows = AlgSettings.objects.select_related("provider").order_by("pk")
+    return [
+        {"provider": row.provider.name if row.provider else "", "values": for_engine(row.values)}
+        for row in rows
+        if row.values
+    ]
 
 
 def activations(node: str) -> tuple[policy.Activation, ...]:

@@ -34,7 +34,7 @@ def verify(policy: Policy, access: Access | None = None) -> list[Finding]:
     """In the order of the rules, errors among them."""
     rules = [rule for rule in policy.rules if rule.enabled]
     about_objects = (*_empty_objects(rules), *_resolved_sources(rules))
-    about_rules = (*about_objects, *_alg(policy, rules), *_limits(rules), *_shadowed(rules))
+    about_rules = (*about_objects, *_alg(policy, rules), *_settings(policy), *_limits(rules), *_shadowed(rules))
     return [*_access(policy, access), *about_rules]
 
 
@@ -125,14 +125,47 @@ def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
         if rule.source.moves or not all(_within(address_range(value), inside) for value in rule.source.values):
             text = f"{where} allows SIP from “{rule.source.name}”, which does not lie behind an internal interface."
             yield Finding("error", "sip_source_not_internal", text, rule.id)
-        if any(_within(address_range(value), inside) for value in rule.destination.held.texts()):
-            text = (
-                f"{where} allows SIP to “{rule.destination.name}”, which lies inside: the ALG has nothing to do there."
-            )
-            yield Finding("error", "sip_destination_internal", text, rule.id)
+        yield from _inside(where, rule, rule.destination, inside)
         if not any(provider.signalling == rule.destination.name for provider in policy.providers):
             text = f"{where}: “{rule.destination.name}” is no provider yet, so its media may only come from itself."
             yield Finding("hint", "sip_without_provider", text, rule.id)
+
+
+def _inside(where: str, rule: Rule, server: Address, inside: list[AddressRange]) -> Iterator[Finding]:
+    """A server behind another internal interface than its telephones is routed; a name never leads inside."""
+    spans = [address_range(value) for value in server.held.texts()]
+    within = [_within(span, inside) for span in spans]
+    shared = [
+        net for net in inside if rule.source and any(_within(address_range(v), [net]) for v in rule.source.values)
+    ]
+    if any(within) and (server.moves or any(_within(span, shared) for span in spans)):
+        text = f"{where} allows SIP to “{server.name}”, which lies inside: the ALG has nothing to do there."
+        yield Finding("error", "sip_destination_internal", text, rule.id)
+    elif any(within) and not all(within):
+        text = f"{where} allows SIP to “{server.name}”, of which a part lies inside: make it two rules."
+        yield Finding("error", "sip_destination_mixed", text, rule.id)
+    elif any(within):
+        text = (
+            f"{where}: “{server.name}” lies inside; addresses stay as they are, and the ALG opens the media of calls."
+        )
+        yield Finding("hint", "sip_destination_routed", text, rule.id)
+
+
+def _settings(policy: Policy) -> Iterator[Finding]:
+    own = {
+        str(ipaddress.ip_interface(address).ip)
+        for interface in policy.interfaces
+        if interface.role == "external"
+        for address in interface.addresses
+    }
+    for settings in policy.settings:
+        gone = [address for address in settings.values.get("peering.outside", ()) if address not in own]
+        if gone:
+            whom = f"“{settings.provider}” is" if settings.provider else "Providers are"
+            text = (
+                f"{whom} to know us by {', '.join(gone)}, which no external interface has: the first address is used."
+            )
+            yield Finding("warning", "outside_address_gone", text)
 
 
 def _limits(rules: Iterable[Rule]) -> Iterator[Finding]:

@@ -39,6 +39,9 @@ _NOT_SHOWN: Final = {"position", "revision", "expired", "windows"}
 """A rule that only slid because of another, or whose time has come, has not changed; moving has its own line."""
 
 
+_INHERITED: Final = object()
+
+
 class Change(NamedTuple):
     kind: Literal["added", "changed", "removed", "moved"]
     text: str
@@ -162,10 +165,30 @@ def compare(old: ruleset.Policy, new: ruleset.Policy) -> list[Change]:
         *_changes(_("Rule “%s”"), "id", old.rules, new.rules),
         *_changes(_("Provider “%s”"), "name", old.providers, new.providers),
     ]
+    changes += _setting_changes(old.settings, new.settings)
     kept = {rule.id for rule in old.rules} & {rule.id for rule in new.rules}
     if [rule.id for rule in old.rules if rule.id in kept] != [rule.id for rule in new.rules if rule.id in kept]:
         changes.append(Change("moved", _("The order of the rules is different.")))
     return changes
+
+
+def _setting_changes(before: Iterable[ruleset.AlgSettings], after: Iterable[ruleset.AlgSettings]) -> Iterator[Change]:
+    """“Settings of the ALG for “Tel”: inactive media 120 → 300.”; what is not set is inherited."""
+    old, new = ({each.provider: each.values for each in values} for values in (before, after))
+    for provider in sorted({*old, *new}):
+        was, now = old.get(provider, {}), new.get(provider, {})
+        differences = [
+            f"{path.partition('.')[2].replace('_', ' ')} {_set_to(was, path)} → {_set_to(now, path)}"
+            for path in sorted({*was, *now})
+            if was.get(path, _INHERITED) != now.get(path, _INHERITED)
+        ]
+        if differences:
+            title = _("Settings of the ALG for “%s”") % provider if provider else _("Settings of the ALG")
+            yield Change("changed", f"{title}: {', '.join(differences)}.")
+
+
+def _set_to(values: dict[str, Any], path: str) -> str:
+    return _words(values[path]) if path in values else _("inherited")
 
 
 def compare_nft(old: ruleset.Policy, new: ruleset.Policy) -> list[str]:

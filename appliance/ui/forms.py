@@ -16,6 +16,10 @@ class OperatorForm(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
+        self._dress()
+
+    def _dress(self) -> None:
+        """The looks of every field; once more where a form adds fields of its own."""
         for field in self.fields.values():
             field.widget.attrs.setdefault("class", _css_class(field.widget))
             field.widget.attrs.setdefault("autocomplete", "off")

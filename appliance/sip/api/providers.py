@@ -25,6 +25,7 @@ class ProviderOut(Schema):
     signalling: str
     media: str | None
     symmetric_media: bool
+    template: str
 
 
 class ProviderList(Schema):
@@ -39,6 +40,7 @@ class ProviderIn(Schema):
     signalling: int | str
     media: Reference = None
     symmetric_media: bool = False
+    template: str = ""
 
 
 class ProviderChange(Schema):
@@ -46,6 +48,7 @@ class ProviderChange(Schema):
     signalling: int | str = ""
     media: Reference = None
     symmetric_media: bool = False
+    template: str = ""
 
 
 @router.get("/providers", response=ProviderList)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Providers, the history of calls and what is kept of it, self-tests."""
+"""Providers, the settings of the ALG, the history of calls and what is kept of it, self-tests."""
 
 from appliance.sip.models.calls import CallRecord, HistorySettings
 from appliance.sip.models.providers import Provider
 from appliance.sip.models.selftests import SelfTest
+from appliance.sip.models.settings import AlgSettings
 
-__all__ = ["CallRecord", "HistorySettings", "Provider", "SelfTest"]
+__all__ = ["AlgSettings", "CallRecord", "HistorySettings", "Provider", "SelfTest"]

@@ -17,6 +17,7 @@ class Provider(models.Model):
     signalling = models.OneToOneField(AddressObject, models.PROTECT, related_name="provider")
     media = models.ForeignKey(AddressObject, models.PROTECT, null=True, blank=True, related_name="media_of")
     symmetric_media = models.BooleanField(default=False)
+    template = models.CharField(max_length=40, blank=True, default="")  # sip/data/providers.json, where it came from
 
     class Meta:
         ordering: ClassVar = ["name"]

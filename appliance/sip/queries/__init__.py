@@ -19,12 +19,16 @@ from appliance.sip.queries.live import (
     transactions,
 )
 from appliance.sip.queries.selftests import selftests
+from appliance.sip.queries.settings import Standing, one, proof, standing, values_of
+from appliance.sip.queries.templates import Template, templates
 
 __all__ = [
     "CallSeen",
     "Line",
     "Piece",
+    "Standing",
     "Telephony",
+    "Template",
     "bans",
     "call_seen",
     "compared",
@@ -34,12 +38,17 @@ __all__ = [
     "ledger",
     "message_counts",
     "messages",
+    "one",
     "other_legs",
     "party",
+    "proof",
     "providers",
     "records",
     "selftests",
     "snapshot",
+    "standing",
     "telephony",
+    "templates",
     "transactions",
+    "values_of",
 ]

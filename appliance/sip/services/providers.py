@@ -13,6 +13,7 @@ from appliance.accounts.models import User
 from appliance.audit.services import record
 from appliance.firewall.models import AddressObject
 from appliance.sip.models import Provider
+from appliance.sip.queries.templates import templates
 
 
 @transaction.atomic
@@ -23,8 +24,11 @@ def create_provider(
     signalling: AddressObject,
     media: AddressObject | None = None,
     symmetric_media: bool = False,
+    template: str = "",
 ) -> Provider:
-    provider = Provider(name=name.strip(), signalling=signalling, media=media, symmetric_media=symmetric_media)
+    provider = Provider(
+        name=name.strip(), signalling=signalling, media=media, symmetric_media=symmetric_media, template=template
+    )
     _check(provider)
     provider.save()
     record(actor=actor, verb="create", target=provider, after=describe(provider))
@@ -33,7 +37,7 @@ def create_provider(
 
 @transaction.atomic
 def update_provider(*, actor: User | str, provider: Provider, **changes: Any) -> Provider:
-    """`changes`: name, signalling, media, symmetric_media."""
+    """`changes`: name, signalling, media, symmetric_media, template."""
     before = describe(provider)
     for field, value in changes.items():
         setattr(provider, field, value)
@@ -55,10 +59,13 @@ def describe(provider: Provider) -> dict[str, Any]:
         "signalling": provider.signalling.name,
         "media": provider.media.name if provider.media else None,
         "symmetric_media": provider.symmetric_media,
+        "template": provider.template,
     }
 
 
 def _check(provider: Provider) -> None:
+    if provider.template and provider.template not in templates():
+        raise ValidationError({"template": [_("There is no such template.")]})
     others = Provider.objects.exclude(pk=provider.pk)
     if not provider.name:
         raise ValidationError({"name": [_("Give the provider a name.")]})

@@ -50,7 +50,11 @@ NAVIGATION: Final = (
     ),
     (
         _("SIP ALG"),
-        (Page("firewall:exemptions", _("Exemptions"), "pause"),),
+        (
+            Page("alg:providers", _("Providers & PBXs"), "registrations"),
+            Page("alg:settings", _("Timers & limits"), "edit"),
+            Page("firewall:exemptions", _("Exemptions"), "pause"),
+        ),
     ),
     (
         _("Firewall"),

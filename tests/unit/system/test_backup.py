@@ -17,7 +17,7 @@ from appliance.firewall.services import create_address, create_rule, create_sche
 from appliance.network.models import Interface
 from appliance.network.services import save_interface
 from appliance.ruleset.snapshot import CONFIGURATION, snapshot
-from appliance.sip.services import create_provider
+from appliance.sip.services import change_settings, create_provider
 from appliance.system import services
 from appliance.system.models import Restoration
 
@@ -35,7 +35,9 @@ def configuration(owner):
     provider = create_address(actor=owner, name="Provider", kind="host", value="203.0.113.1")
     sip = create_service(actor=owner, name="SIP", protocol="udp", ports="5060", application="sip")
     hours = create_schedule(actor=owner, name="Office", weekdays=[0, 1], begin=time(8), end=time(17))
-    create_provider(actor=owner, name="Provider", signalling=provider, symmetric_media=True)
+    tel = create_provider(actor=owner, name="Provider", signalling=provider, symmetric_media=True)
+    change_settings(actor=owner, values={"timers.t4": 6})
+    change_settings(actor=owner, values={"peering.shadow": True, "handling.syntax": {"cseq": "pass"}}, provider=tel)
     create_rule(actor=owner, name="sip", action="accept", source=phones, destination=provider, service=sip)
     later = timezone.now() + timedelta(days=1)
     create_rule(
@@ -48,7 +50,7 @@ def meaning():
     """The draft without its keys."""
     frozen = snapshot("local", 0)
     return [(rule.table, rule.position, rule.name, rule.source, rule.target, rule.until) for rule in frozen.rules], (
-        frozen.interfaces, frozen.providers
+        frozen.interfaces, frozen.providers, frozen.settings
     )  # fmt: skip
 
 

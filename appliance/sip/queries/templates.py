@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Templates of providers: what they publish about themselves, where, and when that was read. Never the truth."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_FILE: Final = Path(__file__).resolve().parents[1] / "data" / "providers.json"
+
+
+class Template(NamedTuple):
+    key: str
+    name: str
+    registrar: str
+    transports: str
+    media: str
+    symmetric_media: bool
+    source: str
+    date: str  # when the source was read
+
+
+@cache
+def templates() -> dict[str, Template]:
+    found = json.loads(_FILE.read_text())
+    return {key: Template(key=key, **fields) for key, fields in found.items()}
