@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from appliance.kernel.interception import release
 from appliance.live.control import BrokerUnavailable, EngineUnavailable, ask_engine, reload_broker
-from appliance.ruleset import files, sets
+from appliance.ruleset import boot, files, sets
 from appliance.ruleset.compile import (
     TABLE,
     Trial,
@@ -118,6 +118,7 @@ def extend(kernel: Kernel, window: float) -> None:
 def kept(policy: Policy, kernel: Kernel) -> None:
     """Make the ALG's files say so, should netadmin have died when the kernel had it already."""
     policy = _with_sets(policy, kernel)
+    _for_boot(policy)
     if files.keep(compile_alg(policy)) | files.drop_trial():
         _tell()
 
@@ -156,8 +157,9 @@ def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     if now.deciding != policy.revision:
         kernel.apply(() if stays else compile_chains(policy))
         files.keep(compile_alg(policy))
+        notes = _for_boot(policy)
         sets.sweep(kernel)
-        return ()
+        return notes
     if stays and files.says(compile_alg(policy)):
         return ()
     anew = () if stays else (*compile_chains(policy), *compile_activations(policy, time.time()))
@@ -177,6 +179,7 @@ def refresh(policy: Policy, kernel: Kernel) -> None:
     else:
         kernel.apply(compile_chains(policy))
         files.keep(compile_alg(policy))  # what comes back when the trial ends
+        _for_boot(policy)
 
 
 def standing(kernel: Kernel) -> Standing:
@@ -217,7 +220,16 @@ def _swap(
         prepared.drop()
         raise _refused(policy, error) from error
     prepared.commit()
-    return time.monotonic(), _tell()
+    return time.monotonic(), (*_tell(), *(() if window is not None else _for_boot(policy)))
+
+
+def _for_boot(policy: Policy) -> tuple[str, ...]:
+    """What to say where the next boot would not know it."""
+    try:
+        boot.write(policy)
+    except OSError as error:
+        return (f"The next boot would load the revision before: {error}.",)
+    return ()
 
 
 def _with_sets(policy: Policy, kernel: Kernel) -> Policy:

@@ -65,6 +65,11 @@ def engine_journal() -> Path:
     return run_dir() / "engine.journal"
 
 
+def boot_file() -> Path:
+    """nft's text of the revision that was kept last, for the next boot (appliance.ruleset.boot)."""
+    return state_dir() / "boot.nft"
+
+
 def trial_file() -> Path:
     """The `AlgPolicy` on trial and the end of its time (contract.running); gone after a reboot, as the trial is."""
     return run_dir() / "trial.json"
