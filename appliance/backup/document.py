@@ -48,6 +48,10 @@ class AddressIn(_Thing):
 
 
 class ServiceIn(_Thing):
+    """As with addresses."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+
     name: Name
     protocol: Line
     ports: Annotated[str, Field(max_length=200)] = ""

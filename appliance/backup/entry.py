@@ -20,7 +20,7 @@ from appliance.accounts.models import User
 from appliance.backup.document import FORMAT, PRODUCT, VERSION, Document, checked, place
 from appliance.firewall import queries as firewall
 from appliance.firewall import services as firewall_services
-from appliance.firewall.models import AddressKind, AddressObject, Rule, Schedule, Service
+from appliance.firewall.models import AddressObject, Rule, Schedule, Service
 from appliance.network import queries as network
 from appliance.network import services as network_services
 from appliance.network.models import Interface
@@ -41,8 +41,13 @@ class Kind:
     references: Mapping[str, type[models.Model]] = field(default_factory=dict)
 
 
-def _groups_last() -> list[AddressObject]:
-    return sorted(firewall.addresses(), key=lambda each: each.kind == AddressKind.GROUP)
+def _members_first(rows: Iterable[Any]) -> list[Any]:
+    """Groups behind what they hold, however deep."""
+
+    def depth(thing: Any) -> int:
+        return 1 + max((depth(member) for member in thing.members.all()), default=0)
+
+    return sorted(rows, key=depth)
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -56,10 +61,13 @@ KINDS: Final = (
         "interfaces", Interface, network.interfaces, network_services.describe, network_services.save_interface
     ),
     Kind(
-        "addresses", AddressObject, _groups_last, firewall_services.describe_address, firewall_services.create_address,
-        {"members": AddressObject},
+        "addresses", AddressObject, lambda: _members_first(firewall.addresses()), firewall_services.describe_address,
+        firewall_services.create_address, {"members": AddressObject},
     ),
-    Kind("services", Service, firewall.services, firewall_services.describe_service, firewall_services.create_service),
+    Kind(
+        "services", Service, lambda: _members_first(firewall.services()), firewall_services.describe_service,
+        firewall_services.create_service, {"members": Service},
+    ),
     Kind(
         "schedules", Schedule, firewall.schedules, firewall_services.describe_schedule,
         firewall_services.create_schedule,

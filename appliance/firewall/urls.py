@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.firewall.views import activations, countries, objects, questions, rules
+from appliance.firewall.views import activations, countries, objects, questions, recipes, rules
 
 app_name = "firewall"
 urlpatterns = [
@@ -24,6 +24,8 @@ urlpatterns = [
     path("exemptions/add/", activations.exempt, name="exemptions_add"),
     path("exemptions/<int:pk>/", activations.show_exemption, name="exemptions_show"),
     path("exemptions/<int:pk>/draft/", activations.draft_rules, name="exemptions_draft"),
+    path("recipes/", recipes.recipes, name="recipes"),
+    path("recipes/<slug:name>/", recipes.recipe, name="recipes_one"),
     path("questions/", questions.questions, name="questions"),
     path("objects/", objects.objects, name="objects"),
     path("objects/usual-services/", objects.add_usual_services, name="objects_usual_services"),

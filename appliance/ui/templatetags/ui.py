@@ -61,6 +61,7 @@ NAVIGATION: Final = (
         (
             Page("firewall:rules", _("Rules"), "rules"),
             Page("firewall:activations", _("For a time"), "play"),
+            Page("firewall:recipes", _("Recipes"), "check"),
             Page("firewall:objects", _("Objects"), "objects"),
             Page("network:interfaces", _("Zones and interfaces"), "mark"),
         ),

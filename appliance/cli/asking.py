@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a verb is, and how its answer is printed: as JSON values, or as lines for people."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.core.exceptions import ValidationError
+from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.translation import gettext as _
+
+from appliance.firewall.models import AddressObject, Named, Rule, Schedule, Service
+
+ACTOR: Final = "command line"
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`ask` returns JSON values, or bytes that go to the output as they are."""
+
+    name: str
+    about: str
+    ask: Callable[[Namespace], Any]
+    arguments: Callable[[ArgumentParser], object] = lambda parser: parser
+
+
+def printed(answer: Any, *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(answer, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)
+    return "\n".join(_lines(answer))
+
+
+def _lines(answer: Any) -> Iterator[str]:
+    if isinstance(answer, Mapping):
+        yield from (f"{name}: {_word(value)}" for name, value in answer.items())
+    elif isinstance(answer, Sequence) and not isinstance(answer, str):
+        for each in answer:
+            yield "  ".join(_word(value) for value in each.values()) if isinstance(each, Mapping) else _word(each)
+    else:
+        yield _word(answer)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_word, value)) or "–"
+    return "–" if value in (None, "") else str(value)
+
+
+def refused(error: ValidationError) -> str:
+    """`field: what is wrong`, a line each."""
+    fields = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
+    return "\n".join(": ".join(filter(None, (field, text))) for field, texts in fields.items() for text in texts)
+
+
+# --- Things by their names ---
+
+
+def address(field: str, name: str | None) -> AddressObject | None:
+    found: AddressObject | None = _named(AddressObject, field, name)
+    return found
+
+
+def service(field: str, name: str | None) -> Service | None:
+    found: Service | None = _named(Service, field, name)
+    return found
+
+
+def schedule(field: str, name: str | None) -> Schedule | None:
+    found: Schedule | None = _named(Schedule, field, name)
+    return found
+
+
+def rule(field: str, number: int | None) -> Rule | None:
+    """By its id."""
+    if number is None:
+        return None
+    found = Rule.objects.filter(pk=number).first()
+    if found is None:
+        raise ValidationError({field: [_("There is no rule with this id.")]})
+    return found
+
+
+def _named(model: Any, field: str, name: str | None) -> Any:
+    if name is None:
+        return None
+    kind: type[Named] = model
+    found = kind._default_manager.filter(search=name.casefold()).first()
+    if found is None:
+        raise ValidationError({field: [_("There is no object “%s”. Create it first.") % name]})
+    return found

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Recipes: a few questions, the rules in words, and the same as drafts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import ngettext
+
+from appliance.firewall import services
+from appliance.recipes.forms import RECIPES
+from appliance.ui.requests import OperatorRequest, may
+
+
+@may("rules.see")
+def recipes(request: OperatorRequest) -> HttpResponse:
+    return render(request, "firewall/recipes.html", {"recipes": RECIPES})
+
+
+@may("rules.change")
+def recipe(request: OperatorRequest, name: str) -> HttpResponse:
+    if name not in RECIPES:
+        raise Http404
+    kind = RECIPES[name]
+    form = kind.form(request.POST or None)
+    context: dict[str, Any] = {"form": form, "recipe": kind, "name": name, "recipes": RECIPES}
+    if request.method == "POST" and form.is_valid():
+        try:
+            plan = kind.plan(form.cleaned_data)
+            if "draft" in request.POST:
+                drafted = services.draft_plan(actor=request.user, plan=plan)
+                count = len(drafted.rules)
+                messages.success(
+                    request, ngettext("%d rule is a draft now.", "%d rules are drafts now.", count) % count
+                )
+                return redirect("firewall:rules")
+            context["preview"] = services.preview_plan(plan=plan)
+        except ValidationError as error:
+            form.take(error)
+    return render(request, "firewall/recipe.html", context)

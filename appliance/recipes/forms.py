@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The questions of each recipe, and the table of recipes: name, words, questions, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from appliance.recipes import telephony
+from appliance.recipes.plans import Impossible, Plan
+from appliance.recipes.words import REFUSALS
+from appliance.ui.forms import OperatorForm
+
+_PROTOCOLS: Final = [("tcp", "TCP"), ("udp", "UDP"), ("both", _("UDP and TCP"))]
+
+
+def _text(label: Any, help_text: Any = "", *, initial: str = "") -> forms.CharField:
+    return forms.CharField(label=label, required=False, max_length=200, help_text=help_text, initial=initial)
+
+
+def _pbx() -> forms.CharField:
+    return _text(_("Address of the telephone system"), _("As it is inside: 192.168.0.2."))
+
+
+def _source() -> forms.CharField:
+    return _text(_("From where"), _("Address, network, DNS name, or a country of two letters."))
+
+
+def _anybody() -> forms.BooleanField:
+    return forms.BooleanField(label=_("Anybody may come, from the whole Internet"), required=False)
+
+
+class Questions(OperatorForm):
+    def take(self, error: ValidationError) -> None:
+        """A refusal at its question."""
+        for field, texts in (error.message_dict if hasattr(error, "error_dict") else {"": error.messages}).items():
+            self.add_error(field if field in self.fields else None, texts)
+
+
+class WithAlgQuestions(Questions):
+    pbx = _pbx()
+    server = _text(_("Server of the provider"), _("sip.example.net, or addresses."))
+    media_from = _text(_("Where its speech comes from (optional)"), _("As the provider says; empty: from the server."))
+    symmetric = forms.BooleanField(
+        label=_("The provider sends speech from the port that it announces"), required=False, initial=True
+    )
+
+
+class EncryptedQuestions(Questions):
+    pbx = _pbx()
+    server = _text(_("Server of the provider"), _("A DNS name; where there is none, a country of two letters."))
+    stun = _text(_("STUN server (optional)"))
+    speech = _text(_("Ports of speech outwards"), initial="1024-65535")
+
+
+class AsymmetricQuestions(Questions):
+    pbx = _pbx()
+    ports = _text(_("RTP ports of the telephone system"), _("As it is set there: 10000-10100."))
+    source = _source()
+
+
+class ExternalQuestions(Questions):
+    how = forms.ChoiceField(
+        label=_("How they come in"), choices=[("vpn", _("by VPN (advised)")), ("sips", _("by SIPS and SRTP"))]
+    )
+    pbx = _pbx()
+    port = forms.IntegerField(label=_("Port"), initial=5061, min_value=1, max_value=65535, required=False)
+    speech = _text(_("RTP ports of the telephone system"), _("As it is set there: 10000-10100."))
+    source = _source()
+    anybody = _anybody()
+
+    def clean_port(self) -> int:
+        return self.cleaned_data["port"] or 5061
+
+
+class MaintenanceQuestions(Questions):
+    pbx = _pbx()
+    port = forms.IntegerField(label=_("Port"), initial=443, min_value=1, max_value=65535)
+    until = forms.DateTimeField(
+        label=_("Until (UTC)"), required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+    )  # fmt: skip
+    source = _source()
+    anybody = _anybody()
+
+    def clean_until(self) -> Any:
+        until = self.cleaned_data["until"]
+        if until and until <= timezone.now():
+            raise ValidationError(_("The end time is in the past. The rule would never be active."))
+        return until
+
+
+class VendorQuestions(Questions):
+    app = _text(_("Name of the app"))
+    pbx = _pbx()
+    protocol = forms.ChoiceField(label=_("Protocol"), choices=_PROTOCOLS)
+    ports = _text(_("Ports"), _("As the maker says: 443, or 10000-10100."))
+    source = _source()
+    anybody = _anybody()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    label: Promise
+    about: Promise
+    form: type[Questions]
+    answers: Callable[..., Any]
+    cook: Callable[[Any], Plan]
+
+    def plan(self, cleaned: dict[str, Any]) -> Plan:
+        """Raise ValidationError at the question."""
+        try:
+            return self.cook(self.answers(**cleaned))
+        except Impossible as error:
+            raise ValidationError({error.field: [str(REFUSALS[error.code])]}, code=error.code) from error
+
+
+RECIPES: Final = {
+    "pbx": Recipe(
+        _("Telephone system with the ALG"), _("One rule; the ALG opens what each call needs. The usual case."),
+        WithAlgQuestions, telephony.WithAlg, telephony.with_alg,
+    ),
+    "sips": Recipe(
+        _("Encrypted SIP"), _("SIPS to the provider, speech outwards, STUN; the ALG cannot read it."),
+        EncryptedQuestions, telephony.Encrypted, telephony.encrypted,
+    ),
+    "rtp": Recipe(
+        _("Provider without symmetric RTP"), _("Lets the provider's speech in to the telephone system's own ports."),
+        AsymmetricQuestions, telephony.Asymmetric, telephony.asymmetric,
+    ),
+    "external": Recipe(
+        _("Telephones outside"), _("By VPN, or by SIPS and SRTP. Plain SIP from the Internet is refused."),
+        ExternalQuestions, telephony.External, telephony.external,
+    ),
+    "maintenance": Recipe(
+        _("Remote maintenance of the telephone system"), _("For a time, from somewhere; it ends by itself."),
+        MaintenanceQuestions, telephony.Maintenance, telephony.maintenance,
+    ),
+    "app": Recipe(
+        _("Ports of a maker's app"), _("What an app of the telephone system's maker asks for."),
+        VendorQuestions, telephony.Vendor, telephony.vendor,
+    ),
+}  # fmt: skip

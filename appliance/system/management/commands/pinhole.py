@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`pinhole VERB …`: the console on the command line; the verbs stand in appliance.cli."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from typing import Any, Final
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from appliance.cli import configuration, running
+from appliance.cli.asking import Verb, printed, refused
+from appliance.kernel.inquiry import NetadminUnavailable
+
+VERBS: Final[dict[str, Verb]] = {verb.name: verb for verb in (*configuration.VERBS, *running.VERBS)}
+
+
+class Command(BaseCommand):
+    help = "List, change and apply the configuration. Changes are drafts until `pinhole apply`."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+        for verb in VERBS.values():
+            each = verbs.add_parser(verb.name, help=verb.about, description=verb.about)
+            each.add_argument("--json", action="store_true", help="print the answer as JSON")
+            verb.arguments(each)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        asked = Namespace(**options)
+        try:
+            answer = VERBS[asked.verb].ask(asked)
+        except ValidationError as error:
+            raise CommandError(refused(error)) from error
+        except NetadminUnavailable as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(printed(answer, as_json=asked.json))
