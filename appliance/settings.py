@@ -246,6 +246,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"queue": names.netadmin_queue(), "expires": 5.0},
     },
+    "close_windows": {"task": "appliance.accounts.tasks.close_windows", "schedule": 5.0, "options": {"expires": 5.0}},
     "settle_activations": {
         "task": "appliance.firewall.tasks.settle_activations",
         "schedule": 5.0,

@@ -15,10 +15,16 @@ from django.utils.translation import gettext_lazy as _
 
 from appliance.accounts import services
 from appliance.accounts.services.secrets import TOKEN_ROLES
-from appliance.permissions import Role
+from appliance.firewall import queries as firewall
+from appliance.firewall.models import AddressObject
+from appliance.permissions import Role, Scope
 from appliance.ui.forms import OperatorForm
 
 _LIFETIMES = [("30", _("30 days")), ("365", _("1 year")), ("", _("no end"))]
+_WINDOWS = [
+    ("0.5", _("30 minutes")), ("1", _("1 hour")), ("2", _("2 hours")), ("4", _("4 hours")), ("8", _("8 hours")),
+    ("24", _("24 hours")),
+]  # fmt: skip
 _PASSES = [
     ("1", _("1 hour")), ("4", _("4 hours")), ("24", _("1 day")), ("72", _("3 days")), ("168", _("7 days")),
 ]  # fmt: skip
@@ -80,6 +86,22 @@ class TokenForm(OperatorForm):
         days = self.cleaned_data.pop("lifetime", None)
         self.cleaned_data["expires"] = timezone.now() + timedelta(days=days) if days else None
         return self.cleaned_data
+
+
+class MaintenanceForm(OperatorForm):
+    scope = forms.TypedChoiceField(label=_("Support may"), choices=Scope.choices, coerce=int, initial=Scope.DIAGNOSE)
+    sources: forms.ModelMultipleChoiceField[AddressObject] = forms.ModelMultipleChoiceField(
+        AddressObject.objects.none(), label=_("Only from"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("The support company's own addresses; the firewall opens the console for them and nobody else."),
+    )  # fmt: skip
+    lasts = forms.TypedChoiceField(
+        label=_("For"), choices=_WINDOWS, initial="4", coerce=lambda hours: timedelta(hours=float(hours))
+    )
+    reason = forms.CharField(label=_("Why"), required=False, max_length=500)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["sources"].queryset = firewall.addresses()  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
 
 
 class RoleForm(OperatorForm):

@@ -141,6 +141,10 @@ def in_place(user: User, source: str) -> bool:
     return user.role != Role.SUPPORT or (window is not None and within(window.sources, source))
 
 
+def support_accounts() -> QuerySet[User]:
+    return User.objects.filter(role=Role.SUPPORT).order_by("username")
+
+
 def boot_id() -> str:
     """Of this start of the machine."""
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()

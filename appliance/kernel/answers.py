@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Final
 
-from appliance.kernel import connections, facts, links, watch
+from appliance.kernel import connections, facts, links, sockets, watch
 from appliance.kernel.connections import Flushed, Selection
 from appliance.kernel.conntrack import ConnectionTable
 from appliance.kernel.judgement import Judge
@@ -78,5 +78,6 @@ ANSWERS: Final[dict[str, Callable[..., Any]]] = {
     "connections": list_connections,
     "flush": flush,
     "links": list_links,
+    "listening": sockets.listening,
     "telephony": telephony,
 }

@@ -8,6 +8,7 @@ from typing import Final
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from appliance.accounts import queries as people
 from appliance.advisor.reading import noted
 from appliance.network import queries as network
 from appliance.network.models import Role
@@ -31,6 +32,7 @@ def overview(request: OperatorRequest) -> HttpResponse:
         "latest": system.latest_revision(),
         "findings": noted()[:FINDINGS_SHOWN],
         "table": CALLS_IN_BRIEF,
+        "remind": people.should_have_second_factor(request.user),
     }
     return render(request, "ui/_verdict.html" if request.htmx else "ui/overview.html", context)
 
@@ -53,4 +55,5 @@ def palette(request: OperatorRequest) -> HttpResponse:
 
 @may("overview.see")
 def status(request: OperatorRequest) -> HttpResponse:
-    return render(request, "ui/_status.html", status_context())
+    """And the banner of remote maintenance, which replaces itself wherever it stands."""
+    return render(request, "ui/_status_and_banner.html", status_context())

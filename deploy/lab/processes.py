@@ -72,6 +72,9 @@ def table() -> tuple[Process, ...]:
 
 def _appliance() -> tuple[Process, ...]:
     python = (".venv/bin/python", "-m")
+    uvicorn = (*python, "uvicorn", "appliance.asgi:application", "--port", str(console_port()), "--no-server-header",
+               "--no-access-log", "--lifespan", "off", "--ws-max-size", "16384", "--timeout-graceful-shutdown", "2",
+               "--no-proxy-headers")  # fmt: skip
     celery = (*python, "celery", "-A", "appliance")
     worker = (*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
     return (
@@ -94,12 +97,9 @@ def _appliance() -> tuple[Process, ...]:
             (*worker, "--pool", "threads", "--concurrency", "2", "-n", f"worker@{names.NODE}", "-Q", "default,dns"),
         ),
         Process("beat", Stage.APPLIANCE, User.APP, (*celery, "beat", "--pidfile=", "--loglevel", "INFO")),
-        Process(
-            "web", Stage.APPLIANCE, User.APP,
-            (*python, "uvicorn", "appliance.asgi:application", "--host", "127.0.0.1", "--port", str(console_port()),
-             "--no-server-header", "--no-access-log", "--lifespan", "off", "--ws-max-size", "16384",
-             "--timeout-graceful-shutdown", "2"),
-        ),
+        Process("web", Stage.APPLIANCE, User.APP, (*uvicorn, "--host", "127.0.0.1")),
+        # The same console where an appliance has it: behind its own rules.
+        Process("web-inside", Stage.APPLIANCE, User.APP, (*uvicorn, "--host", "0.0.0.0"), topology.FW),  # noqa: S104
     )  # fmt: skip
 
 
@@ -218,5 +218,8 @@ def environment() -> dict[str, str]:
         "PINHOLE_RUN": str(names.run_dir()),
         "PINHOLE_STATE": str(APP / "var"),
         "PINHOLE_NODE": names.NODE,
-        "PINHOLE_CONSOLE_ORIGINS": f"{console_url()},http://localhost:{console_port()}",
+        "PINHOLE_CONSOLE_ORIGINS": ",".join(
+            f"http://{host}:{console_port()}"
+            for host in ("127.0.0.1", "localhost", topology.APPLIANCE_INSIDE, topology.APPLIANCE_OUTSIDE)
+        ),
     }

@@ -2,6 +2,13 @@
 """Every write to accounts: secrets, sessions, people, and when support may come in."""
 
 from appliance.accounts.services import attempts
+from appliance.accounts.services.maintenance import (
+    close_overdue,
+    close_window,
+    console_port,
+    open_window,
+    take_back,
+)
 from appliance.accounts.services.people import (
     Invitation,
     create_pass,
@@ -26,7 +33,8 @@ from appliance.accounts.services.secrets import (
 from appliance.accounts.services.sessions import end_sessions, renamed, seen, signed_in, signed_out
 
 __all__ = [
-    "OWNER", "Invitation", "LinkInvalid", "attempts", "create_api_token", "create_owner_link", "create_pass",
-    "create_user", "delete_api_token", "describe_user", "end_sessions", "grant", "needs_code", "redeem_link", "renamed",
-    "renew_link", "reset_factors", "seen", "set_active", "set_password", "set_role", "signed_in", "signed_out",
+    "OWNER", "Invitation", "LinkInvalid", "attempts", "close_overdue", "close_window", "console_port",
+    "create_api_token", "create_owner_link", "create_pass", "create_user", "delete_api_token", "describe_user",
+    "end_sessions", "grant", "needs_code", "open_window", "redeem_link", "renamed", "renew_link", "reset_factors",
+    "seen", "set_active", "set_password", "set_role", "signed_in", "signed_out", "take_back",
 ]  # fmt: skip

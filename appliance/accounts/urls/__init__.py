@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from appliance.accounts.views import account, door, people
+from appliance.accounts.views import account, door, maintenance, people
 from appliance.ui.requests import anybody
 
 app_name = "accounts"
@@ -20,6 +20,13 @@ urlpatterns = [
     path("tokens/<int:pk>/revoke/", account.revoke_token, name="account_revoke"),
     path("sessions/<int:pk>/end/", account.end_session, name="account_end_session"),
     path("sessions/end-others/", account.end_other_sessions, name="account_end_others"),
+    path("maintenance/", maintenance.maintenance, name="maintenance"),
+    path("maintenance/start/", maintenance.start, name="maintenance_start"),
+    path("maintenance/<int:pk>/", maintenance.report, name="maintenance_report"),
+    path("maintenance/<int:pk>/watch/", maintenance.watch, name="maintenance_watch"),
+    path("maintenance/<int:pk>/end/", maintenance.end, name="maintenance_end"),
+    path("maintenance/<int:pk>/take-back/", maintenance.take_back, name="maintenance_take_back"),
+    path("exposure/", maintenance.exposure, name="exposure"),
     path("people/", people.people, name="people"),
     path("people/add/", people.add_user, name="people_add"),
     path("people/add-pass/", people.add_pass, name="people_add_pass"),

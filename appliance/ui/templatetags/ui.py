@@ -80,6 +80,8 @@ NAVIGATION: Final = (
         (
             Page("system:changes", _("Changes"), "changes"),
             Page("audit:log", _("Audit log"), "check"),
+            Page("accounts:maintenance", _("Remote maintenance"), "lock"),
+            Page("accounts:exposure", _("What could get in"), "search"),
             Page("accounts:people", _("Users and passes"), "account"),
             Page("system:backup", _("Backup"), "copy"),
             Page("accounts:account", _("Account"), "account"),
@@ -138,6 +140,12 @@ def may_open(request: HttpRequest, view: str) -> bool:
 @register.inclusion_tag("ui/_status.html", takes_context=True)
 def status(context: Context) -> dict[str, Any]:
     return status_context() | {"request": context["request"], "csrf_token": context.get("csrf_token")}
+
+
+@register.inclusion_tag("accounts/_banner.html", takes_context=True)
+def maintenance_banner(context: Context) -> dict[str, Any]:
+    """On every page while vendor support may come in."""
+    return {"window": queries.open_window(), "request": context["request"], "csrf_token": context.get("csrf_token")}
 
 
 def status_context() -> dict[str, Any]:
