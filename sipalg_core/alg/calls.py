@@ -97,6 +97,7 @@ class Dialog:
     confirmed: bool = False
     answers: int = 0  # how often its 2xx came
     acknowledged: bool = False
+    answers_after_ack: int = 0  # how often its 2xx came although an ACK had passed
     offers: dict[Side, Offer] = field(default_factory=dict)  # each side's last; kept, since answers may be repeated
     cseqs: dict[Side, int] = field(default_factory=dict)  # the highest of each side's requests
     holes: dict[Want, Hole] = field(default_factory=dict)

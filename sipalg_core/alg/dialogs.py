@@ -16,6 +16,7 @@ from sipalg_core.alg.call_table import CallTable
 from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_BRANCHES, RETRY_WAIT, Call, Dialog, Happening
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect
+from sipalg_core.alg.endings import ANSWERS_DESPITE_ACK, REFRESHES, hung_up, inside, refresh
 from sipalg_core.alg.history import History
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
@@ -24,7 +25,6 @@ from sipalg_core.alg.sayings import Saying, say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Side
-from sipalg_core.sip.grammar import decimal
 from sipalg_core.sip.message import Message
 from sipalg_core.sip.uri import name_addrs
 
@@ -34,10 +34,6 @@ FAILURES: Final = {486: Happening.BUSY, 600: Happening.BUSY, 487: Happening.CANC
 # --- Implementation constants ---
 UNREGISTERED: Final = (403, 404, 480)
 """How registrars refuse calls of a phone that they have forgotten."""
-REFRESHES: Final = (b"INVITE", b"UPDATE")
-"""RFC 4028 §2: their 2xx says for how long the session lives."""
-SESSION_OVER: Final = 0.9
-"""Of the interval: who has had no refresh hangs up a third of it, at most 32 s, before its end (RFC 4028 §10)."""
 ANSWERS_WITHOUT_ACK: Final = 3
 """The 2xx and two repetitions, 1.5 s at T1 of 500 ms: by then an ACK is late (RFC 3261 §13.3.1.4)."""
 ACK_MISSING: Final = say("ack-missing")
@@ -130,7 +126,7 @@ class Dialogs:
         if call is None or message.method not in WITH_DESCRIPTION:
             return
         if 200 <= message.status_code < 300 and message.method in REFRESHES:
-            _refresh(call, message, passage.now)
+            refresh(call, message, passage.now)
         to_first = message.method == b"INVITE" and message.cseq == call.cseq and message.from_tag == call.caller_tag
         dialog = call.dialog_of(message.from_tag, message.to_tag, may_begin=to_first and message.status_code < 300)
         if to_first and message.status_code >= 200 and message.branch in call.branches:
@@ -191,13 +187,18 @@ class Dialogs:
             self._counts["warning:ack-missing"] += 1
             call.warning = ACK_MISSING
             self._changed(passage, call)
+        dialog.answers_after_ack += dialog.acknowledged
+        if dialog.answers_after_ack == ANSWERS_DESPITE_ACK:
+            self._counts["warning:ack-not-taken"] += 1
+            call.warning = say(f"ack-not-taken-{inside(passage.side)}")
+            self._changed(passage, call)
 
     def _cancel(self, passage: Passage, call: Call) -> None:
         """A CANCEL is for one INVITE, by its branch (RFC 3261 §9.1); other branches may go on."""
         if passage.message.branch not in call.branches:
             self._counts["ignored:no-invite"] += 1
         elif len(call.branches) == 1 and call.apply(
-            Happening.CANCELLED, passage.now, say(f"cancelled-{_inside(passage.side)}")
+            Happening.CANCELLED, passage.now, say(f"cancelled-{inside(passage.side)}")
         ):
             self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).teardown)
             self._changed(passage, call)
@@ -207,7 +208,7 @@ class Dialogs:
             self.negotiation.shut_all(passage, dialog)  # one of two forks that both answered
             del call.dialogs[dialog.callee_tag]
         else:
-            if call.apply(Happening.HUNG_UP, passage.now, _hang_up_of(call, dialog, passage)):
+            if call.apply(Happening.HUNG_UP, passage.now, hung_up(call, dialog, passage)):
                 self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).teardown)
         self._changed(passage, call)
 
@@ -370,30 +371,7 @@ def _attempt(call: Call) -> Attempt:
     return call.internal.host, call.from_uri, call.to_uri
 
 
-def _inside(side: Side) -> str:
-    return "inside" if side is Side.INTERNAL else "outside"
-
-
-def _hang_up_of(call: Call, dialog: Dialog, passage: Passage) -> Saying:
-    """Who hung up, and what made him: a missing ACK, a session timer that ran out, media that stopped."""
-    code, now = f"hung-up-{_inside(passage.side)}", passage.now
-    if dialog.answers > 1 and not dialog.acknowledged:
-        return say(f"{code}-no-ack")
-    if call.session_interval and now - call.refreshed >= call.session_interval * SESSION_OVER:
-        return say(f"{code}-session-timer", interval=call.session_interval)
-    if call.silence:
-        return say(f"{code}-no-media", seconds=call.silence)
-    return say(code)
-
-
 def _uri(message: Message, name: bytes) -> str:
     found = message.index[name]
     value = next(name_addrs(message.data, found.value, found.end), None)
     return message.data[value.uri.start : value.uri.end].decode("utf-8", "replace") if value else ""
-
-
-def _refresh(call: Call, message: Message, now: float) -> None:
-    found = message.first(b"session-expires")
-    value = message.data[found.value : found.end].partition(b";")[0].strip() if found is not None else b""
-    call.session_interval = decimal(value, 10) or 0
-    call.refreshed = now

@@ -15,6 +15,8 @@ ENDINGS: Final = {
     "hung-up-outside": "hung up by the other side",
     "hung-up-inside-no-ack": "hung up by the phone; the ACK to the answer never came",
     "hung-up-outside-no-ack": "hung up by the other side; the ACK to the answer never came",
+    "hung-up-inside-ack-not-taken": "hung up by the phone; the ACK that we passed on was never taken",
+    "hung-up-outside-ack-not-taken": "hung up by the other side; the ACK that we passed on was never taken",
     "hung-up-inside-session-timer": "hung up by the phone; the session timer of {interval} s was not refreshed",
     "hung-up-outside-session-timer": "hung up by the other side; the session timer of {interval} s was not refreshed",
     "hung-up-inside-no-media": "hung up by the phone after {seconds} s without media",
@@ -34,6 +36,8 @@ ENDINGS: Final = {
 
 WARNINGS: Final = {
     "ack-missing": "the ACK is missing; without it the call is cut after 32 s",
+    "ack-not-taken-inside": "the ACK went on, but the phone does not take it; the call is cut after 32 s",
+    "ack-not-taken-outside": "the ACK went on, but the other side does not take it; the call is cut after 32 s",
     "media-timeout": "no media for {seconds} s: closed, the call stays",
     "description-signed": "the digest covers the description (qop=auth-int): it stays as it is, and its media closed",
     "opening-closed": "an operator closed the opening for media; the call stays",

@@ -18,6 +18,10 @@ ENDINGS: Final = {
     "hung-up-outside": Word(_("hung up by the other side")),
     "hung-up-inside-no-ack": Word(_("hung up by the phone; the ACK to the answer never came"), "error"),
     "hung-up-outside-no-ack": Word(_("hung up by the other side; the ACK to the answer never came"), "error"),
+    "hung-up-inside-ack-not-taken": Word(_("hung up by the phone; the ACK that we passed on was never taken"), "error"),
+    "hung-up-outside-ack-not-taken": Word(
+        _("hung up by the other side; the ACK that we passed on was never taken"), "error"
+    ),
     "hung-up-inside-session-timer": Word(
         _("hung up by the phone; the session timer of {interval} s was not refreshed"), "error"
     ),
@@ -40,6 +44,12 @@ ENDINGS: Final = {
 
 VERDICTS: Final = {
     "ack-missing": Word(_("The ACK is missing; without it the call is cut after 32 s."), "error"),
+    "ack-not-taken-inside": Word(
+        _("The ACK went on, but the phone does not take it; the call is cut after 32 s."), "error"
+    ),
+    "ack-not-taken-outside": Word(
+        _("The ACK went on, but the other side does not take it; the call is cut after 32 s."), "error"
+    ),
     "media-timeout": Word(_("No media for {seconds} s: closed, the call stays."), "warning"),
     "description-signed": Word(
         _("The digest covers the description (qop=auth-int): it stays as it is, and its media closed."), "error"

@@ -186,6 +186,24 @@ def test_ending_names_who_hung_up():
     assert world.call()["reason"] == "hung up by the phone"
 
 
+def test_ack_that_is_not_taken_is_told_apart_from_one_that_is_missing():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    answer = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
+    ack = invite(method="ACK", to_tag="b", branch="ack")
+    for repetition in range(5):
+        assert world.call()["warning"] == "", repetition
+        world.into(answer)
+        world.out(ack)
+        world.wait(2)
+    assert verdict(world) == {
+        "code": "ack-not-taken-outside",
+        "params": {},
+        "text": "the ACK went on, but the other side does not take it; the call is cut after 32 s",
+    }
+    assert hang_up(world)["code"] == "hung-up-outside-ack-not-taken"
+
+
 def test_ending_names_the_session_timer_that_was_not_refreshed():
     world = World()
     (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
@@ -200,6 +218,20 @@ def test_ending_names_the_session_timer_that_was_not_refreshed():
         world._do(world.engine.tick(world.now))
     ending = hang_up(world)
     assert (ending["code"], ending["params"]) == ("hung-up-outside-session-timer", {"interval": "1800"})
+
+
+def test_session_that_was_refreshed_ends_as_any_other():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    answer = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
+    world.into(answer.replace(b"\r\nContact", b"\r\nSession-Expires: 90\r\nContact"))
+    world.out(invite(method="ACK", to_tag="b", branch="ack"))
+    world.wait(45)
+    (update,) = world.out(invite(cseq=2, to_tag="b", method="UPDATE"))
+    refreshed = respond(update.data, 200, "OK", contact="<sip:200@203.0.113.1>")
+    world.into(refreshed.replace(b"\r\nContact", b"\r\nx: 90\r\nContact"))
+    world.wait(30)
+    assert hang_up(world)["code"] == "hung-up-outside"
 
 
 def test_ending_names_the_media_that_stopped():
