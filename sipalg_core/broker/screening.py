@@ -21,8 +21,9 @@ from sipalg_core.broker.layout import (
     counter_of,
 )
 from sipalg_core.broker.signalling import signalling_ports
+from sipalg_core.contract.names import MARK_DIVERT
 from sipalg_core.contract.policy import AlgPolicy, Screening
-from sipalg_core.nft.ruleset import Chain, Rule
+from sipalg_core.nft.ruleset import Chain, Hook, Rule
 from sipalg_core.nft.statements import (
     DROP,
     RETURN,
@@ -31,6 +32,7 @@ from sipalg_core.nft.statements import (
     Counter,
     Field,
     Limit,
+    Masked,
     Match,
     Named,
     Range,
@@ -41,10 +43,14 @@ from sipalg_core.nft.statements import (
     selector,
 )
 
-BANS: Final = Chain(TABLE, "signalling_bans")
-CHAINS: Final = (BANS, *(family.new_streams for family in FAMILIES))
+_ARRIVING: Final = -10
+"""Priority of the hook, in front of the operator's rules (linux/netfilter_ipv4.h: filter is 0)."""
 
-_NEW: Final = Match(Field("ct state"), "new")
+BANS: Final = Chain(TABLE, "signalling_bans")
+KNOCKS: Final = Chain(TABLE, "signalling_knocks")
+ARRIVED: Final = Chain(TABLE, "input_signalling", Hook("filter", "input", _ARRIVING))
+CHAINS: Final = (ARRIVED, BANS, KNOCKS, *(family.new_streams for family in FAMILIES))
+
 _PROTOCOL: Final = selector("meta l4proto")
 
 
@@ -54,31 +60,27 @@ def drop(chain: Chain, reason: str, *statements: Statement) -> Rule:
 
 
 def ban_rules(prerouting: Chain, external: tuple[Constant, ...], policy: AlgPolicy) -> Iterator[Rule]:
-    """The first rules of the table. Whoever gets no answer and comes again and again is banned here, whatever
-    process is alive; others by the engine, which has read what they say."""
+    """The first rule of the table drops who is banned. Who knocks is looked for where packets have arrived that nobody
+    took: not at the engine, and not by an operator's rule for a telephone system of his own, which has its own port
+    5060 and may have a whole branch office behind one address.
+    """
     if not (policy.enabled and policy.screening.ban):
         return
     ports = tuple(Range(each.first, each.last) for each in signalling_ports(policy))
     signalling = Match(_PROTOCOL, ("tcp", "udp")), Match(Field("th dport"), ports)
-    yield Rule(prerouting, (Match(Field("iifname"), external), *signalling, _NEW, jump(BANS.name)), "bans")
+    new = (Match(Field("iifname"), external), *signalling, Match(Field("ct state"), "new"))
+    yield Rule(prerouting, (*new, jump(BANS.name)), "bans")
+    untaken = Match(Masked(Field("meta mark"), MARK_DIVERT), 0)
+    yield Rule(ARRIVED, (*new, untaken, jump(KNOCKS.name)), "knocks")
+    rate = Limit(policy.screening.ban_after, "minute", burst=policy.screening.ban_after, over=True)
     for family in FAMILIES:
-        yield from _bans_of(family, policy.screening)
-
-
-def _bans_of(family: Family, screening: Screening) -> Iterator[Rule]:
-    source = selector(*family.selectors("saddr"))
-    rate = Limit(screening.ban_after, "minute", burst=screening.ban_after, over=True)
-    provider = selector(f"{family.word} saddr", f"{family.word} daddr", "th dport")
-    yield Rule(BANS, (Match(source, Named(family.known.name)), RETURN), "known")
-    yield drop(BANS, "banned-source", Match(source, Named(family.banned.name)))
-    yield drop(
-        BANS,
-        "banned-source",
-        Match(provider, Named(family.providers.name), "!="),
-        Match(Field("fib daddr type"), "local"),
-        Update(family.knocking.name, source, SOURCE_MEMORY, rate),
-        Update(family.banned.name, source, screening.ban),
-    )
+        source = selector(*family.selectors("saddr"))
+        for chain in (BANS, KNOCKS):
+            for spared in (family.known, family.exempt):
+                yield Rule(chain, (Match(source, Named(spared.name)), RETURN), "known")
+        yield drop(BANS, "banned-source", Match(source, Named(family.banned.name)))
+        noted = Update(family.knocking.name, source, SOURCE_MEMORY, rate)
+        yield drop(KNOCKS, "banned-source", noted, Update(family.banned.name, source, policy.screening.ban))
 
 
 def stream_rules(family: Family, external: tuple[Constant, ...], screening: Screening) -> Iterator[Rule]:

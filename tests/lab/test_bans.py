@@ -16,6 +16,7 @@ from sipalg_core.contract.control import Status, wildcard
 from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import (
     ENGINE_UID,
+    FW,
     LAN,
     NETS,
     POLICY,
@@ -100,6 +101,25 @@ def test_nobody_is_banned_who_is_known_or_gets_answers(rig):
             peer.sendto(b"rtp", V4.mapped)
     assert broker.bans()[1] == []
     assert broker.drops()["banned-source"] == 0
+
+
+def test_an_operators_own_server_at_that_port_keeps_its_branch_office(rig):
+    """30 telephones behind one address come back at once to a server that a DNAT rule of the operator leads to."""
+    dnat = f"""table inet own_dnat {{
+      chain pre_own {{
+        type nat hook prerouting priority -100
+        iifname wan0 ip saddr {V4.stranger.host} udp dport 5060 dnat ip to {V4.pc.host}:5060
+      }}
+    }}"""
+    run("nft", "-f", "-", namespace=FW, stdin=dnat)
+    try:
+        for port in range(40000, 40000 + 3 * AFTER):
+            with udp(WAN, V4.stranger._replace(port=port)) as phone:
+                phone.sendto(OPTIONS, V4.own_sip)
+        assert rig.client().bans()[1] == []
+        assert rig.client().drops()["banned-source"] == 0
+    finally:
+        run("nft", "delete", "table", "inet", "own_dnat", namespace=FW)
 
 
 def test_the_engine_is_not_believed_about_whom_to_ban(rig):

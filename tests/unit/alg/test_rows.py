@@ -27,7 +27,7 @@ def written(folder: str, names: str) -> set[str]:
 
 
 IN_THE_ENGINE = written("unit/alg", r"test_(c\d\d_)+") | written("unit", r"test_(a\d\d_)+")
-ON_THE_WIRE = written("lab", r"test_([ca]\d\d_)+")
+ON_THE_WIRE = written("lab", r"test_([ca]\d\d_)+") | written("browser", r"test_(a\d\d_)+")
 
 
 def named(cell: str) -> set[str]:
