@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from ipaddress import collapse_addresses
 from typing import Final
 
+from sipalg_core.broker import bypass
 from sipalg_core.broker.layout import Family
 from sipalg_core.broker.screening import drop
 from sipalg_core.broker.signalling import Ending, Key, Lasting, lasting, of_version
@@ -62,9 +63,11 @@ def rules(forward: Chain, family: Family, policy: AlgPolicy) -> Iterator[Rule]:
             yield drop(forward, "rule-ended", _UDP, _OURS, *when, *gone)
 
 
-def interception_rule(forward: Chain) -> Rule:
-    """What was intercepted and is not any more: never as it is to the other side."""
-    return drop(forward, "rule-ended", _INTERCEPTED, _NOT_OURS)
+def interception_rule(forward: Chain, policy: AlgPolicy) -> Rule:
+    """What was intercepted and is not any more: never as it is to the other side. Where SIP may go by a dead engine,
+    the answers to what went by are let through: `bypass` does not see them, since they come to any port of ours."""
+    ways = (Match(Field("ct direction"), "original"),) if bypass.is_wanted(policy) else ()
+    return drop(forward, "rule-ended", _INTERCEPTED, *ways, _NOT_OURS)
 
 
 def _ends(peering: Peering, policy: AlgPolicy) -> bool:

@@ -162,7 +162,7 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     # A closed pinhole stops running media, whoever accepts established connections after us.
     closed = Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), Match(Masked(_MARK, MARK_ACCEPT), 0)
     yield drop(_FORWARD, "pinhole-closed", _UDP, *closed)
-    yield endings.interception_rule(_FORWARD)
+    yield endings.interception_rule(_FORWARD, policy)
     for family in FAMILIES:
         yield from endings.rules(_FORWARD, family, policy)
     yield from classes.media_rules(_FORWARD, (_UDP, media), policy)  # its last word is accept
