@@ -61,8 +61,9 @@ class Guard:
         self._is_peer = lru_cache(REMEMBERED)(lambda host: any(ip_address(host) in network for network in self._peers))
         self._is_foreign_host = lru_cache(REMEMBERED)(lambda host: self._is_foreign(ip_address(host)))
 
-    def check(self, pinhole: Pinhole, opened: int, opened_by_host: int) -> int:
-        """`opened` and `opened_by_host` count the pinholes there are, all and of this internal host."""
+    def check(self, pinhole: Pinhole, opened: int, opened_by_host: int, *, translated: bool = False) -> int:
+        """`opened` and `opened_by_host` count the pinholes there are, all and of this internal host. `translated`: the
+        kernel translates these two endpoints already, so another range of ports is no reason to end that call."""
         internal, mapped, external = pinhole.internal, pinhole.mapped, pinhole.external
         families = {family_of(each.host) for each in (internal, mapped, external)}
         checks = (
@@ -70,7 +71,7 @@ class Guard:
             (3, self._is_foreign_host(external.host) or self._is_routed_peer(internal.host, external.host)),
             (4, len(families) == 1 and None not in families),
             (5, internal.port >= LOWEST_MEDIA_PORT and internal.port not in NOT_MEDIA),
-            (6, self._is_mapping(pinhole)),
+            (6, translated or self._is_mapping(pinhole)),
             (8, 0 < pinhole.lifetime <= LONGEST_LIFETIME),
             (9, opened < MAXIMUM_PINHOLES and opened_by_host < MAXIMUM_PER_INTERNAL_HOST),
         )

@@ -117,6 +117,8 @@ class Broker:
             renewed = hole.id in self.pinholes
             opened, by_host = len(self.pinholes) + new.total(), self.pinholes.opened_by(host) + new[host]
             rule = self._guard.check(hole, opened - renewed, by_host - renewed)
+            if rule == 6 and self.pinholes.translates(hole):
+                rule = self._guard.check(hole, opened - renewed, by_host - renewed, translated=True)
             if rule:
                 log.warning("refused by P%d: %s", rule, hole)
                 return Answer(Reply(request.serial, Status.REFUSED, rule, place))

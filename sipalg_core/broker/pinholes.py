@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sipalg_core.broker.conntrack import Conntrack
-from sipalg_core.broker.layout import FAMILIES, HITS_PER_PACKET, TIMED, Family, PinholeElements, elements_of
+from sipalg_core.broker.layout import FAMILIES, HITS_PER_PACKET, TIMED, Family, PinholeElements, elements_of, family_of
 from sipalg_core.contract.control import Counter, Pinhole
 from sipalg_core.contract.names import SIPALG_TABLE
 from sipalg_core.net import Endpoint
@@ -59,6 +59,11 @@ class PinholeTable:
 
     def __contains__(self, ident: int) -> bool:
         return ident in self._held
+
+    def translates(self, pinhole: Pinhole) -> bool:
+        """Whether a pinhole that is open has the same internal and mapped endpoint."""
+        elements = elements_of(pinhole) if family_of(pinhole.internal.host) is family_of(pinhole.mapped.host) else None
+        return elements is not None and all(self._holders[_name(each)] for each in (elements.dnat, elements.snat))
 
     def opened_by(self, host: str) -> int:
         return self._by_host[host]

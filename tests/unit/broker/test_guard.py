@@ -9,7 +9,7 @@ import pytest
 from sipalg_core.broker.guard import LONGEST_LIFETIME, MAXIMUM_PER_INTERNAL_HOST, NOT_MEDIA, Guard
 from sipalg_core.broker.layout import MAXIMUM_PINHOLES
 from sipalg_core.contract.control import Pinhole
-from sipalg_core.contract.policy import EMPTY, AlgPolicy, Interface, Peering
+from sipalg_core.contract.policy import EMPTY, AlgPolicy, Interface, Peering, PortRange
 from sipalg_core.net import Endpoint, Side
 
 POLICY = AlgPolicy(
@@ -254,3 +254,10 @@ def test_no_pinhole_names_the_internal_endpoint_where_all_is_translated():
 def test_sockets_speak_for_hosts_that_keep_their_address(rule, at):
     assert Guard(ROUTED).check_socket(at) == rule
     assert Guard(ROUTED).check_stream(at) == rule
+
+
+def test_mapping_that_the_kernel_has_outlives_another_range_of_ports():
+    moved = Guard(replace(POLICY, media_ports=PortRange(40000, 40999)))
+    assert moved.check(GOOD, 0, 0) == 6
+    assert moved.check(GOOD, 0, 0, translated=True) == 0
+    assert moved.check(internal("192.168.0.66"), 0, 0, translated=True) == 2  # no excuse for anything else
