@@ -33,6 +33,19 @@ WITH_DESCRIPTION: Final = (b"INVITE", b"ACK", b"PRACK", b"UPDATE")
 """Requests of which they or their responses carry one (RFC 3261 §13, RFC 3262 §5, RFC 3311)."""
 
 
+class _Party:
+    """The sending party of one description, as `rewrite_sdp` asks for it."""
+
+    def __init__(self, negotiation: Negotiation, passage: Passage, call: Call) -> None:
+        self._negotiation, self._passage, self._call = negotiation, passage, call
+
+    def external(self, host: str) -> str | None:
+        return self._negotiation.external(self._passage, self._call, host)
+
+    def allocate(self, rtp: Endpoint, rtcp: Endpoint | None) -> int:
+        return self._negotiation.allocate(self._passage, self._call, rtp, rtcp)
+
+
 class Negotiation:
     """RFC 3264 for all calls of one engine, with the ports and the ledger that it needs."""
 
@@ -103,27 +116,9 @@ class Negotiation:
         return self._from_inside(passage, part, session, call)
 
     def _from_inside(self, passage: Passage, part: Part, session: sdp.Session, call: Call) -> tuple[Line, ...] | None:
-        share = self._policy.limits_of(passage.peering).ports_per_host
-
-        def external(host: str) -> str | None:
-            if not self._owns(passage, host):
-                return None
-            if (":" in host) == (":" in call.outside) and host == passage.mapping.internal.host:
-                return call.outside
-            return self._policy.outside_of(passage.peering, host)
-
-        def allocate(rtp: Endpoint, rtcp: Endpoint | None) -> int:
-            port = call.pairs.get(rtp)
-            if port is None:
-                try:
-                    port = call.pairs[rtp] = self.pool.take(rtp, external(rtp.host) or "", share, passage.now)
-                except NoPair as error:
-                    raise Refused(str(error), retry_after=int(QUARANTINE)) from error
-            if rtcp is not None:
-                self.pool.name_second(rtp, rtcp)
-            return port
-
-        edits, lines = rewrite_sdp.outward(session, external, allocate, self._refusal, self._counts)
+        party = _Party(self, passage, call)
+        external = party.external
+        edits, lines = rewrite_sdp.outward(session, external, party.allocate, self._refusal, self._counts)
         if any(described.has_candidates for described in session.media):
             candidates = rewrite_ice.outward(passage.message.data, part.body, lines, external)
             if candidates is None:
@@ -141,6 +136,31 @@ class Negotiation:
             ip_address(host) in network for network in passage.peering.media_hosts
         )
 
+    def _owner(self, endpoint: Endpoint) -> Endpoint | None:
+        return self.pool.owner(endpoint.port) if self._mappings.is_ours(endpoint.host) else None
+
+    def external(self, passage: Passage, call: Call, host: str) -> str | None:
+        """By which address of ours the sending party's own is known outside; None where it is not its own."""
+        if not self._owns(passage, host):
+            return None
+        if (":" in host) == (":" in call.outside) and host == passage.mapping.internal.host:
+            return call.outside
+        return self._policy.outside_of(passage.peering, host)
+
+    def allocate(self, passage: Passage, call: Call, rtp: Endpoint, rtcp: Endpoint | None) -> int:
+        """The even external port of this RTP endpoint. Raises Refused."""
+        port = call.pairs.get(rtp)
+        if port is None:
+            share = self._policy.limits_of(passage.peering).ports_per_host
+            outside = self.external(passage, call, rtp.host) or ""
+            try:
+                port = call.pairs[rtp] = self.pool.take(rtp, outside, share, passage.now)
+            except NoPair as error:
+                raise Refused(str(error), retry_after=int(QUARANTINE)) from error
+        if rtcp is not None:
+            self.pool.name_second(rtp, rtcp)
+        return port
+
     def _refusal(self, host: str) -> str:
         if not host:
             return "refused:sdp-host-name"  # the engine never resolves a name from a packet
@@ -149,10 +169,7 @@ class Negotiation:
         return "refused:sdp-third-host" if self._screening.is_internal(host) else "sdp:media-elsewhere"
 
     def _from_outside(self, passage: Passage, part: Part, session: sdp.Session) -> tuple[Line, ...]:
-        def owner(endpoint: Endpoint) -> Endpoint | None:
-            return self.pool.owner(endpoint.port) if self._mappings.is_ours(endpoint.host) else None
-
-        edits = rewrite_sdp.inward(session, owner)
+        edits = rewrite_sdp.inward(session, self._owner)
         if edits:
             self._counts["sdp:hairpin"] += 1
             passage.edits += [*edits, *multipart.length_edits(passage.message, part, edits)]

@@ -7,7 +7,7 @@ receiving party. Everything else stays byte for byte (sip-alg reference, rewrite
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from sipalg_core.alg.mappings import Mapping, Mappings, written
@@ -17,7 +17,7 @@ from sipalg_core.sip.fields import HeaderField
 from sipalg_core.sip.grammar import Span, host_address
 from sipalg_core.sip.headers import REWRITTEN, Form
 from sipalg_core.sip.message import Message
-from sipalg_core.sip.uri import HostPort, name_addrs, parameter, uri_hostport
+from sipalg_core.sip.uri import HostPort, hostports, parameter, uri_hostport
 from sipalg_core.sip.via import vias
 
 # Reasons of edits, as people read them beside the changed bytes.
@@ -25,52 +25,63 @@ SIGNALLING_MAPPING: Final = "the party's signalling endpoint and our mapping of 
 OWN_HOST: Final = "the party's own address and ours"
 VIA_RECEIVED: Final = "the source that the peer saw is our mapping (RFC 3581)"
 
-Translate = Callable[[bytes, Form, HostPort], bytes | None]
+
+class _Outward:
+    """The sending party's own addresses become ours."""
+
+    def __init__(self, mapping: Mapping, mappings: Mappings, now: float) -> None:
+        self.host = mapping.internal.host
+        self._mapping, self._mappings, self._now = mapping, mappings, now
+
+    def translate(self, header: bytes, form: Form, found: HostPort, text: bytes) -> bytes | None:
+        if found.host != self.host:
+            return None
+        mapping, mappings = self._mapping, self._mappings
+        if form is Form.IDENTITY:
+            return _host_text(mapping.external.host, _external_port(mappings, mapping, found.port))
+        own = mapping
+        if found.effective_port != mapping.internal.port:
+            own = mappings.claim(Endpoint(self.host, found.effective_port), mapping.external.host, self._now)
+        return mappings.to_external(own, header, text, found.port is not None)
+
+
+class _Inward:
+    """The receiving party's own addresses stand again where ours stood for it."""
+
+    def __init__(self, mapping: Mapping, mappings: Mappings) -> None:
+        self.host = mapping.external.host
+        self._mapping, self._mappings = mapping, mappings
+
+    def translate(self, header: bytes, form: Form, found: HostPort, text: bytes) -> bytes | None:
+        if found.host != self.host:
+            return None
+        internal = self._mapping.internal
+        own = self._mappings.of_external(Endpoint(self.host, found.effective_port))
+        owned = own is not None and own.internal.host == internal.host
+        if form is Form.IDENTITY:
+            if found.port is None:
+                return _host_text(internal.host, None) if header in (b"from", b"to") else None
+            return _host_text(internal.host, own.internal.port) if own and owned else None
+        return own.to_internal(header, text, found.port is not None) if own and owned else None
 
 
 def outward(message: Message, mapping: Mapping, mappings: Mappings, now: float) -> list[Edit]:
     """Edits that replace the sending party's own addresses by ours. May claim mappings; raises NoPort."""
-    if not mapping.translates:
-        return []
-    host, ours = mapping.internal.host, mapping.external.host
-
-    def translate(header: bytes, form: Form, found: HostPort) -> bytes | None:
-        if found.host != host:
-            return None
-        text = message.data[found.span.start : found.span.end]
-        if form is Form.IDENTITY:
-            return _host_text(ours, _external_port(mappings, mapping, found.port))
-        own = mapping
-        if found.effective_port != mapping.internal.port:
-            own = mappings.claim(Endpoint(host, found.effective_port), ours, now)
-        return mappings.to_external(own, header, text, found.port is not None)
-
-    return list(_head_edits(message, host.encode(), translate))
+    return _head_edits(message, _Outward(mapping, mappings, now)) if mapping.translates else []
 
 
 def inward(message: Message, mapping: Mapping, mappings: Mappings) -> list[Edit]:
     """Edits that put the receiving party's own addresses back where ours stand for it."""
     if not mapping.translates:
         return []
-    host = mapping.external.host
-
-    def translate(header: bytes, form: Form, found: HostPort) -> bytes | None:
-        if found.host != host:
-            return None
-        text = message.data[found.span.start : found.span.end]
-        own = mappings.of_external(Endpoint(host, found.effective_port))
-        owned = own is not None and own.internal.host == mapping.internal.host
-        if form is Form.IDENTITY:
-            if found.port is None:
-                return _host_text(mapping.internal.host, None) if header in (b"from", b"to") else None
-            return _host_text(mapping.internal.host, own.internal.port) if own and owned else None
-        return own.to_internal(header, text, found.port is not None) if own and owned else None
-
-    edits = list(_head_edits(message, host.encode(), translate))
+    way = _Inward(mapping, mappings)
+    edits = _head_edits(message, way)
     if message.is_request:
         uri = uri_hostport(message.data, *message.request_uri)
-        if uri is not None and (replaced := translate(b"contact", Form.ROUTING, uri)) is not None:
-            edits.append(Edit(uri.span, replaced, SIGNALLING_MAPPING))
+        if uri is not None:
+            replaced = way.translate(b"contact", Form.ROUTING, uri, message.data[uri.span.start : uri.span.end])
+            if replaced is not None:
+                edits.append(Edit(uri.span, replaced, SIGNALLING_MAPPING))
     else:
         edits.extend(_received(message, mapping))
     return edits
@@ -88,31 +99,33 @@ def _external_port(mappings: Mappings, mapping: Mapping, port: int | None) -> in
     return own.external.port if own else port
 
 
-def _head_edits(message: Message, needle: bytes, translate: Translate) -> Iterator[Edit]:
-    data = message.data
+def _head_edits(message: Message, way: _Outward | _Inward) -> list[Edit]:
+    data, needle = message.data, way.host.encode()
+    edits: list[Edit] = []
     one_spelling = b":" not in needle  # an IPv4 literal has one, so a field without those bytes cannot hold it
     for field in message.fields:
         form = REWRITTEN.get(field.name)
-        if form is None or (one_spelling and data.find(needle, field.value, field.end) < 0):
+        start, end = field.value, field.end
+        if form is None or (one_spelling and data.find(needle, start, end) < 0):
             continue
-        for found in _hostports(message, field, form):
-            replaced = translate(field.name, form, found)
-            if replaced is not None and replaced != data[found.span.start : found.span.end]:
-                yield Edit(found.span, replaced, OWN_HOST if form is Form.IDENTITY else SIGNALLING_MAPPING)
+        if form is Form.VIA:
+            start = 0  # spans of a Via count from the message's beginning
+            found = _sent_by(message, field)
+        else:
+            found = hostports(data[start:end])
+        for each in found:
+            span = Span(start + each.span.start, start + each.span.end)
+            text = data[span.start : span.end]
+            replaced = way.translate(field.name, form, each, text)
+            if replaced is not None and replaced != text:
+                edits.append(Edit(span, replaced, OWN_HOST if form is Form.IDENTITY else SIGNALLING_MAPPING))
+    return edits
 
 
-def _hostports(message: Message, field: HeaderField, form: Form) -> Iterator[HostPort]:
-    data = message.data
-    if form is Form.VIA:
-        top = field is message.index[b"via"]
-        for via in message.vias if top else vias(data, field.value, field.end):
-            if via.sent_by is not None:
-                yield via.sent_by
-    else:
-        for value in name_addrs(data, field.value, field.end):
-            found = uri_hostport(data, *value.uri)
-            if found is not None:
-                yield found
+def _sent_by(message: Message, field: HeaderField) -> tuple[HostPort, ...]:
+    top = field is message.index[b"via"]
+    values = message.vias if top else vias(message.data, field.value, field.end)
+    return tuple([via.sent_by for via in values if via.sent_by is not None])
 
 
 def _received(message: Message, mapping: Mapping) -> Iterator[Edit]:

@@ -25,8 +25,10 @@ def growth(edits: Iterable[Edit]) -> int:
 
 def with_length(message: Message, edits: list[Edit]) -> list[Edit]:
     """With the correction of Content-Length, where they change the body's length."""
-    body = message.body
-    grown = growth(edit for edit in edits if edit.span.start >= body.start)
+    body, grown = message.body, 0
+    for (start, end), replacement, _ in edits:
+        if start >= body.start:
+            grown += len(replacement) - (end - start)
     length = message.first(b"content-length")
     if not grown or length is None:
         return edits

@@ -38,6 +38,20 @@ def read_fields(data: bytes, at: int, limit: int, fields: list[HeaderField]) -> 
     for line in data[at:stop].split(b"\n") if at < stop else ():
         end = at + len(line)
         raw, colon, value = line.partition(b":")
+        known = NAMES.get(raw)
+        if known is not None and len(fields) < MAX_HEADERS:  # nearly every line of nearly every message
+            first, last = end - len(value), end
+            if value[-1:] == b"\r":
+                last -= 1
+            if value[:1] == b" " and first < last:
+                first += 1
+            if first < last and (data[first] in LWS or data[last - 1] in LWS):
+                first, last = trim(data, first, last)
+            fields.append(HeaderField(known, at, first, last))
+            if end - at > MAX_LINE:
+                raise ParseError("line-too-long", 413)
+            at = end + 1
+            continue
         if line[:1] in _FOLDS and fields:  # the field goes on (RFC 3261 §7.3.1)
             field = fields[-1]
             first, last = trim(data, at, end)

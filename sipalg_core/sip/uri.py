@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final
 
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.grammar import (
@@ -22,10 +23,16 @@ from sipalg_core.sip.grammar import (
     trim,
 )
 
+# --- Implementation constants ---
+_REMEMBERED: Final = 4096
+_LONGEST_REMEMBERED: Final = 256
+"""Octets of a value: a party says the same of itself and of the other in all messages of a call."""
+
 _QUOTE = 0x22
 
 
-class HostPort(NamedTuple):
+@dataclass(slots=True)
+class HostPort:
     """host[:port] of a URI or of a Via. `host` is None for a name: only literals are ever ours."""
 
     span: Span
@@ -38,7 +45,8 @@ class HostPort(NamedTuple):
         return self.default_port if self.port is None else self.port
 
 
-class NameAddr(NamedTuple):
+@dataclass(slots=True)
+class NameAddr:
     """One value of a header that holds addresses: the URI, and the header parameters behind it."""
 
     uri: Span
@@ -64,7 +72,7 @@ def _host_and_port(text: bytes) -> tuple[str | None, int | None] | None:
 def hostport(data: bytes, start: int, end: int, default_port: int = DEFAULT_PORT) -> HostPort | None:
     """host[:port] in exactly this range, or None where it is none."""
     found = _host_and_port(data[start:end])
-    return HostPort(Span(start, end), *found, default_port) if found else None
+    return HostPort(Span(start, end), found[0], found[1], default_port) if found else None
 
 
 def uri_hostport(data: bytes, start: int, end: int) -> HostPort | None:
@@ -135,6 +143,19 @@ def _addr_spec(data: bytes, start: int, end: int) -> tuple[NameAddr, int]:
     return NameAddr(uri, Span(stop if semicolon < 0 else semicolon, stop)), stop + 1
 
 
+def hostports(value: bytes) -> tuple[HostPort, ...]:
+    """Where the SIP URIs of a field that holds addresses point to; spans count from the value's beginning."""
+    return _remembered_hostports(value) if len(value) <= _LONGEST_REMEMBERED else _hostports(value)
+
+
+def _hostports(value: bytes) -> tuple[HostPort, ...]:
+    found = (uri_hostport(value, *each.uri) for each in name_addrs(value, 0, len(value)))
+    return tuple([each for each in found if each is not None])
+
+
+_remembered_hostports = lru_cache(_REMEMBERED)(_hostports)
+
+
 def parameter(data: bytes, span: Span, name: bytes) -> Span | None:
     """The value of `;name=value` (empty span where the parameter has none), None where it is absent. Any case."""
     at, end = span
@@ -149,7 +170,13 @@ def parameter(data: bytes, span: Span, name: bytes) -> Span | None:
 
 def tag_of(data: bytes, start: int, end: int) -> bytes:
     """The tag of a From or To, which is exactly one address; b"" where it has none (RFC 3261 §19.3)."""
-    value, behind = _name_addr(data, start, end)
+    value = data[start:end]
+    return _remembered_tag(value) if len(value) <= _LONGEST_REMEMBERED else _tag(value)
+
+
+def _tag(data: bytes) -> bytes:
+    end = len(data)
+    value, behind = _name_addr(data, 0, end)
     if behind <= end:
         raise ParseError("address")
     at = value.parameters.start
@@ -157,3 +184,6 @@ def tag_of(data: bytes, start: int, end: int) -> bytes:
         return data[at + 5 : end]
     found = parameter(data, value.parameters, b"tag")
     return data[found.start : found.end] if found else b""
+
+
+_remembered_tag = lru_cache(_REMEMBERED)(_tag)

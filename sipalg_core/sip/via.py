@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.grammar import Span, separator, trim
@@ -14,7 +15,8 @@ BRANCH_COOKIE: Final = b"z9hG4bK"
 """RFC 3261 §8.1.1.7: a branch that begins so is unique for its transaction."""
 
 
-class Via(NamedTuple):
+@dataclass(slots=True)
+class Via:
     sent_by: HostPort | None  # None where it cannot be read: then it is nobody's
     parameters: Span
 
