@@ -53,4 +53,12 @@ class Ban:
     seconds: float
 
 
-Effect = Forward | OpenPinhole | ClosePinhole | Changed | Ban
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Take signalling at this endpoint of ours from now on: a message that follows announces it."""
+
+    at: Endpoint
+    transport: Transport
+
+
+Effect = Forward | OpenPinhole | ClosePinhole | Changed | Ban | Listen

@@ -15,7 +15,7 @@ from sipalg_core.alg.abuse import REFUSALS, Abuse
 from sipalg_core.alg.call_ids import CallIds
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.dialogs import Dialogs
-from sipalg_core.alg.effects import Ban, Changed, Effect, Forward
+from sipalg_core.alg.effects import Ban, Changed, Effect, Forward, Listen
 from sipalg_core.alg.looks import Looks
 from sipalg_core.alg.mappings import Mapping, Mappings, NoPort
 from sipalg_core.alg.parties import RETRY_AFTER, Parties
@@ -270,7 +270,11 @@ class Engine:
         if passage.call is not None:
             self._changes.note("call", passage.call.id)
         self._tallies.add(passage.peering.rule, altered=bool(passage.edits))
-        return passage.effects(onward)
+        effects = passage.effects(onward)
+        if self._mappings.named:
+            effects[:0] = [Listen(at, passage.flow.transport) for at in self._mappings.named]
+            self._mappings.named.clear()
+        return effects
 
     def _unchanged(self, passage: Passage, decided: str) -> list[Effect]:
         """Shadow mode: what was decided is noted, and the message goes on as plain NAT would send it."""

@@ -72,6 +72,8 @@ class Mappings:
         self._by_internal: dict[tuple[Endpoint, str], Mapping] = {}
         self._by_external: dict[Endpoint, Mapping] = {}
         self._per_host: Counts[str] = Counts()
+        self.named: list[Endpoint] = []
+        """Of ours, other than that of the flow, in the message at hand: the other side may send there."""
         self.set_policy(policy)
 
     def set_policy(self, policy: AlgPolicy) -> list[str]:

@@ -32,6 +32,7 @@ class _Outward:
     def __init__(self, mapping: Mapping, mappings: Mappings, now: float) -> None:
         self.host = mapping.internal.host
         self._mapping, self._mappings, self._now = mapping, mappings, now
+        mappings.named.clear()
 
     def translate(self, header: bytes, form: Form, found: HostPort, text: bytes) -> bytes | None:
         if found.host != self.host:
@@ -42,6 +43,7 @@ class _Outward:
         own = mapping
         if found.effective_port != mapping.internal.port:
             own = mappings.claim(Endpoint(self.host, found.effective_port), mapping.external.host, self._now)
+            mappings.named.append(own.external)
         return mappings.to_external(own, header, text, found.port is not None)
 
 

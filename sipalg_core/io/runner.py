@@ -15,7 +15,7 @@ from ipaddress import ip_address
 from random import SystemRandom
 from typing import Any, Final
 
-from sipalg_core.alg.effects import Ban, Changed, ClosePinhole, Effect, Forward, OpenPinhole
+from sipalg_core.alg.effects import Ban, Changed, ClosePinhole, Effect, Forward, Listen, OpenPinhole
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract import names
 from sipalg_core.contract.control import (
@@ -193,6 +193,8 @@ class Runner:
                     closing.append(pinhole)
                 case Forward():
                     (self._tcp if effect.transport is Transport.TCP else self._udp).send(effect)
+                case Listen(own, transport):
+                    (self._tcp if transport is Transport.TCP else self._udp).open(wildcard(own))
                 case Ban(host, seconds):
                     reply = self._broker.ban(host, seconds)
                     log.warning("banned %s for %.0f s: %s", host, seconds, reply.status.name)

@@ -35,6 +35,16 @@ def rings(wire: Wire, contact: str, phone: Party, caller: Party | None = None) -
     wire.cross(phone, answer(reached, 486, tag="near"), caller, caller.at)
 
 
+def test_c04_contact_at_a_port_that_the_phone_never_sends_from_is_reached(wire: Wire):
+    """It signals from a high port and listens at another one, which is not the usual one either."""
+    high, listening = wire.party("a", 41002), wire.party("a", 5072)
+    sent = wire.request(high, wire.dialog(high), "REGISTER", contact=wire.contact(listening))
+    left = wire.cross(high, sent, wire.b, wire.b.at)
+    contact = header(left, "contact")
+    wire.cross(wire.b, answer(left, 200, f"Contact: {contact};expires=600", tag="r"), high)
+    rings(wire, contact, listening)
+
+
 def test_c05_phone_that_keeps_to_a_longer_time_than_granted_is_overdue(all_wires: list[Wire]):
     """Telekom grants 660 s, the AGFEO asked for 1200 s and keeps to them. Here 2 s and 600 s."""
     contacts = [wire.register(wire.a, f"7{number}", asked=600, granted=2) for number, wire in enumerate(all_wires)]

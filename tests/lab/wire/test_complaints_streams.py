@@ -123,9 +123,9 @@ def test_c37_phone_is_reached_where_it_listens_when_its_connection_is_gone(wire:
     wire.cross(wire.b, answer(left, 200, f"Contact: {contact};expires=600", tag="r"), caller)
     caller.close()
     listening = wire.a
-    inner = wire.called(contact)
-    reached = wire.cross(wire.b, wire.request(wire.b, inner, "INVITE"), listening, endpoint_of(inner.target))
-    wire.cross(listening, answer(reached, 486, tag="near"), wire.b)
+    inner, provider = wire.called(contact), wire.party("b", 45060)
+    reached = wire.cross(provider, wire.request(provider, inner, "INVITE"), listening, endpoint_of(inner.target))
+    wire.cross(listening, answer(reached, 486, tag="near"), provider, wire.b.at)
 
 
 @udp_only

@@ -7,8 +7,9 @@ import hashlib
 
 import pytest
 
+from sipalg_core.alg.effects import Listen
 from sipalg_core.contract.policy import Interface
-from sipalg_core.net import Endpoint, Side
+from sipalg_core.net import Endpoint, Side, Transport
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
     OTHER_PHONE,
@@ -86,6 +87,15 @@ def test_c04_binding_lives_as_long_as_granted():
     world.registered(granted=3600)
     world.wait(400)
     assert world.into(incoming())[0].destination == PHONE
+
+
+def test_c04_contact_at_another_port_is_listened_at_before_it_is_announced():
+    world = World()
+    (sent,) = world.out(request("REGISTER", f"Contact: <sip:101@{PHONE.host}:5072>"))
+    mapped = Endpoint(OURS, int(header(sent.data, "Contact").partition(f"{OURS}:")[2].partition(">")[0]))
+    assert world.effects.index(Listen(mapped, Transport.UDP)) < world.effects.index(sent)
+    world.out(request("REGISTER", f"Contact: <sip:101@{PHONE}>"))
+    assert not [effect for effect in world.effects if isinstance(effect, Listen)]
 
 
 def test_c06_ack_leaves_with_the_route_and_target_of_the_200():
