@@ -56,7 +56,15 @@ def pinhole_row(entry: Entry, wall: float) -> PinholeRow:
         "id": str(pinhole.id),
         "call": call.id,
         "shadow": hole.shadow,
-        "kind": "draining" if draining else "gate" if hole.gate else "held" if hole.held else "exact",
+        "kind": "shadow"
+        if hole.shadow
+        else "draining"
+        if draining
+        else "gate"
+        if hole.gate
+        else "held"
+        if hole.held
+        else "exact",
         "component": hole.component,
         "media": hole.kind,
         "internal": str(pinhole.internal),

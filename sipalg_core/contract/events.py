@@ -65,7 +65,7 @@ class PinholeRow(TypedDict):
     id: str
     call: str  # CallRow.id
     shadow: bool  # it would be open if the ALG did more than look on
-    kind: Literal["gate", "exact", "held", "draining"]
+    kind: Literal["gate", "exact", "held", "draining", "shadow"]
     component: Literal["rtp", "rtcp"]
     media: str  # "audio"
     internal: str

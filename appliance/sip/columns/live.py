@@ -27,6 +27,7 @@ _PINHOLE_KIND: Final = {
     "exact": Word(_("Open"), "ok"),
     "held": Word(_("On hold"), "ok"),
     "draining": Word(_("Closing"), ended=True),
+    "shadow": Word(_("Would be open"), "hint"),
 }
 _REGISTRATION_STATE: Final = {
     "registered": Word(_("Registered"), "ok"),
