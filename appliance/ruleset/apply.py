@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from appliance.kernel.interception import release
 from appliance.live.control import BrokerUnavailable, EngineUnavailable, ask_engine, reload_broker
@@ -29,7 +29,7 @@ from sipalg_core.contract import names
 from sipalg_core.contract.policy import PolicyError
 from sipalg_core.contract.running import running
 from sipalg_core.nft.client import NftError
-from sipalg_core.nft.ruleset import Transaction, to_text
+from sipalg_core.nft.ruleset import Add, Set, Transaction, to_text
 
 
 class Kernel(Protocol):
@@ -37,7 +37,11 @@ class Kernel(Protocol):
 
     def check(self, transaction: Transaction, /) -> list[NftError]: ...
     def apply(self, transaction: Transaction, /) -> None: ...
-    def list_table(self, name: str, /, *, terse: bool = True) -> list[dict[str, Any]]: ...
+    def chains(self, name: str, /) -> list[str]: ...
+    def sets(self, name: str, /) -> list[str]: ...
+    def asked(self, name: str, prefix: str, /) -> set[str]: ...
+    def gotos(self, name: str, chain: str, /) -> list[str]: ...
+    def expirations(self, name: str, set_name: str, /) -> list[float]: ...
 
 
 class ApplyRefused(Exception):
@@ -155,7 +159,7 @@ def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     stays = _asks_its_sets(policy, kernel)
     now = standing(kernel)
     if now.deciding != policy.revision:
-        kernel.apply(() if stays else compile_chains(policy))
+        kernel.apply(() if stays else _without_sets(compile_chains(policy)))
         files.keep(compile_alg(policy))
         notes = _for_boot(policy)
         sets.sweep(kernel)
@@ -177,27 +181,15 @@ def refresh(policy: Policy, kernel: Kernel) -> None:
     if now.deciding == policy.revision:
         _swap(policy, kernel, compile_chains(policy), now.left)
     else:
-        kernel.apply(compile_chains(policy))
+        kernel.apply(_without_sets(compile_chains(policy)))
         files.keep(compile_alg(policy))  # what comes back when the trial ends
         _for_boot(policy)
 
 
 def standing(kernel: Kernel) -> Standing:
     """Read from the base chain of forward; nothing but `goto`s of hand_over's stand there."""
-    items = kernel.list_table(TABLE.name, terse=False)
-    targets = [
-        int(statement["goto"]["target"].rpartition("_r")[2])
-        for item in items
-        if "rule" in item and item["rule"]["chain"] == layout.FORWARD.name
-        for statement in item["rule"]["expr"]
-        if "goto" in statement
-    ]
-    left = [
-        element["elem"]["expires"]
-        for item in items
-        if "set" in item and item["set"]["name"] == layout.CONFIRM_WINDOW.name
-        for element in item["set"].get("elem", ())
-    ]
+    targets = [int(chain.rpartition("_r")[2]) for chain in kernel.gotos(TABLE.name, layout.FORWARD.name)]
+    left = kernel.expirations(TABLE.name, layout.CONFIRM_WINDOW.name) if len(targets) > 1 else []
     if len(targets) > 1 and left:
         return Standing(targets[0], min(left))
     return Standing(targets[-1] if targets else None)
@@ -215,7 +207,7 @@ def _swap(
     except OSError as error:
         raise ApplyRefused(f"The policy file cannot be written: {error}. Nothing was changed.") from error
     try:
-        kernel.apply(transaction)
+        kernel.apply(_without_sets(transaction))
     except NftError as error:
         prepared.drop()
         raise _refused(policy, error) from error
@@ -241,10 +233,18 @@ def _with_sets(policy: Policy, kernel: Kernel) -> Policy:
         raise ApplyRefused(text) from error
 
 
+def _without_sets(transaction: Transaction) -> Transaction:
+    """They are there (`_with_sets`): to add one again, libnftables would first read all that it holds."""
+    return tuple(
+        command
+        for command in transaction
+        if not (isinstance(command, Add) and isinstance(command.what, Set) and command.what.name.startswith("s_"))
+    )
+
+
 def _asks_its_sets(policy: Policy, kernel: Kernel) -> bool:
     """Of this generation."""
-    named = {each.name for each in compile_sets(policy)}
-    return not named or named <= sets.asked(kernel)
+    return sets.are_asked(compile_sets(policy), kernel)
 
 
 def _within_window(kernel: Kernel, transaction: Transaction) -> None:
@@ -258,11 +258,11 @@ def _within_window(kernel: Kernel, transaction: Transaction) -> None:
 
 
 def _chains(kernel: Kernel) -> list[str]:
-    return [item["chain"]["name"] for item in kernel.list_table(TABLE.name) if "chain" in item]
+    return kernel.chains(TABLE.name)
 
 
 def _check(policy: Policy, kernel: Kernel, transaction: Transaction) -> None:
-    errors = kernel.check(transaction)
+    errors = kernel.check(_without_sets(transaction))
     if errors:
         raise _refused(policy, errors[0])
 

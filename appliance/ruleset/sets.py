@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from appliance.ruleset.compile import TABLE, layout
 from appliance.ruleset.compile.moving import moving, named_set
@@ -24,7 +24,7 @@ from appliance.ruleset.policy import Address, Policy
 from appliance.ruleset.spans import WIDTH, Spans
 from sipalg_core.contract import names
 from sipalg_core.nft.ranges import Member, RangeTable
-from sipalg_core.nft.ruleset import Add, Delete, Set, Transaction
+from sipalg_core.nft.ruleset import Add, Set, Transaction
 
 CHUNK: Final = 1000
 """Members of one transaction: 10 to 30 ms during which no other writer of the kernel's rules gets on."""
@@ -32,6 +32,7 @@ CHUNK: Final = 1000
 DELETIONS: Final = 8
 """Of ranges, so many are done in place."""
 
+_PREFIX: Final = "s_"
 _VERSIONS: Final = (4, 6)
 _LARGEST_HOST_SET: Final = 100_000
 """Spans of hosts are written out singly; nobody resolves to more."""
@@ -39,7 +40,8 @@ _LARGEST_HOST_SET: Final = 100_000
 
 class Kernel(Protocol):
     def apply(self, transaction: Transaction, /) -> None: ...
-    def list_table(self, name: str, /, *, terse: bool = True) -> list[dict[str, Any]]: ...
+    def sets(self, name: str, /) -> list[str]: ...
+    def asked(self, name: str, prefix: str, /) -> set[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,25 @@ def restore(kernel: Kernel) -> list[str]:
     return [each.name for each in stored]
 
 
-def asked(kernel: Kernel) -> set[str]:
-    """Names of the sets that rules in the kernel ask."""
-    rules = [item["rule"]["expr"] for item in kernel.list_table(TABLE.name) if "rule" in item]
-    return set(_references(rules))
+def are_asked(sets: Iterable[Set], kernel: Kernel) -> bool:
+    """Of each, at least one family: a rule's other end may have only one."""
+    wanted = {_without_family(each.name) for each in sets}
+    return not wanted or wanted <= _asked(kernel)
 
 
 def sweep(kernel: Kernel) -> None:
     """Delete the sets that no rule asks, and the files of sets that are not there."""
-    present = {name for name in _present(kernel) if name.startswith("s_")}
+    present = _present(kernel)
     if not present and not _folder().exists():
         return
-    kept = asked(kernel)
-    unused = sorted(present - kept)
+    kept = _asked(kernel)
+    unused = sorted(name for name in present if _without_family(name) not in kept)
     if unused:
-        kernel.apply(tuple(Delete(Set(TABLE, name, ())) for name in unused))
+        table = RangeTable(TABLE.name)
+        try:
+            table.delete_sets(unused)
+        finally:
+            table.close()
     stems = {"_".join(name.split("_")[:2]) for name in kept}
     for path in _folder().glob("*s_*"):
         if path.name.removeprefix(".") not in stems:
@@ -196,21 +202,16 @@ def _sets(name: str, generation: str, *, ranged: bool) -> dict[int, Set]:
     return {version: named_set(name, version, generation=generation, ranged=ranged) for version in _VERSIONS}
 
 
+def _asked(kernel: Kernel) -> set[str]:
+    return {_without_family(name) for name in kernel.asked(TABLE.name, _PREFIX)}
+
+
+def _without_family(name: str) -> str:
+    return name.rpartition("_")[0]
+
+
 def _present(kernel: Kernel) -> set[str]:
-    return {item["set"]["name"] for item in kernel.list_table(TABLE.name) if "set" in item}
-
-
-def _references(expression: Any) -> Iterator[str]:
-    """Names of sets in nft's JSON of rules."""
-    match expression:
-        case str() if expression.startswith("@s_"):
-            yield expression[1:]
-        case dict():
-            for each in expression.values():
-                yield from _references(each)
-        case list():
-            for each in expression:
-                yield from _references(each)
+    return {name for name in kernel.sets(TABLE.name) if name.startswith(_PREFIX)}
 
 
 # --- Files ---

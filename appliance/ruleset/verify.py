@@ -6,7 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from appliance.ruleset.compile import limits
 from appliance.ruleset.decide import Packet, decide, interface_of
@@ -183,13 +183,21 @@ def _limits(rules: Iterable[Rule]) -> Iterator[Finding]:
 
 def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
     """A rule that an earlier one covers whole can never decide. SIP rules are the ALG's and stand apart."""
-    shapes = [(rule, _Shape.of(rule)) for rule in rules if not rule.opens_alg]
-    before: dict[str, list[tuple[Rule, _Shape]]] = {}
-    for later, inner in shapes:
+    before: dict[str, list[tuple[int, int, int, int, Rule, _Shape]]] = {}
+    for later in (rule for rule in rules if not rule.opens_alg):
+        inner = _Shape.of(later)
+        (low, high), (low2, high2) = _bounds(inner.source), _bounds(inner.destination)
         lasting = before.setdefault(later.table, [])
-        earlier = next((rule for rule, outer in lasting if outer.covers(inner)), None)
+        earlier = next(
+            (
+                rule
+                for first, last, first2, last2, rule, outer in lasting
+                if first <= low and high <= last and first2 <= low2 and high2 <= last2 and outer.covers(inner)
+            ),
+            None,
+        )
         if later.activity is None:
-            lasting.append((later, inner))
+            lasting.append((low, high, low2, high2, later, inner))
         if earlier is not None:
             text = (
                 f"Rule {later.position} “{later.name}” never decides: "
@@ -230,6 +238,22 @@ class _Shape(NamedTuple):
             and _covers_spans(self.destination, inner.destination)
             and all(any(_covers_service(mine, theirs) for mine in self.services) for theirs in inner.services)
         )
+
+
+def _bounds(addresses: _Addresses) -> tuple[int, int]:
+    """What lies outside of another's bounds cannot lie within it: this tells 500,000 pairs of 1,000 rules apart."""
+    if addresses is None:
+        return -1, _BEYOND
+    if isinstance(addresses, str):
+        number = (7 << 128) + int.from_bytes(addresses.encode()[:15], "big")
+        return number, number
+    return (
+        min(((family << 128) + first for family, first, _ in addresses), default=_BEYOND),
+        max(((family << 128) + last for family, _, last in addresses), default=-1),
+    )
+
+
+_BEYOND: Final = 1 << 136
 
 
 def _service(service: Service) -> _Service:

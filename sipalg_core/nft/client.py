@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, cast
 
+from sipalg_core.nft.elements import ElementTable
+from sipalg_core.nft.inventory import Inventory
+from sipalg_core.nft.netlink import NetlinkSocket
 from sipalg_core.nft.ruleset import Add, Command, Rule, to_text
 
 # --- Implementation constants ---
@@ -67,6 +70,10 @@ class Client:
 
     def __init__(self) -> None:
         self._nft = _load()
+        self._netlink = NetlinkSocket()
+
+    def __del__(self) -> None:
+        self._netlink.close()
 
     def check(self, transaction: Sequence[Command]) -> list[NftError]:
         """What the kernel would refuse, without changing anything."""
@@ -90,15 +97,35 @@ class Client:
         """`inet appliance`, …"""
         return [f"{table['family']} {table['name']}" for table in _each("table", self._list("list tables", terse=True))]
 
-    def counters(self, name: str, family: str = "inet") -> dict[str, Count]:
-        """Packets and bytes by rule comment; rules with the same comment are added up."""
+    def counters(self, name: str) -> dict[str, Count]:
+        """Packets and bytes by rule comment of a table of family inet; rules with the same comment are added up."""
         counts: dict[str, Count] = {}
-        for rule in _each("rule", self.list_table(name, family)):
-            for statement in rule["expr"]:
-                if "comment" in rule and isinstance(counter := statement.get("counter"), dict):
-                    packets, size = counts.get(rule["comment"], Count(0, 0))
-                    counts[rule["comment"]] = Count(packets + counter["packets"], size + counter["bytes"])
+        for comment, packets, size in self._inventory(name).counters():
+            before = counts.get(comment, Count(0, 0))
+            counts[comment] = Count(before.packets + packets, before.bytes + size)
         return counts
+
+    def chains(self, name: str) -> list[str]:
+        """Of a table of family inet; [] where there is none."""
+        return self._inventory(name).chains()
+
+    def sets(self, name: str) -> list[str]:
+        return self._inventory(name).sets()
+
+    def gotos(self, name: str, chain: str) -> list[str]:
+        """Where the rules of a chain go to, in order."""
+        return self._inventory(name).gotos(chain)
+
+    def asked(self, name: str, prefix: str) -> set[str]:
+        """Named sets whose names begin like this and that some rule of the table looks into."""
+        return self._inventory(name).asked(prefix)
+
+    def expirations(self, name: str, set_name: str) -> list[float]:
+        """In how many seconds the elements of a set end."""
+        return [element.expires for element in ElementTable(name, netlink=self._netlink).dump(set_name)]
+
+    def _inventory(self, name: str) -> Inventory:
+        return Inventory(name, self._netlink)
 
     def _list(self, command: str, terse: bool) -> list[dict[str, Any]]:
         self._nft.set_json_output(True)

@@ -113,10 +113,12 @@ def _pack_address(address: str) -> bytes:
 class ElementTable:
     """The elements of one table of family inet."""
 
-    def __init__(self, table: str, receive_size: int = RECEIVE_SIZE) -> None:
+    def __init__(
+        self, table: str, receive_size: int = RECEIVE_SIZE, netlink: NetlinkSocket | None = None
+    ) -> None:  # fmt: skip
         self._table = attribute(_LIST_TABLE, table.encode() + b"\0")
         self._sets: dict[str, bytes] = {}  # the attributes that name a set of this table
-        self._netlink = NetlinkSocket(receive_size)
+        self._netlink = netlink or NetlinkSocket(receive_size)
 
     def close(self) -> None:
         self._netlink.close()

@@ -28,6 +28,7 @@ _NFNL_SUBSYS_NFTABLES: Final = 10
 _NEWSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 12
 _GETSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 13
 _DELSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 14
+_DELSET: Final = _NFNL_SUBSYS_NFTABLES << 8 | 11
 _NFPROTO_INET: Final = 1
 _LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _LIST_ELEM = 1, 2, 3, 1
 _KEY, _KEY_END, _DATA_VALUE = 1, 10, 1
@@ -65,6 +66,13 @@ class RangeTable:
         messages = [*self._messages(_DELSETELEM, 0, name, delete)]
         messages += self._messages(_NEWSETELEM, NLM_F_CREATE, name, add)
         for code in self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages) if messages else ():
+            if code:
+                raise OSError(code, f"set {name}: {errno.errorcode.get(code, str(code))}")
+
+    def delete_sets(self, names: Sequence[str]) -> None:
+        """All of them or none; OSError where one is not there or a rule asks it."""
+        messages = [Message(_DELSET, 0, _NFPROTO_INET, self._table + _name(name)) for name in names]
+        for name, code in zip(names, self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages), strict=True):
             if code:
                 raise OSError(code, f"set {name}: {errno.errorcode.get(code, str(code))}")
 

@@ -119,8 +119,9 @@ def _rules(kernel):
 
 def test_unchanged_content_is_not_written_again(wire, monkeypatch):
     load(wire, policy(COUNTRY, "203.0.113.0/28"))
-    monkeypatch.setattr(sets, "RangeTable", None)
-    load(wire, policy(COUNTRY, "203.0.113.0/28", revision=2))
+    with monkeypatch.context() as patched:
+        patched.setattr(sets, "RangeTable", None)
+        load(wire, policy(COUNTRY, "203.0.113.0/28", revision=2))
     assert reaches(wire, PEER)
 
 

@@ -151,7 +151,7 @@ def test_hits_of_a_rule_are_those_of_the_kernel(wire, confirmed):
         wire.reach(HOST, PEER, 7000)
         wire.forget()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("appliance.firewall.tasks.Client", lambda: wire.kernel)
+        patch.setattr("appliance.firewall.tasks.kernel.Client", lambda: wire.kernel)
         count_hits()
         applied(3, 0, policy.Rule(7, 1, "a", "accept", service=policy.Service("x", "udp", "7000")))
         wire.reach(HOST, PEER, 7000)

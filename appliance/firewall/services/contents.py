@@ -42,8 +42,9 @@ def refresh(*, actor: User | str, address: AddressObject) -> None:
     """Look the name up now, whatever its time to live says."""
     if address.kind != AddressKind.DNS:
         raise ValidationError({"address": [_("Only a DNS name is looked up.")]})
-    Content.objects.get_or_create(lookup=address.lookup_key)
-    record(actor=actor, verb="refresh", target=address)
+    with transaction.atomic():
+        Content.objects.get_or_create(lookup=address.lookup_key)
+        record(actor=actor, verb="refresh", target=address)
     if not ask("refresh_names", DNS_QUEUE, [address.lookup_key]):
         raise ValidationError({"address": [_("The job queue (Redis) does not answer. Try again.")]}, code="unavailable")
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from appliance.ruleset.activations import deciding_rules
 from appliance.ruleset.compile.layout import TABLE
-from appliance.ruleset.policy import Address, Policy
+from appliance.ruleset.policy import Address, Policy, Rule
 from sipalg_core.nft import ruleset as nft
 from sipalg_core.nft import statements as stm
 
@@ -25,10 +25,15 @@ def moving(policy: Policy) -> dict[str, Address]:
     asked = (
         address
         for rule in deciding_rules(policy)
-        if rule.enabled and not rule.expired and not rule.opens_alg
+        if rule.enabled and not rule.opens_alg and rule.activity != () and _has_place(policy, rule)
         for address in (rule.source, rule.destination)
     )
     return {address.set: address for address in asked if address is not None and address.moves}
+
+
+def _has_place(policy: Policy, rule: Rule) -> bool:
+    """Whether there is an interface in each of its zones: without, it leaves no rule in the kernel."""
+    return all(policy.names_of(role) for role in (rule.from_zone, rule.to_zone) if role)
 
 
 def sets(policy: Policy) -> Iterator[nft.Set]:

@@ -24,8 +24,11 @@ class Kernel:
     def _errors(self, transaction):
         return [NftError("Device or resource busy", each) for each in transaction if self.refused_at in str(each)]
 
-    def list_table(self, name, *, terse=True):
-        return [{"chain": {"name": "forward_r8"}}, {"chain": {"name": "forward_policy"}}]
+    def chains(self, name):
+        return ["forward_r8", "forward_policy"]
+
+    def sets(self, name):
+        return []
 
     def check(self, transaction):
         return self._errors(transaction) if self.refused_at and self.stage == "check" else []
