@@ -42,6 +42,7 @@ def stream(wire: Wire, name: str, to: Endpoint, port: int = 0) -> Iterator[socke
         family = socket.AF_INET6 if wire.family == "ip6" else socket.AF_INET
         connection = socket.socket(family, socket.SOCK_STREAM)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # the last one is in TIME_WAIT
         connection.bind(wire.at(name, port))
         connection.settimeout(2)
         return connection
@@ -92,8 +93,13 @@ def state_of(appliance: Appliance, part: str) -> list[Any]:
     return [value for value in latest.values() if value is not None]
 
 
-def holds_no_port(appliance: Appliance) -> bool:
-    return until(lambda: not state_of(appliance, "pair"), 3)
+def ports_held(appliance: Appliance) -> set[str]:
+    """The pairs of media ports that calls hold."""
+    return {json.dumps(pair) for pair in state_of(appliance, "pair")}
+
+
+def holds_no_port_beyond(before: set[str], appliance: Appliance) -> bool:
+    return until(lambda: ports_held(appliance) <= before, 3)
 
 
 def cpu(appliance: Appliance) -> float:

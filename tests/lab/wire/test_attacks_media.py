@@ -13,7 +13,7 @@ import pytest
 
 from sipalg_core.contract.policy import Limits, PortRange
 from tests.lab.kernel_rig import FW, WAN, udp
-from tests.lab.wire.attacking import captured, holds_no_port
+from tests.lab.wire.attacking import captured, holds_no_port_beyond, ports_held
 from tests.lab.wire.messages import answer, body_of, sdp
 from tests.lab.wire.parties import both_ways
 from tests.lab.wire.rig import Wire
@@ -134,18 +134,19 @@ def test_a09_floods_of_media_lines_are_refused_and_the_others_calls_go_on(wire: 
 
 
 def test_a10_one_host_takes_its_share_of_the_ports_and_the_others_go_on(wire: Wire):
+    before = ports_held(wire.alg)
     with wire.alg.under(media_ports=PortRange(20000, 20399), limits=Limits(ports_per_host=5)):
         own, far = wire.at("a").host, wire.at("m").host
-        calls = [wire.establish(sdp(own, 14000 + 2 * number), sdp(far, 7000)) for number in range(10)]
-        reply = refused(wire, "a", sdp(own, 15000), 503)
+        calls = [wire.establish(sdp(own, 15000 + 2 * number), sdp(far, 7000)) for number in range(10)]
+        reply = refused(wire, "a", sdp(own, 15100), 503)
         assert b"media-ports-of-host" in reply
         assert b"Retry-After: " in reply
-        phone, relay = wire.media("a2", 14000), wire.media("m", 7000)
-        other = wire.establish(sdp(phone.at.host, 14000), sdp(far, 7000), caller=wire.party("a2"))
+        phone, relay = wire.media("a2", 15200), wire.media("m", 7000)
+        other = wire.establish(sdp(phone.at.host, 15200), sdp(far, 7000), caller=wire.party("a2"))
         both_ways(phone, relay, other.mapped)
         for call in (*calls, other):
             call.hang_up()
-    assert holds_no_port(wire.alg)
+    assert holds_no_port_beyond(before, wire.alg)
 
 
 def test_a19_a_refused_call_leaves_no_pinhole_at_any_moment(wire: Wire):
