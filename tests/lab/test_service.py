@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from ipaddress import ip_network
 
 import pytest
 
@@ -144,6 +145,21 @@ def test_signalling_leaves_with_its_class_in_both_directions(rig: Rig, engine: E
     with marked(LAN, net.phone_sip) as phone, marked(WAN, net.provider_sip) as provider:
         phone.sendto(request("OPTIONS", net.phone_sip, f"none-{net.word}"), net.provider_sip)
         assert dscp(provider) == 0
+
+
+def test_kernel_takes_every_setting_at_once_and_networks_that_overlap(granted: Rig) -> None:
+    """Anonymous sets and concatenated intervals are refused as a whole where two of their elements meet."""
+    first = POLICY.peerings[0]
+    wider = (ip_network("192.168.0.0/24"), ip_network("192.168.0.0/25"), ip_network("fd00:a::/64"))
+    everything = Handling(engine_down="forward", dscp_signalling=24, dscp_media=34)
+    peerings = (
+        replace(first, handling=everything),
+        replace(first, rule="rule:2", internal=(*first.internal, *wider), translate="none"),
+        replace(first, rule="rule:3", internal=wider, external=(ip_network("203.0.113.0/28"),), translate="ipv4"),
+        replace(first, rule="rule:4", internal=wider, external=(ip_network("192.168.0.2/32"),), translate="none"),
+    )
+    applied(granted, replace(POLICY, revision=2, peerings=peerings))
+    assert "192.168.0.0/24" in granted.listed("set", "sip_insiders_ip")
 
 
 # --- No engine ---

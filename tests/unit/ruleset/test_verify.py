@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from appliance.ruleset.contents import fixed
-from appliance.ruleset.policy import Address, Interface, Policy, Provider, Rule, Service
+from appliance.ruleset.policy import Address, AlgSettings, Interface, Policy, Provider, Rule, Service
 from appliance.ruleset.verify import Access, verify
 
 INTERFACES = (
@@ -99,6 +99,25 @@ def test_sip_from_outside_to_inside_or_from_anywhere():
     assert codes(rule(1, source=PHONES, destination=TEL, service=SIP), providers=()) == [
         ("hint", "sip_without_provider", 1)
     ]
+
+
+DMZ = Interface("dmz0", "dmz", ("192.0.2.1/24",))
+SBC = Address("SBC", ("192.0.2.10",))
+
+
+def test_server_behind_another_internal_interface_is_routed():
+    found = codes(rule(1, source=PHONES, destination=SBC, service=SIP), interfaces=(*INTERFACES, DMZ))
+    assert found == [("hint", "sip_destination_routed", 1), ("hint", "sip_without_provider", 1)]
+    mixed = Address("Both", ("192.0.2.10", "203.0.113.1"))
+    found = codes(rule(1, source=PHONES, destination=mixed, service=SIP), interfaces=(*INTERFACES, DMZ))
+    assert ("error", "sip_destination_mixed", 1) in found
+
+
+def test_address_of_ours_that_no_interface_has():
+    settings = (AlgSettings("Tel", {"peering.outside": ["203.0.113.2", "203.0.113.9"]}),)
+    found = verify(Policy(1, "local", INTERFACES, (), PROVIDERS, settings))
+    assert [(each.level, each.code) for each in found] == [("warning", "outside_address_gone")]
+    assert "203.0.113.9" in found[0].text
 
 
 WEB, ALL_TCP, BOTH = Service("Web", "tcp", "80,443"), Service("TCP", "tcp"), Service("DNS", "both", "53")
