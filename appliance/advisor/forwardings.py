@@ -79,7 +79,7 @@ def open_to_anybody(evidence: Evidence) -> Iterator[Finding]:
                 _("A phone outside that speaks plain SIP shows its password's digest and its calls to everybody on the "
                   "way."),
                 (_about(rule),),
-                (_recipe(_("Draft the rules for encrypted phones"), "external-phones"),),
+                (_recipe(_("Draft the rules for encrypted phones"), "external"),),
             )  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
                   "forwarding of the phone system's RTP ports, limited to the provider, it is dropped."),
                 (_("%(streams)d streams of %(inside)s to %(outside)s without an answer.")
                  % {"streams": streams, "inside": inside, "outside": outside},),
-                (_recipe(_("Draft the forwarding"), "asymmetric-rtp"), _exempt()),
+                (_recipe(_("Draft the forwarding"), "rtp"), _exempt()),
             )  # fmt: skip
 
 
@@ -208,4 +208,4 @@ def _exempt() -> Fix:
 
 
 def _recipe(label: str, name: str) -> Fix:
-    return Fix(label, page="firewall:rules", query=f"recipe={name}")
+    return Fix(label, page="firewall:recipes_one", argument=name)

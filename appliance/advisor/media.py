@@ -42,7 +42,7 @@ def ports_used_up(evidence: Evidence) -> Iterator[Finding]:
             _("The range of media ports was used up: %d calls were refused.") % refused,
             _("Each audio stream takes two consecutive ports. A call for which there is no pair is answered with 503."),
             (_("%d refusals since the engine started.") % refused,),
-            (Fix(_("Widen the range"), page="sip:pinholes"),),
+            (Fix(_("Widen the range"), page="alg:settings"),),
         )  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
             _("After the inactive media timeout without a packet an opening closes; the call itself stays. Change the "
               "timer only if your calls are silent for longer on purpose."),
             (f"{last['internal']} ⇄ {last['external']}",),
-            (Fix(_("Adjust the timer"), page="sip:pinholes"),),
+            (Fix(_("Adjust the timer"), page="alg:settings"),),
         )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def encrypted(evidence: Evidence) -> Iterator[Finding]:
             _("The ALG does not read what is encrypted, so it opens nothing. Rules for SIPS, for UDP outwards and for "
               "STUN are needed."),
             (f"{host}:{flows[0].sport} → {server}:{SIPS_PORT} TCP",),
-            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:rules", query="recipe=encrypted-sip"),),
+            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:recipes_one", argument="sips"),),
         )  # fmt: skip
         media = [flow for flow in _flows(evidence) if _is_speech(flow, host)]
         if media:
@@ -60,20 +60,28 @@ def encrypted(evidence: Evidence) -> Iterator[Finding]:
 
 
 def registration_interval(evidence: Evidence) -> Iterator[Finding]:
+    """An error once a phone has let its time pass; a hint as long as it may still know better than it asked."""
     for row in evidence.engine.registrations if evidence.engine else ():
-        if not row["warning"]:
+        gap = row["asked"] - row["granted"]
+        if not row["warning"] and (gap <= 0 or row["state"] != "registered"):
             continue
-        gap = max(row["asked"] - row["granted"], 0)
+        numbers = {"granted": row["granted"], "asked": row["asked"], "host": row["internal"], "gap": max(gap, 0)}
+        late = _(
+            "The provider grants %(granted)d s, %(host)s keeps to %(asked)d s: unreachable for up to %(gap)d s, and "
+            "calls may drop."
+        )
+        asked = _(
+            "The provider grants %(granted)d s, %(host)s asked for %(asked)d s. If it keeps to its wish, it is "
+            "unreachable for up to %(gap)d s."
+        )
         yield Finding(
             "A06", row["internal"],
-            _("The provider grants %(granted)d s, %(host)s keeps to %(asked)d s: unreachable for up to %(gap)d s, and "
-              "calls may drop.")
-            % {"granted": row["granted"], "asked": row["asked"], "host": row["internal"], "gap": gap},
+            (late if row["warning"] else asked) % numbers,
             _("A phone system must register again within the time that was granted. In an AGFEO system set "
               "“Gewünschte Gültigkeitsdauer einer Registrierung” to %(value)d.") % {"value": _below(row["granted"])},
-            (f"{row['aor']}: {row['warning']}",),
+            (f"{row['aor']}: {row['warning'] or row['status']}",),
             (Fix(_("Show the registrations"), page="sip:registrations"),),
-            "error" if row["state"] == "overdue" else "",
+            "error" if row["state"] == "overdue" else "" if row["warning"] else "hint",
         )  # fmt: skip
 
 

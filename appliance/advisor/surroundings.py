@@ -44,7 +44,7 @@ def banned_provider(evidence: Evidence) -> Iterator[Finding]:
                 % {"host": host, "object": named.name},
                 _("The address sent SIP before a rule named it. Lift the ban; providers of a rule are never banned."),
                 (str(ban["host"]),),
-                (Fix(_("Show the banned hosts"), page="sip:calls"),),
+                (Fix(_("Show the banned hosts"), page="sip:bans"),),
             )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ SUPPORT = Address("Support", ("198.51.100.80",))
 
 registration: dict[str, Any] = {
     "internal": f"{PBX}:5060", "aor": "sip:101@example.net", "asked": 1200, "granted": 660, "state": "registered",
-    "warning": "it keeps to 1200 s",
+    "warning": "it keeps to 1200 s", "status": "200 OK",
 }  # fmt: skip
 message: dict[str, Any] = {
     "side": "internal", "sent_to": f"{SERVER}:5060", "applied": True, "method": "INVITE", "status": 0,
@@ -170,6 +170,13 @@ def test_overdue_registration_is_an_error_and_the_advice_fits_into_the_time_gran
     assert finding.severity == "error"
     assert "540" in finding.text  # 1200 - 660
     assert "to 540." in finding.why
+
+
+def test_phone_that_only_asked_for_more_is_a_hint_and_one_that_got_it_is_none() -> None:
+    (finding,) = found(evidence(engine=engine(registrations=(registration | {"warning": ""},))), "A06")
+    assert finding.severity == "hint"
+    content = registration | {"warning": "", "asked": 600, "granted": 600}
+    assert found(evidence(engine=engine(registrations=(content,))), "A06") == []
 
 
 def test_forwarding_with_an_end_and_a_source_is_no_finding() -> None:
