@@ -91,7 +91,7 @@ class PortPool:
             if share < 100 and self._pairs_of[rtp.host] * 100 >= self._size * share:
                 raise NoPair("media-ports-of-host")
             port = self._rested.get(rtp)
-            if port is not None:
+            if port is not None and self._first <= port < self._first + 2 * self._size:
                 self._wake(port)
             else:
                 port = self._free(now)

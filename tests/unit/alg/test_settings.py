@@ -11,7 +11,18 @@ from pydantic import ValidationError
 
 from sipalg_core.contract.policy import AlgPolicy, Handling, Limits, MethodRate, PortRange, SyntaxCheck, Timers
 from sipalg_core.net import Endpoint
-from tests.unit.alg.harness import MEDIA_PROXY, PHONE, World, established, incoming, invite, policy, respond, sdp
+from tests.unit.alg.harness import (
+    MEDIA_PROXY,
+    PHONE,
+    World,
+    announced,
+    established,
+    incoming,
+    invite,
+    policy,
+    respond,
+    sdp,
+)
 
 
 def test_defaults_are_those_of_the_reference():
@@ -189,3 +200,14 @@ def test_call_outlives_its_provider_moving_to_another_address():
     world.policy(policy(revision=2, peerings=(moved,)))
     world.into(incoming("call-1", 9, method="BYE", to_tag="a"), source=Endpoint("203.0.113.3", 5060))
     assert world.call()["state"] == "completed"
+
+
+def test_port_that_rests_is_not_announced_again_when_the_range_is_another():
+    """The broker would refuse it: the call of a phone that uses its own port again would fail for half a minute."""
+    world = World()
+    established(world)
+    world.out(invite(method="BYE", cseq=2, to_tag="b"))
+    world.wait(6)
+    world.policy(policy(revision=2, media_ports=PortRange(25000, 25099)))
+    sent, _ = established(world, "call-2")
+    assert announced(sent) in range(25000, 25100)
