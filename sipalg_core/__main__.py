@@ -36,9 +36,9 @@ def main() -> int:
 
 def _engine() -> int:
     form = "compiled" if compiled.take() else "pure Python"
+    logging.getLogger(__name__).info("the hot modules are %s", form)
     from sipalg_core.io.runner import run
 
-    logging.getLogger(__name__).info("the hot modules are %s", form)
     return run()
 
 
