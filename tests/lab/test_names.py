@@ -118,7 +118,7 @@ def told(monkeypatch):
     """What was handed to netadmin."""
     asked = []
     monkeypatch.setattr(services, "ask", lambda task, queue, *arguments: asked.append(task) or True)
-    monkeypatch.setattr(services, "have_country_data", lambda: None)
+    monkeypatch.setattr(services, "have_country_data", queries.active_country_data)
     return asked
 
 

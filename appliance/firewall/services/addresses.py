@@ -17,8 +17,7 @@ from appliance.accounts.models import User
 from appliance.audit.services import record
 from appliance.firewall import queries
 from appliance.firewall.models import AddressKind, AddressObject, Lookup
-from appliance.firewall.services.contents import resolve_soon
-from appliance.firewall.services.countries import have_country_data
+from appliance.firewall.services.contents import DNS_QUEUE, ask, resolve_soon
 from appliance.firewall.services.uses import check_name, check_unused
 from appliance.ruleset import countries, notation, resolution
 
@@ -94,11 +93,11 @@ def describe_address(address: AddressObject) -> dict[str, Any]:
 
 
 def _follow(address: AddressObject) -> None:
-    """What a name holds is looked up at once; what a country holds must be there."""
+    """What a name holds is looked up at once; who looks up names also takes in the country data that came with us."""
     if address.kind == AddressKind.DNS:
         resolve_soon(address.lookup_key)
-    if address.kind == AddressKind.COUNTRY:
-        have_country_data()
+    if address.kind == AddressKind.COUNTRY and queries.active_country_data() is None:
+        transaction.on_commit(lambda: ask("refresh_names", DNS_QUEUE))
 
 
 # --- What is right, by kind ---

@@ -17,7 +17,9 @@ from sipalg_core.contract import names
 @app.task(name="appliance.firewall.tasks.refresh_names")
 def refresh_names(asked: Sequence[str] = ()) -> None:
     """Those asked for, or all that are due."""
-    services.have_country_data()
+    before = queries.active_country_data()
+    if services.have_country_data() != before:
+        services.ask("follow_objects", names.netadmin_queue())
     taken = services.take_due(now=time.time(), asked=asked)
     if not taken:
         return
