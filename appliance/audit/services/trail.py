@@ -14,6 +14,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextvars import ContextVar
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -29,6 +30,7 @@ from sipalg_core.contract import names
 log = logging.getLogger(__name__)
 
 FIRST_HASH: Final = "0" * 64
+VIEW_MEMORY: Final = timedelta(minutes=5)
 HERE: Final = "device"
 """Where an act comes from that nobody asked for over the network."""
 origin: ContextVar[str] = ContextVar("origin", default="")
@@ -86,15 +88,18 @@ def record(
 
 
 @transaction.atomic
-def record_view(*, actor: User | str, target: models.Model, what: str) -> Entry:
-    """Somebody looked at what a call said or who called whom; `target` is what stands for it."""
-    return record(actor=actor, verb="view", target=target, after={"what": what})
+def record_view(*, actor: User, what: str) -> Entry | None:
+    """Somebody looked at what a call said or who called whom; who goes on looking is not written down again."""
+    since = timezone.now() - VIEW_MEMORY
+    if Entry.objects.filter(verb="view", actor=str(actor), time__gt=since, after__what=what).exists():
+        return None
+    return record(actor=actor, verb="view", target=actor, after={"what": what})
 
 
 @transaction.atomic
-def record_download(*, actor: User | str, target: models.Model, what: str) -> Entry:
+def record_download(*, actor: User, what: str) -> Entry:
     """Somebody took call data, or this log, away."""
-    return record(actor=actor, verb="download", target=target, after={"what": what})
+    return record(actor=actor, verb="download", target=actor, after={"what": what})
 
 
 def verify() -> Broken | None:

@@ -14,6 +14,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Schema, Status
 
 from appliance.accounts.models import User
+from appliance.audit.services import record_view
 from appliance.sip import queries, services
 from appliance.ui.requests import may
 from sipalg_core.contract.events import (
@@ -148,6 +149,7 @@ def read_call(request: HttpRequest, call_id: str) -> dict[str, Any]:
 @may("calls.trace")
 def list_messages(request: HttpRequest, call_id: str) -> dict[str, Any]:
     """Before and after, with every change and its rule. Secrets are masked always."""
+    record_view(actor=cast(User, request.user), what=f"call {call_id}")
     return _list(queries.messages(call_id))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
+from appliance.audit.services import record_view
 from appliance.sip import queries
 from appliance.sip.columns import RULES, ladder_config
 from appliance.sip.models import CallRecord
@@ -22,6 +23,7 @@ def call(request: OperatorRequest, call_id: str) -> HttpResponse:
     record = CallRecord.objects.filter(ident=call_id).first()
     if seen is None and record is None:
         raise Http404
+    record_view(actor=request.user, what=f"call {call_id}")
     context = {
         "call_id": call_id,
         "topic": f"{CALL_TOPIC}{call_id}",

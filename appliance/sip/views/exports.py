@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpResponse
 
+from appliance.audit.services import record_download
 from appliance.sip import queries
 from appliance.sip.exports.pcap import capture
 from appliance.sip.exports.pseudonyms import Pseudonyms
@@ -18,6 +19,7 @@ def export(request: OperatorRequest, call_id: str) -> HttpResponse:
     messages = queries.messages(call_id)
     if not messages:
         raise Http404
+    record_download(actor=request.user, what=f"messages of call {call_id}")
     seen = queries.call_seen(call_id)
     head = summary(seen.call if seen else None)
     if request.GET.get("pseudonyms"):

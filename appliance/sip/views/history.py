@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from appliance.audit.services import record_download
 from appliance.sip import queries, services
 from appliance.sip.columns import CALL_STATE, said
 from appliance.sip.exports.table import csv_lines
@@ -39,6 +40,7 @@ def history(request: OperatorRequest) -> HttpResponse:
 @may("calls.export")
 def history_csv(request: OperatorRequest) -> HttpResponseBase:
     """What the same search finds, as a table for a spreadsheet. Times are UTC."""
+    record_download(actor=request.user, what="call history")
     head = [
         "began", "answered", "ended", "direction", "from", "to", "phone", "provider", "result", "ending", "verdict",
         "codec", "packets_out", "packets_in", "call_id",

@@ -158,8 +158,9 @@ def test_command_says_whether_it_holds(entries, capsys):
 
 
 def test_views_and_downloads_of_call_data_are_entries(owner):
-    record_view(actor=owner, target=owner, what="messages of a call")
-    record_download(actor=owner, target=owner, what="pcap")
+    for _ in range(3):
+        record_view(actor=owner, what="call 1")
+    record_download(actor=owner, what="pcap")
     assert [each.verb for each in Entry.objects.order_by("sequence")] == ["view", "download"]
 
 
