@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from appliance.accounts.models import ApiToken, SignInLink, User, secret_hash
+from appliance.accounts.queries import in_place
 from appliance.audit.services import record
 from appliance.permissions import Role
 
@@ -90,8 +91,8 @@ def redeem_link(*, token: str, code: str = "", source: str = "") -> User:
         raise LinkInvalid(_("This sign-in link has expired. Ask for a new one."))
     if not link.user.works:
         raise LinkInvalid(_("This account is switched off or has ended."))
-    if not link.user.comes_from_its_place(source):
-        raise LinkInvalid(_("This link works only from another address."))
+    if not in_place(link.user, source):
+        raise LinkInvalid(_("This link does not work from this address, or not now."))
     if link.code and not secrets.compare_digest(secret_hash(token + code.replace(" ", "")), link.code):
         _count_wrong_code(link)
         raise LinkInvalid(_("This code is wrong. After %d wrong codes the link ends.") % WRONG_CODES)

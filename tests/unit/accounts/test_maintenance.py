@@ -237,3 +237,13 @@ def test_listening_sockets_are_the_kernels():
         port = listener.getsockname()[1]
         assert {"protocol": "tcp", "address": "0.0.0.0", "port": port} in listening()
     assert port not in [each["port"] for each in listening()]
+
+
+def test_a_link_for_support_waits_for_its_window_and_is_not_used_up_before(owner, company):
+    invitation = services.create_user(actor=owner, username="Helper", role=Role.SUPPORT)
+    address = f"/accounts/link/{invitation.link}/"
+    answer = Client(REMOTE_ADDR=COMPANY).post(address)
+    assert (answer.status_code, "or not now" in answer.content.decode()) == (410, True)
+    opened(company)
+    assert Client(REMOTE_ADDR=STRANGER).post(address).status_code == 410
+    assert Client(REMOTE_ADDR=COMPANY).post(address).url == "/accounts/"
