@@ -126,3 +126,36 @@ class RestoreForm(OperatorForm):
         if (file.size or 0) > LARGEST:
             raise forms.ValidationError(_("It is larger than any backup of this device."))
         return file
+
+
+class NoticeForm(OperatorForm):
+    """Whom to tell. A secret that is left empty stays."""
+
+    before_minutes = forms.IntegerField(
+        label=_("Minutes before a rule ends (0: no notice)"), min_value=0, max_value=10_080, initial=60
+    )
+    inside = forms.BooleanField(label=_("Receivers may be inside (private addresses)"), required=False)
+    email_to = forms.CharField(
+        label=_("E-mail to"), required=False, max_length=1000, help_text=_("Several with commas.")
+    )
+    email_from = forms.CharField(label=_("Sender"), required=False, max_length=254)
+    smtp_host = forms.CharField(label=_("Mail server"), required=False, max_length=253)
+    smtp_port = forms.IntegerField(label=_("Its port"), min_value=1, max_value=65535, initial=587)
+    smtp_security = forms.ChoiceField(
+        label=_("Encryption"), choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", _("none"))]
+    )
+    smtp_user = forms.CharField(label=_("User"), required=False, max_length=200)
+    smtp_password = forms.CharField(
+        label=_("Password (empty: as it was)"), required=False, max_length=200, widget=forms.PasswordInput
+    )
+    webhook_url = forms.CharField(label=_("Webhook"), required=False, max_length=500)
+    webhook_secret = forms.CharField(
+        label=_("Its secret (empty: as it was)"), required=False, max_length=200, widget=forms.PasswordInput
+    )
+    syslog_host = forms.CharField(label=_("Syslog server"), required=False, max_length=253)
+    syslog_port = forms.IntegerField(label=_("Its port"), min_value=1, max_value=65535, initial=514)
+    syslog_protocol = forms.ChoiceField(label=_("Protocol"), choices=[("udp", "UDP"), ("tcp", "TCP")])
+
+    def clean_email_to(self) -> list[str]:
+        text: str = self.cleaned_data["email_to"]
+        return [each.strip() for each in text.split(",") if each.strip()]

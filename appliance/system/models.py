@@ -109,3 +109,53 @@ class Restoration(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk or _("configuration"))
+
+
+class NoticeSettings(models.Model):
+    """Whom to tell, and how. Secrets are sealed (system.services.notices). One row a node."""
+
+    FIELDS: ClassVar = (
+        "inside", "before_minutes", "email_to", "email_from", "smtp_host", "smtp_port", "smtp_security", "smtp_user",
+        "smtp_password", "webhook_url", "webhook_secret", "syslog_host", "syslog_port", "syslog_protocol",
+    )  # fmt: skip
+
+    node = models.CharField(max_length=40, unique=True, default=names.NODE)
+    since = models.DateTimeField(default=timezone.now)
+    inside = models.BooleanField(default=False)
+    before_minutes = models.PositiveIntegerField(default=60)
+    email_to = models.JSONField(default=list, blank=True)
+    email_from = models.CharField(max_length=254, blank=True)
+    smtp_host = models.CharField(max_length=253, blank=True)
+    smtp_port = models.PositiveIntegerField(default=587)
+    smtp_security = models.CharField(max_length=8, default="starttls")
+    smtp_user = models.CharField(max_length=200, blank=True)
+    smtp_password = models.CharField(max_length=500, blank=True)
+    webhook_url = models.CharField(max_length=500, blank=True)
+    webhook_secret = models.CharField(max_length=500, blank=True)
+    syslog_host = models.CharField(max_length=253, blank=True)
+    syslog_port = models.PositiveIntegerField(default=514)
+    syslog_protocol = models.CharField(max_length=3, default="udp")
+
+    def __str__(self) -> str:
+        return self.node
+
+
+class Notice(models.Model):
+    """One event that somebody is told of, once (`key`). `deliveries` says by channel: tries, due, error, done."""
+
+    node = models.CharField(max_length=40, default=names.NODE)
+    key = models.CharField(max_length=200)
+    kind = models.CharField(max_length=20)
+    level = models.CharField(max_length=8)
+    subject = models.CharField(max_length=200)
+    text = models.TextField(blank=True)
+    created = models.DateTimeField(default=timezone.now)
+    deliveries = models.JSONField(default=dict)
+    done = models.BooleanField(default=False, db_index=True)
+
+    class Meta:
+        ordering: ClassVar = ["-created"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["node", "key"], name="notice_once_per_node")]
+
+    def __str__(self) -> str:
+        return self.subject

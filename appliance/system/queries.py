@@ -31,7 +31,7 @@ from appliance.ruleset.contents import fill
 from appliance.ruleset.schedule import resolve
 from appliance.ruleset.snapshot import activations, snapshot
 from appliance.ruleset.verify import Access, Finding, verify
-from appliance.system.models import Revision, State
+from appliance.system.models import Notice, Revision, State
 from sipalg_core.contract import names
 from sipalg_core.nft.ruleset import to_text
 
@@ -261,6 +261,11 @@ def connections(selection: Selection, node: str = names.NODE) -> dict[str, Any]:
     """`items` and `total`, from netadmin; raise NetadminUnavailable."""
     found: dict[str, Any] = ask("connections", node=node, selection=selection.plain())
     return found
+
+
+def notices(node: str = names.NODE) -> models.QuerySet[Notice]:
+    """Newest first."""
+    return Notice.objects.filter(node=node)
 
 
 def rule_names() -> dict[str, str]:

@@ -152,6 +152,13 @@ def note_advice() -> None:
     services.note_advice()
 
 
+@app.task(name="appliance.system.tasks.notify")
+def notify() -> None:
+    """Without netadmin: tell people what happened, and again what did not arrive."""
+    services.note_events()
+    services.send_notices()
+
+
 @app.task(name="appliance.system.tasks.reconcile")
 def reconcile() -> None:
     """Without netadmin: what was never taken has failed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.system.views import advisor, backup, connections, revisions
+from appliance.system.views import advisor, backup, connections, notices, revisions
 
 app_name = "system"
 urlpatterns = [
@@ -23,6 +23,8 @@ urlpatterns = [
     path("advisor/ignored/<int:pk>/mind/", advisor.mind, name="advisor_mind"),
     path("advisor/<str:finding>/ignore/", advisor.ignore, name="advisor_ignore"),
     path("advisor/<str:finding>/fix/", advisor.fix, name="advisor_fix"),
+    path("notices/", notices.notices, name="notices"),
+    path("notices/test/", notices.test, name="notices_test"),
     path("backup/", backup.backup, name="backup"),
     path("backup/make/", backup.make, name="backup_make"),
     path("backup/configuration.json", backup.configuration, name="backup_configuration"),

@@ -20,6 +20,14 @@ from appliance.system.services.connections import (
     flush_phones,
     found_old_connections,
 )
+from appliance.system.services.notices import (
+    describe_notice_settings,
+    note_events,
+    notice_settings,
+    save_notice_settings,
+    send_notices,
+    send_test,
+)
 from appliance.system.services.revisions import (
     DEFAULT_WINDOW,
     EXTENSION,
@@ -58,6 +66,7 @@ __all__ = [
     "close_when_calls_end",
     "complete",
     "confirmed",
+    "describe_notice_settings",
     "draft_fix",
     "expire",
     "extend",
@@ -74,6 +83,8 @@ __all__ = [
     "make_backup",
     "mind_finding",
     "note_advice",
+    "note_events",
+    "notice_settings",
     "open_backup",
     "preview",
     "read_configuration",
@@ -82,6 +93,9 @@ __all__ = [
     "restore_kept",
     "retry",
     "rolled_back",
+    "save_notice_settings",
+    "send_notices",
+    "send_test",
     "stuck",
     "undo",
 ]

@@ -84,6 +84,7 @@ NAVIGATION: Final = (
             Page("accounts:exposure", _("What could get in"), "search"),
             Page("accounts:people", _("Users and passes"), "account"),
             Page("system:backup", _("Backup"), "copy"),
+            Page("system:notices", _("Notifications"), "hint"),
             Page("accounts:account", _("Account"), "account"),
         ),
     ),

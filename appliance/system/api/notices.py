@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""REST of notices: whom to tell, a test, and what was sent."""
+
+# ruff: noqa: ARG001  (ninja passes `request` by name to every operation)
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from django.http import HttpRequest
+from ninja import Router, Schema
+
+from appliance.accounts.models import User
+from appliance.system import queries, services
+from appliance.ui.requests import may
+
+router = Router(tags=["notices"])
+
+
+class NoticeChange(Schema):
+    """Only what is sent changes; a secret that is null goes."""
+
+    inside: bool = False
+    before_minutes: int = 60
+    email_to: list[str] = []
+    email_from: str = ""
+    smtp_host: str = ""
+    smtp_port: int = 587
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: str | None = ""
+    webhook_url: str = ""
+    webhook_secret: str | None = ""
+    syslog_host: str = ""
+    syslog_port: int = 514
+    syslog_protocol: Literal["udp", "tcp"] = "udp"
+
+
+class NoticeOut(Schema):
+    key: str
+    kind: str
+    level: str
+    subject: str
+    text: str
+    created: datetime
+    deliveries: dict[str, Any]
+    done: bool
+
+
+class NoticeList(Schema):
+    items: list[NoticeOut]
+    count: int
+
+
+@router.get("/notices", response=NoticeList)
+@may("notices.see")
+def list_notices(request: HttpRequest) -> dict[str, Any]:
+    """The newest hundred."""
+    items = list(queries.notices()[:100])
+    return {"items": items, "count": len(items)}
+
+
+@router.get("/notices/settings", response=dict[str, Any])
+@may("notices.see")
+def get_settings(request: HttpRequest) -> dict[str, Any]:
+    """Of secrets only whether there are any."""
+    return services.describe_notice_settings(services.notice_settings())
+
+
+@router.patch("/notices/settings", response=dict[str, Any])
+@may("notices.change")
+def change_settings(request: HttpRequest, payload: NoticeChange) -> dict[str, Any]:
+    sent = payload.dict(exclude_unset=True)
+    return services.describe_notice_settings(services.save_notice_settings(actor=cast(User, request.user), **sent))
+
+
+@router.post("/notices/test", response=dict[str, str])
+@may("notices.change")
+def test(request: HttpRequest) -> dict[str, str]:
+    """What each channel answered; "" where it went out."""
+    return services.send_test(actor=cast(User, request.user))

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Notices: what is worth one is looked up, each is written once, and sent until it arrives or is given up.
+
+Nothing waits for a notice: `notify` (beat, every 30 s) looks and sends in `worker`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import logging
+import smtplib
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet, InvalidToken
+from django.conf import settings as django_settings
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from appliance.accounts.models import User
+from appliance.audit.services import record
+from appliance.firewall.models import Content, Rule
+from appliance.network import queries as network
+from appliance.notices.channels import CHANNELS, Message, Way, wanted
+from appliance.system.models import Notice, NoticeSettings, Revision, State
+from sipalg_core.contract import names
+
+log = logging.getLogger(__name__)
+
+MOST_TRIES: Final = 8
+FIRST_WAIT: Final = timedelta(seconds=30)
+"""Doubled after each failure: given up after an hour."""
+KEPT: Final = timedelta(days=30)
+_SECRETS: Final = ("smtp_password", "webhook_secret")
+_FAILING: Final = 3
+"""Lookups of a name that fail one after the other until somebody is told."""
+
+
+class Event(NamedTuple):
+    key: str
+    kind: str
+    level: str
+    subject: str
+    text: str
+
+
+# --- Settings ---
+
+
+@transaction.atomic
+def save_notice_settings(*, actor: User | str, **changes: Any) -> NoticeSettings:
+    """A secret that is empty stays as it was; None takes it away."""
+    current = notice_settings()
+    before = describe_notice_settings(current)
+    for name, value in changes.items():
+        if name in _SECRETS:
+            if value != "":
+                setattr(current, name, _sealed(value) if value else "")
+        else:
+            setattr(current, name, value)
+    _check(current)
+    current.save()
+    record(actor=actor, verb="update", target=current, before=before, after=describe_notice_settings(current))
+    return current
+
+
+def notice_settings() -> NoticeSettings:
+    return NoticeSettings.objects.filter(node=names.NODE).first() or NoticeSettings(node=names.NODE)
+
+
+def describe_notice_settings(current: NoticeSettings) -> dict[str, Any]:
+    """Without the secrets: only whether there are any."""
+    plain = {name: getattr(current, name) for name in NoticeSettings.FIELDS if name not in _SECRETS}
+    return plain | {name: bool(getattr(current, name)) for name in _SECRETS}
+
+
+def _check(current: NoticeSettings) -> None:
+    errors: dict[str, list[str]] = {}
+    for address in (*current.email_to, *([current.email_from] if current.email_from else [])):
+        try:
+            validate_email(address)
+        except ValidationError:
+            field = "email_from" if address == current.email_from else "email_to"
+            errors[field] = [_("“%s” is no e-mail address.") % address]
+    if current.email_to and not (current.smtp_host and current.email_from):
+        missing = "email_from" if current.smtp_host else "smtp_host"
+        errors.setdefault(missing, []).append(_("E-mail needs a server and a sender."))
+    url = urlsplit(current.webhook_url)
+    if current.webhook_url and not (url.hostname and url.scheme in ("https", "http")):
+        errors["webhook_url"] = [_("Write an address that begins with https://.")]
+    elif url.scheme == "http" and not current.inside:
+        errors["webhook_url"] = [_("Without encryption only inside: tick that receivers may be inside, or use https.")]
+    for field in ("smtp_port", "syslog_port"):
+        if not 1 <= getattr(current, field) <= 65535:
+            errors[field] = [_("A port is from 1 to 65535.")]
+    if not 0 <= current.before_minutes <= 10_080:
+        errors["before_minutes"] = [_("Choose 0 (no notice) to 10080 minutes (a week).")]
+    if errors:
+        raise ValidationError(errors)
+
+
+def _sealed(text: str) -> str:
+    return _vault().encrypt(text.encode()).decode()
+
+
+def _opened(sealed: str) -> str:
+    try:
+        return _vault().decrypt(sealed.encode()).decode() if sealed else ""
+    except InvalidToken:
+        return ""  # the appliance's own key is another: the secret must be entered again
+
+
+def _vault() -> Fernet:
+    key = hashlib.sha256(b"notices" + django_settings.SECRET_KEY.encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
+def _way(current: NoticeSettings) -> Way:
+    own = tuple(each.partition("/")[0] for addresses in network.found().values() for each in addresses)
+    values = {each.name: getattr(current, each.name) for each in fields(Way) if each.name != "own"}
+    values |= {name: _opened(values[name]) for name in _SECRETS} | {"email_to": tuple(current.email_to)}
+    return Way(**values, own=own)
+
+
+# --- What is worth a notice ---
+
+
+def note_events(*, now: datetime | None = None) -> list[Notice]:
+    """Write a notice for each event that has none; nothing from before the settings were made."""
+    current, now = notice_settings(), now or timezone.now()
+    if current.pk is None or not wanted(_way(current)):
+        return []
+    made = []
+    for event in _events(current, now):
+        notice, new = Notice.objects.get_or_create(
+            node=names.NODE, key=event.key[:200],
+            defaults={"kind": event.kind, "level": event.level, "subject": event.subject[:200], "text": event.text},
+        )  # fmt: skip
+        made += [notice] if new else []
+    Notice.objects.filter(created__lt=now - KEPT).delete()
+    return made
+
+
+def _events(current: NoticeSettings, now: datetime) -> Iterator[Event]:
+    soon = now + timedelta(minutes=current.before_minutes)
+    for rule in Rule.objects.filter(enabled=True, until__gt=now, until__lte=soon, expired_at=None):
+        yield _of_rule(rule, "rule_ends_soon", "hint", _("Rule “%(name)s” ends at %(until)s UTC"))
+    for rule in Rule.objects.filter(expired_at__gte=current.since):
+        yield _of_rule(rule, "rule_ended", "hint", _("Rule “%(name)s” has ended at %(until)s UTC"))
+    for revision in Revision.objects.filter(node=current.node, state=State.ROLLED_BACK, created__gte=current.since):
+        subject = _("Revision %d was rolled back") % revision.number
+        yield Event(f"rolled_back:{revision.pk}", "rolled_back", "warning", subject, revision.error)
+    for revision in Revision.objects.filter(node=current.node, state=State.FAILED, created__gte=current.since):
+        subject = _("Revision %d was not applied") % revision.number
+        yield Event(f"failed:{revision.pk}", "failed", "error", subject, revision.error)
+    for content in Content.objects.filter(failures__gte=_FAILING):
+        since = datetime.fromtimestamp(content.refreshed or 0, UTC)
+        subject = _("%s cannot be looked up") % content.lookup
+        text = _("The last known addresses stay in use (%s).") % (content.error or _("no answer"))
+        yield Event(f"lookup:{content.lookup}:{since:%Y%m%d%H%M}", "lookup_failed", "warning", subject, text)
+
+
+def _of_rule(rule: Rule, kind: str, level: str, sentence: str) -> Event:
+    until = rule.until or timezone.now()
+    subject = sentence % {"name": rule.name, "until": f"{until:%Y-%m-%d %H:%M}"}
+    text = rule.comment or _("For open connections as well.")
+    return Event(f"{kind}:{rule.pk}:{until.timestamp():.0f}", kind, level, subject, text)
+
+
+# --- Sending ---
+
+
+def send_notices(*, now: datetime | None = None) -> int:
+    """Try each notice by each channel that has not taken it yet and is due; how many went out."""
+    way, now = _way(notice_settings()), now or timezone.now()
+    waiting = Notice.objects.filter(done=False)
+    return sum(_send(notice, channel, way, now) for notice in waiting for channel in wanted(way))
+
+
+def send_test(*, actor: User | str) -> dict[str, str]:
+    """A notice at once by each channel; what each answered, "" where it went out."""
+    current = notice_settings()
+    way = _way(current)
+    if not wanted(way):
+        raise ValidationError({"email_to": [_("Set up e-mail, a webhook or syslog first.")]})
+    message = Message(
+        f"test:{timezone.now().timestamp():.0f}", "test", "hint", _("A test"), _("Notices arrive."), timezone.now(),
+        current.node,
+    )  # fmt: skip
+    said = {channel: _tried(channel, way, message) for channel in wanted(way)}
+    with transaction.atomic():
+        record(actor=actor, verb="test", target=current, after=said)
+    return said
+
+
+def _send(notice: Notice, channel: str, way: Way, now: datetime) -> bool:
+    state = notice.deliveries.get(channel, {"tries": 0, "due": 0.0, "error": "", "done": False})
+    if state["done"] or state["tries"] >= MOST_TRIES or state["due"] > now.timestamp():
+        return False
+    message = Message(
+        notice.key, notice.kind, notice.level, notice.subject, notice.text, notice.created, notice.node
+    )  # fmt: skip
+    error = _tried(channel, way, message)
+    tries = state["tries"] + 1
+    due = now + FIRST_WAIT * 2 ** (tries - 1)
+    notice.deliveries[channel] = {"tries": tries, "due": due.timestamp(), "error": error, "done": not error}
+    notice.done = all(
+        (each := notice.deliveries.get(name)) and (each["done"] or each["tries"] >= MOST_TRIES) for name in wanted(way)
+    )
+    notice.save(update_fields=["deliveries", "done"])
+    return not error
+
+
+def _tried(channel: str, way: Way, message: Message) -> str:
+    try:
+        CHANNELS[channel](way, message)
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        log.warning("notice %s by %s: %s", message.key, channel, error)
+        return str(error)[:300] or type(error).__name__
+    return ""
