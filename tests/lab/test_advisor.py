@@ -71,7 +71,7 @@ def parties(ruled: RunningLab) -> Iterator[tuple[Party, Party]]:
     ruled.request("PATCH", f"addresses/{group['id']}", {"members": members})
 
 
-def test_a01_a02_a10_a11_a15_forwardings_that_do_harm(ruled: RunningLab) -> None:
+def test_check_a01_a02_a10_a11_a15_forwardings_that_do_harm(ruled: RunningLab) -> None:
     lab = ruled
     numbers = {}
     for name, ports, protocol in (
@@ -95,7 +95,7 @@ def test_a01_a02_a10_a11_a15_forwardings_that_do_harm(ruled: RunningLab) -> None
     assert not rules[numbers["SIP in"]]["enabled"]
 
 
-def test_a03_stun_of_a_phone_system_that_the_alg_handles(ruled: RunningLab) -> None:
+def test_check_a03_stun_of_a_phone_system_that_the_alg_handles(ruled: RunningLab) -> None:
     lab = ruled
     allow(lab, "STUN out", "3478", "udp")
     lab.apply("STUN out")
@@ -105,7 +105,7 @@ def test_a03_stun_of_a_phone_system_that_the_alg_handles(ruled: RunningLab) -> N
     assert topology.STRANGER in seen["evidence"][0]
 
 
-def test_a04_encrypted_sip_of_a_phone_system(ruled: RunningLab) -> None:
+def test_check_a04_encrypted_sip_of_a_phone_system(ruled: RunningLab) -> None:
     lab = ruled
     allow(lab, "SIPS out", "5061", "tcp")
     lab.apply("SIPS out")
@@ -120,7 +120,7 @@ def test_a04_encrypted_sip_of_a_phone_system(ruled: RunningLab) -> None:
         assert "cannot help there" in found(lab, f"A04-{topology.PBX}")["text"]
 
 
-def test_a06_phone_system_that_asks_for_more_than_it_is_granted(
+def test_check_a06_phone_system_that_asks_for_more_than_it_is_granted(
     lab: RunningLab, parties: tuple[Party, Party]
 ) -> None:  # fmt: skip
     phone, provider = parties
@@ -138,7 +138,7 @@ def test_a06_phone_system_that_asks_for_more_than_it_is_granted(
     assert "540" in seen["why"]  # below what was granted
 
 
-def test_a22_router_in_front_that_changes_sip(lab: RunningLab, parties: tuple[Party, Party]) -> None:
+def test_check_a22_router_in_front_that_changes_sip(lab: RunningLab, parties: tuple[Party, Party]) -> None:
     phone, provider = parties
     dialog = Dialog(f"sip:777@{DOMAIN}", f"sip:300@{DOMAIN}", f"sip:300@{DOMAIN}")
     body = sdp(topology.PBX, 14000)
@@ -155,7 +155,7 @@ def test_a22_router_in_front_that_changes_sip(lab: RunningLab, parties: tuple[Pa
     phone.take(486)
 
 
-def test_a21_second_alg_in_the_kernel(lab: RunningLab) -> None:
+def test_check_a21_second_alg_in_the_kernel(lab: RunningLab) -> None:
     rules = """
         add table inet rogue
         add ct helper inet rogue sip { type "sip" protocol udp; }
