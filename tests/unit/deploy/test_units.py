@@ -12,7 +12,8 @@ from deploy.lab.processes import PROJECT, Stage, table
 from sipalg_core.nft.ruleset import Add, to_text
 
 UNITS = PROJECT / "deploy/units"
-APPLIANCE = [process for process in table() if process.stage is Stage.APPLIANCE]
+APPLIANCE = [process for process in table() if process.stage is Stage.APPLIANCE and process.name != "web-inside"]
+"""The laboratory has the console twice, since its firewall is a namespace; an appliance is the firewall itself."""
 EXPOSURE = {"broker": 2.5, "netadmin": 2.5, "boot": 4.0}
 """systemd's own figure, at most; for those that may do nothing 2.0."""
 

@@ -27,9 +27,10 @@ _ODD = st.one_of(
     st.lists(st.text(max_size=8), max_size=3), st.dictionaries(st.text(max_size=5), st.integers(), max_size=2),
     st.sampled_from([
         "accept", "drop", "dnat", "snat", "masquerade", "forward", "input", "host", "network", "range", "group", "dns",
-        "country", "udp", "tcp", "both", "any", "other", "sip", "192.168.0.2", "192.168.0.0/24", "10.0.0.9-10.0.0.1", "::1",  # noqa: E501  # one line a sentence reads best
-        "fd00::/8", "5060", "1-65535", "65536", "0", "5060,", "-", "internal", "external", "x" * 300, "PBX", "fwd", "\x00",  # noqa: E501  # one line a sentence reads best
-        "; drop table", "a\nb", "2026-12-24T18:00:00Z", "08:00", "24:00", "Europe/Berlin", "DE", "_sip._udp.example.net",  # noqa: E501  # one line a sentence reads best
+        "country", "udp", "tcp", "both", "any", "other", "sip", "192.168.0.2", "192.168.0.0/24", "10.0.0.9-10.0.0.1",
+        "::1", "fd00::/8", "5060", "1-65535", "65536", "0", "5060,", "-", "internal", "external", "x" * 300, "PBX",
+        "fwd", "\x00", "; drop table", "a\nb", "2026-12-24T18:00:00Z", "08:00", "24:00", "Europe/Berlin", "DE",
+        "_sip._udp.example.net",
     ]),
 )  # fmt: skip
 
