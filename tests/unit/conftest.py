@@ -7,18 +7,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 
 from appliance.accounts.models import User
 from appliance.accounts.services import create_api_token
 from appliance.celery import app as celery
 from tests.doubles import BrokerDouble, EngineDouble
-
-
-@pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix):
-    """The guards would also stop a test from clearing up; tests of the guards put them up themselves."""
-    django_settings.AUDIT_GUARDS = False
 
 
 @pytest.fixture(scope="session", autouse=True)
