@@ -47,6 +47,7 @@ def ruled(lab: RunningLab) -> Iterator[RunningLab]:
             if each["id"] not in known:
                 lab.request("DELETE", f"{kind}/{each['id']}")
     lab.apply("the advisor's tests are over")
+    lab.request("POST", "connections/flush", {"old": True})
 
 
 def allow(lab: RunningLab, name: str, ports: str, protocol: str) -> None:

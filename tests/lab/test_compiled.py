@@ -22,7 +22,7 @@ def compiled() -> None:
 
 
 def test_what_passes_on_the_pure_form_passes_on_the_compiled_one():
-    command = (sys.executable, "-m", "pytest", "-q", "-p", "tests.compiled_form", "-m", "not pure", *SUITES)
+    command = (sys.executable, "-m", "pytest", "-p", "tests.compiled_form", "-m", "not pure", *SUITES)
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
     assert "/.venv/pinhole/sipalg_core/alg/engine." in done.stdout.partition("\n\n")[0], done.stdout[:1000]
