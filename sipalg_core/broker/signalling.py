@@ -140,9 +140,8 @@ def known(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
 
 
 def taken(policy: AlgPolicy) -> list[Any]:
-    """All that decides what is intercepted, for comparison."""
-    sets = [list(each(policy, version)) for each in (peers, providers) for version in (4, 6)]
-    return [*sets, policy.exemptions]
+    """All that decides what is intercepted, for comparison; but exemptions, whose connections are closed one by one."""
+    return [list(each(policy, version)) for each in (peers, providers) for version in (4, 6)]
 
 
 def exempt(
