@@ -10,7 +10,7 @@ from appliance.firewall.models import Content
 from appliance.firewall.tasks.names import refresh_names
 from appliance.firewall.tasks.resolver import resolve
 from appliance.network.services import save_interface
-from appliance.ruleset.resolution import Answer, Failure
+from appliance.ruleset.resolution import Failure
 from tests.lab.fake_resolver import BROKEN, SILENT, fake_resolver
 
 pytestmark = pytest.mark.lab
