@@ -53,9 +53,13 @@ def refuses(wire: Wire, data: bytes, times: int = 10) -> dict[str, int]:
 
 
 def reasons(counted: dict[str, int], *wanted: str) -> int:
-    """How many were answered, or dropped or closed without one, for one of these."""
-    split = ((name.partition(":"), count) for name, count in counted.items())
-    return sum(count for (what, _, why), count in split if what in ("answered", "dropped", "closed") and why in wanted)
+    """How many were answered or dropped for one of these; of a message that never got whole, its stream was closed."""
+    split = [(name.partition(":"), count) for name, count in counted.items()]
+    told, closed = (
+        sum(count for (what, _, why), count in split if what in kinds and why in wanted)
+        for kinds in (("answered", "dropped"), ("closed",))
+    )
+    return told or closed
 
 
 BOMBS = {
