@@ -59,7 +59,7 @@ def reasons(counted: dict[str, int], *wanted: str) -> int:
         sum(count for (what, _, why), count in split if what in kinds and why in wanted)
         for kinds in (("answered", "dropped"), ("closed",))
     )
-    return told or closed
+    return max(told, closed)
 
 
 BOMBS = {
