@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from deploy.lab import supervision
 from tests.lab.running import RunningLab, until
 
 pytestmark = pytest.mark.lab
@@ -45,3 +46,5 @@ def test_call_that_ended_just_before_the_engine_was_killed_is_written(lab: Runni
     found = until(lambda: written(lab, ident), PATIENCE)
     assert found
     assert found["state"] == "completed"
+    assert until(lab.healthy, 20)
+    lab.pids = supervision.pids()
