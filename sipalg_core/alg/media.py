@@ -6,6 +6,7 @@ Nothing here allocates or opens anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from sipalg_core.net import Endpoint, Side
@@ -56,8 +57,7 @@ def lines_of(session: Session) -> tuple[Line, ...]:
 def _line(media: Media) -> Line:
     rtp = rtcp = None
     host = media.connection.host if media.connection else None
-    udp = not media.protocol.startswith(b"TCP")
-    if host and udp and media.ports == 1 and media.port >= LOWEST_PORT and media.port not in NEVER:
+    if host and _is_udp(media) and media.ports == 1 and _is_allowed(media.port):
         rtp = Endpoint(host, media.port)
         if media.is_rtp:
             rtcp = _rtcp(media, host)
@@ -66,13 +66,36 @@ def _line(media: Media) -> Line:
 
 
 def _rtcp(media: Media, host: str) -> Endpoint | None:
-    """RFC 3605 where it is said, else the next port (RFC 3550 §11)."""
-    port = media.rtcp.port if media.rtcp else media.port + 1
+    port = _rtcp_port(media)
     if media.rtcp and media.rtcp.address:
         if media.rtcp.address.host is None:
             return None
         host = media.rtcp.address.host
-    return Endpoint(host, port) if LOWEST_PORT <= port <= 65535 and port not in NEVER else None
+    return Endpoint(host, port) if _is_allowed(port) else None
+
+
+def _rtcp_port(media: Media) -> int:
+    """RFC 3605 where it is said, else the next port (RFC 3550 §11)."""
+    return media.rtcp.port if media.rtcp else media.port + 1
+
+
+def _is_udp(media: Media) -> bool:
+    return not media.protocol.startswith(b"TCP")
+
+
+def _is_allowed(port: int) -> bool:
+    return LOWEST_PORT <= port <= 65535 and port not in NEVER
+
+
+def refusals(session: Session) -> Iterator[str]:
+    """What P5 refuses of it, by the names of the counters: else nobody would know why there is no audio."""
+    for media in session.media:
+        if not media.port or not _is_udp(media):
+            continue
+        if media.ports != 1 or not _is_allowed(media.port):
+            yield "refused:media-port"
+        elif media.is_rtp and not media.rtcp_mux and not _is_allowed(_rtcp_port(media)):
+            yield "refused:rtcp-port"
 
 
 class Agreed(NamedTuple):

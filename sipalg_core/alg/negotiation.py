@@ -111,6 +111,7 @@ class Negotiation:
             return None
         if len(session.media) > self._policy.limits_of(passage.peering).media_lines:
             raise Refused("media-lines", 488)
+        self._counts.update(media.refusals(session))
         if passage.side is Side.EXTERNAL:
             return self._from_outside(passage, part, session)
         return self._from_inside(passage, part, session, call)

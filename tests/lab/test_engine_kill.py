@@ -19,12 +19,16 @@ from tests.unit.alg.harness import announced, invite, respond, sdp
 
 pytestmark = pytest.mark.lab
 
-KILLS = 30
+KILLS = 200
 SEED = 4711
+FIRST_PORT = 6000
+"""Of the phone's media, two for each call: none of them is a port that never gets a pinhole (P5)."""
 INTERVAL = 0.02
 """Seconds between two RTP packets."""
 T1 = 0.2
 LONGEST_AWAY = 1.0
+DRAINED = 15.0
+"""Seconds in which nothing is left of a call that ended; it takes 5."""
 STEPS = ("INVITE", "180", "200", "ACK", "again", "again 200", "BYE", "BYE 200")
 
 
@@ -38,8 +42,10 @@ class Stream(threading.Thread):
         self.seconds = 0.0
         self.over = threading.Event()
         self._sender, self._to, self._receiver = sender, to, receiver
+        self._listener = threading.Thread(target=self._listen, daemon=True)
 
     def run(self) -> None:
+        self._listener.start()
         began = due = time.monotonic()
         while not self.over.is_set():
             self._sender.sendto(struct.pack("!BBHII", 0x80, 8, self.sent & 0xFFFF, self.sent * 160, 1), self._to)
@@ -48,7 +54,13 @@ class Stream(threading.Thread):
             time.sleep(max(0.0, due - time.monotonic()))
         self.seconds = time.monotonic() - began
 
-    def listen(self) -> None:
+    def end(self) -> None:
+        """Send no more, and wait for what is under way."""
+        self.over.set()
+        self.join()
+        self._listener.join()
+
+    def _listen(self) -> None:
         self._receiver.settimeout(0.5)
         while not self.over.is_set() or len(self.arrived) < self.sent:
             try:
@@ -101,11 +113,17 @@ class Killed:
 
     def __init__(self, rig: Rig) -> None:
         self._rig = rig
+        self._dying: threading.Thread | None = None
         self.away: list[float] = []
         self.engine = Engine(rig)
 
+    def close(self) -> None:
+        if self._dying is not None:
+            self._dying.join()
+        self.engine.stop()
+
     def kill(self, after: float) -> threading.Thread:
-        thread = threading.Thread(target=self._kill, args=(after,))
+        thread = self._dying = threading.Thread(target=self._kill, args=(after,))
         thread.start()
         return thread
 
@@ -133,6 +151,29 @@ def rig() -> Iterator[Rig]:
         made.start()
         yield made
         made.close()
+
+
+@pytest.fixture
+def killed(rig: Rig) -> Iterator[Killed]:
+    made = Killed(rig)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def phones(rig: Rig) -> Iterator[Phones]:
+    made = Phones()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ends(rig: Rig) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Of the media: the phone's and the provider's."""
+    made = udp(LAN, V4.phone), udp(WAN, V4.rtp_proxy)
+    yield made
+    for each in made:
+        each.close()
 
 
 class Call:
@@ -171,44 +212,45 @@ def streams(call: Call, inside: socket.socket, outside: socket.socket) -> list[S
         Stream(outside, (V4.mapped.host, call.mapped), inside),
     ]
     for stream in made:
-        threading.Thread(target=stream.listen, daemon=True).start()
         stream.start()
     return made
 
 
-def test_killed_at_random_points_it_loses_no_packet_and_forgets_no_call(rig):
-    killed, phones, moments = Killed(rig), Phones(), random.Random(SEED)
+def test_killed_at_random_points_it_loses_no_packet_and_forgets_no_call(rig, killed, phones, ends):
+    moments = random.Random(SEED)
     standing = Call(phones, "standing", V4.phone.port)
     for name in STEPS[:4]:
         standing.step(name)
-    sockets = udp(LAN, V4.phone), udp(WAN, V4.rtp_proxy)
-    media = streams(standing, *sockets)
-    for number in range(KILLS):
-        call, point = Call(phones, f"call-{number}", 5000 + 2 * number), moments.choice(STEPS)
-        for name in STEPS:
-            dying = killed.kill(moments.random() * 0.004) if name == point else None
-            call.step(name)
-            if dying is not None:
-                dying.join()
-            if name == "ACK":
-                assert killed.call(call.id)["state"] == "in_call", (point, killed.call(call.id))
-                assert len(killed.pinholes(killed.call(call.id)["id"])) == 2, point
-        assert (killed.call(call.id)["state"], killed.call(call.id)["reason"]) == ("completed", "hung up by the phone")
-        assert killed.call(standing.id)["state"] == "in_call"
-    for stream in media:
-        stream.over.set()
-        stream.join()
-    time.sleep(0.6)
+    media = streams(standing, *ends)
+    try:
+        for number in range(KILLS):
+            _one_call(killed, Call(phones, f"call-{number}", FIRST_PORT + 2 * number), moments)
+            assert killed.call(standing.id)["state"] == "in_call"
+    finally:
+        for stream in media:
+            stream.end()
     for stream in media:
         assert stream.arrived == list(range(stream.sent)), (len(stream.arrived), stream.sent)
         assert stream.sent >= 0.9 * stream.seconds / INTERVAL, "no stream, whose gaps nobody would see"
     for name in STEPS[6:]:
         standing.step(name)
-    time.sleep(7)
+    deadline = time.monotonic() + DRAINED
+    while killed.engine.ask(op="snapshot", topic="pinholes")["rows"] and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert killed.engine.ask(op="snapshot", topic="pinholes")["rows"] == []
     assert "elements" not in rig.listed("set", "pinholes_in_any_ip") + rig.listed("set", "pinholes_in_ip")
     assert max(killed.away) <= LONGEST_AWAY, sorted(killed.away)[-3:]
-    killed.engine.stop()
-    phones.close()
-    for each in sockets:
-        each.close()
+
+
+def _one_call(killed: Killed, call: Call, moments: random.Random) -> None:
+    """Of which the engine dies at a random point."""
+    point = moments.choice(STEPS)
+    for name in STEPS:
+        dying = killed.kill(moments.random() * 0.004) if name == point else None
+        call.step(name)
+        if dying is not None:
+            dying.join()
+        if name == "ACK":
+            assert killed.call(call.id)["state"] == "in_call", (point, killed.call(call.id))
+            assert len(killed.pinholes(killed.call(call.id)["id"])) == 2, point
+    assert (killed.call(call.id)["state"], killed.call(call.id)["reason"]) == ("completed", "hung up by the phone")

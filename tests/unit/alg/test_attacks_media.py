@@ -77,9 +77,11 @@ def test_a07_service_ports_get_no_pinhole(port):
     world = World()
     established(world, body=sdp(PHONE.host, port))
     assert not any(hole.internal.port == port for hole in world.open.values())
+    assert world.engine.counts["refused:media-port"] == 1
     world = World()
     established(world, answer=sdp("203.0.113.99", port))
     assert not any(hole.external.port == port for hole in world.open.values())
+    assert world.engine.counts["refused:media-port"] == 1
 
 
 @pytest.mark.parametrize(
@@ -98,6 +100,7 @@ def test_a08_rtcp_port_is_judged_as_well(rtcp):
     world = World()
     established(world, body=sdp(PHONE.host, 14000, f"a=rtcp:{rtcp}"))
     assert all(hole.internal.port == 14000 for hole in world.open.values())
+    assert sum(world.engine.counts[name] for name in ("refused:rtcp-port", "sdp:rtcp-port")) == 1, world.engine.counts
 
 
 def test_a08_last_port_has_no_rtcp_and_an_odd_port_keeps_its_place():
