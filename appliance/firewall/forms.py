@@ -208,7 +208,15 @@ class ReachForm(OperatorForm):
         return ip_address(self.cleaned_data["host"])
 
 
-class ScheduleForm(OperatorForm):
+class ObjectForm(OperatorForm):
+    """Of an object that is new, or of `thing` that is there already."""
+
+    def __init__(self, *args: Any, thing: Any = None, **kwargs: Any) -> None:
+        self.thing = thing
+        super().__init__(*args, **kwargs)
+
+
+class ScheduleForm(ObjectForm):
     name = forms.CharField(label=_("Name"), required=False, max_length=80)
     weekdays = forms.TypedMultipleChoiceField(
         label=_("Days"), choices=list(WEEKDAYS.items()), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
@@ -221,7 +229,7 @@ class ScheduleForm(OperatorForm):
     timezone = forms.CharField(label=_("Time zone"), initial="UTC", max_length=60)
 
 
-class AddressForm(OperatorForm):
+class AddressForm(ObjectForm):
     name = forms.CharField(label=_("Name"), required=False, max_length=80)
     kind = forms.ChoiceField(label=_("Kind"), choices=AddressKind.choices)
     value = forms.CharField(
@@ -245,18 +253,19 @@ class AddressForm(OperatorForm):
         help_text=_("Only a group has members."),
     )
 
-    def __init__(self, *args: Any, address: AddressObject | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         """The kind of an existing object stays: a host that becomes a group is another object."""
         super().__init__(*args, **kwargs)
-        held = queries.addresses().exclude(pk=address.pk) if address else queries.addresses()
+        thing = self.thing
+        held = queries.addresses().exclude(pk=thing.pk) if thing else queries.addresses()
         self.fields["members"].queryset = held  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
-        if address is None:
+        if thing is None:
             return
-        own = _FIELDS_OF_KIND.get(AddressKind(address.kind), ("value",))
+        own = _FIELDS_OF_KIND.get(AddressKind(thing.kind), ("value",))
         for name in {"kind", "value", "lookup", "negated", "members"} - set(own):
             del self.fields[name]
         for name in own:
-            self.fields[name].help_text = _VALUE_HELP.get(AddressKind(address.kind), "") if name == "value" else ""
+            self.fields[name].help_text = _VALUE_HELP.get(AddressKind(thing.kind), "") if name == "value" else ""
 
 
 _FIELDS_OF_KIND: Final = {
@@ -275,7 +284,7 @@ _VALUE_HELP: Final = {
 }
 
 
-class ServiceForm(OperatorForm):
+class ServiceForm(ObjectForm):
     name = forms.CharField(label=_("Name"), required=False, max_length=80)
     protocol = forms.ChoiceField(label=_("Protocol"), choices=Protocol.choices)
     ports = forms.CharField(
@@ -294,10 +303,10 @@ class ServiceForm(OperatorForm):
         help_text=_("Only a group has members."),
     )  # fmt: skip
 
-    def __init__(self, *args: Any, service: Service | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         single = queries.services().exclude(protocol=Protocol.GROUP)
-        self.fields["members"].queryset = single.exclude(pk=service.pk) if service else single  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
+        self.fields["members"].queryset = single.exclude(pk=self.thing.pk) if self.thing else single  # type: ignore[attr-defined]  # a ModelMultipleChoiceField
 
 
 class ReplaceForm(OperatorForm):

@@ -36,13 +36,11 @@ urlpatterns = [
     path("objects/countries/upload/", countries.upload, name="objects_countries_upload"),
     path("objects/countries/<int:pk>/use/", countries.use, name="objects_countries_use"),
     path("objects/countries/<int:pk>/discard/", countries.discard, name="objects_countries_discard"),
-    path("objects/addresses/add/", objects.add_address, name="objects_add_address"),
-    path("objects/addresses/<int:pk>/", objects.edit_address, name="objects_edit_address"),
-    path("objects/addresses/<int:pk>/delete/", objects.delete_address, name="objects_delete_address"),
-    path("objects/services/add/", objects.add_service, name="objects_add_service"),
-    path("objects/services/<int:pk>/", objects.edit_service, name="objects_edit_service"),
-    path("objects/services/<int:pk>/delete/", objects.delete_service, name="objects_delete_service"),
-    path("objects/schedules/add/", objects.add_schedule, name="objects_add_schedule"),
-    path("objects/schedules/<int:pk>/", objects.edit_schedule, name="objects_edit_schedule"),
-    path("objects/schedules/<int:pk>/delete/", objects.delete_schedule, name="objects_delete_schedule"),
 ]
+
+for sort, plural in (("address", "addresses"), ("service", "services"), ("schedule", "schedules")):
+    urlpatterns += [
+        path(f"objects/{plural}/add/", objects.add_object, {"sort": sort}, f"objects_add_{sort}"),
+        path(f"objects/{plural}/<int:pk>/", objects.edit_object, {"sort": sort}, f"objects_edit_{sort}"),
+        path(f"objects/{plural}/<int:pk>/delete/", objects.delete_object, {"sort": sort}, f"objects_delete_{sort}"),
+    ]

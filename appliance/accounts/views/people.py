@@ -18,6 +18,7 @@ from appliance.accounts import queries, services
 from appliance.accounts.forms import PassForm, RoleForm, UserForm
 from appliance.accounts.models import User
 from appliance.permissions import GRANTABLE, Role
+from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, may
 
 
@@ -29,22 +30,13 @@ def people(request: OperatorRequest) -> HttpResponse:
 @require_POST
 @may("users.change", fresh=True)
 def add_user(request: OperatorRequest) -> HttpResponse:
-    """The link is shown in this answer and never again."""
-    form = UserForm(request.POST)
-    made: list[services.Invitation] = []
-    if not form.accepted(lambda values: made.append(services.create_user(actor=request.user, **values))):
-        return _page(request, user_form=form)
-    return _page(request, invitation=_shown(made[0]))
+    return _invite(request, UserForm(request.POST), services.create_user, "user_form")
 
 
 @require_POST
 @may("users.change", fresh=True)
 def add_pass(request: OperatorRequest) -> HttpResponse:
-    form = PassForm(request.POST)
-    made: list[services.Invitation] = []
-    if not form.accepted(lambda values: made.append(services.create_pass(actor=request.user, **values))):
-        return _page(request, pass_form=form)
-    return _page(request, invitation=_shown(made[0]))
+    return _invite(request, PassForm(request.POST), services.create_pass, "pass_form")
 
 
 @require_POST
@@ -115,6 +107,16 @@ def grant(request: OperatorRequest) -> HttpResponse:
             )
     messages.success(request, _("The permissions are as you chose."))
     return redirect("accounts:people")
+
+
+def _invite(
+    request: OperatorRequest, form: OperatorForm, create: Callable[..., services.Invitation], shown_as: str
+) -> HttpResponse:
+    """The link is shown in this answer and never again."""
+    made: list[services.Invitation] = []
+    if not form.accepted(lambda values: made.append(create(actor=request.user, **values))):
+        return _page(request, **{shown_as: form})
+    return _page(request, invitation=_shown(made[0]))
 
 
 def _change(request: OperatorRequest, verb: Callable[[], object], said: str) -> HttpResponse:

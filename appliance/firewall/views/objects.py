@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.contrib import messages
@@ -11,7 +12,9 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from appliance.firewall import columns, queries, services
@@ -21,11 +24,42 @@ from appliance.firewall.views.forms import done, form_page
 from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, may
 
-_SORTS: Final[dict[str, type[AddressObject] | type[Service] | type[Schedule]]] = {
-    "address": AddressObject,
-    "service": Service,
-    "schedule": Schedule,
-}
+Thing = AddressObject | Service | Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """What the pages of one sort of objects differ in; services take the object by the sort's own word."""
+
+    model: Any
+    title: Promise
+    form: Callable[..., OperatorForm]
+    initial: Callable[[Any], dict[str, Any]]
+    create: Callable[..., object]
+    update: Callable[..., object]
+    delete: Callable[..., object]
+
+
+def _fields_of(address: AddressObject) -> dict[str, Any]:
+    fields = {name: getattr(address, name) for name in ("name", "value", "lookup", "negated")}
+    return fields | {"members": address.members.all()}
+
+
+_SORTS: Final = {
+    "address": Sort(
+        AddressObject, gettext_lazy("Add address"), AddressForm, _fields_of,
+        services.create_address, services.update_address, services.delete_address,
+    ),
+    "service": Sort(
+        Service, gettext_lazy("Add service"), ServiceForm,
+        lambda service: services.describe_service(service) | {"members": service.members.all()},
+        services.create_service, services.update_service, services.delete_service,
+    ),
+    "schedule": Sort(
+        Schedule, gettext_lazy("Add schedule"), ScheduleForm, services.describe_schedule,
+        services.create_schedule, services.update_schedule, services.delete_schedule,
+    ),
+}  # fmt: skip
 
 
 @may("objects.see")
@@ -63,7 +97,7 @@ def replace_object(request: OperatorRequest, sort: str, pk: int) -> HttpResponse
     """Wherever it is used, by another of its kind: a draft."""
     if sort not in _SORTS:
         raise Http404
-    thing: Any = get_object_or_404(_SORTS[sort], pk=pk)
+    thing = get_object_or_404(_SORTS[sort].model, pk=pk)
     form = ReplaceForm(request.POST or None, thing=thing)
     if request.method == "POST" and form.accepted(
         lambda values: services.replace_everywhere(actor=request.user, thing=thing, by=values["by"])
@@ -105,97 +139,37 @@ def name_servers(request: OperatorRequest) -> HttpResponse:
 
 
 @may("objects.change")
-def add_address(request: OperatorRequest) -> HttpResponse:
-    form = AddressForm(request.POST or None)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.create_address(actor=request.user, **values)
-    ):  # fmt: skip
+def add_object(request: OperatorRequest, sort: str) -> HttpResponse:
+    each = _SORTS[sort]
+    form = each.form(request.POST or None)
+    if request.method == "POST" and form.accepted(lambda values: each.create(actor=request.user, **values)):
         return done(request, "firewall:objects")
-    return _object_form(request, form, _("Add address"))
+    return _object_form(request, form, str(each.title))
 
 
 @may("objects.change")
-def edit_address(request: OperatorRequest, pk: int) -> HttpResponse:
-    address = get_object_or_404(AddressObject, pk=pk)
-    initial = {
-        "name": address.name, "value": address.value, "members": address.members.all(), "lookup": address.lookup,
-        "negated": address.negated,
-    }  # fmt: skip
-    form = AddressForm(request.POST or None, address=address, initial=initial)
+def edit_object(request: OperatorRequest, sort: str, pk: int) -> HttpResponse:
+    each = _SORTS[sort]
+    thing = get_object_or_404(each.model, pk=pk)
+    form = each.form(request.POST or None, initial=each.initial(thing), thing=thing)
     if request.method == "POST" and form.accepted(
-        lambda values: services.update_address(actor=request.user, address=address, **values)
+        lambda values: each.update(actor=request.user, **{sort: thing}, **values)
     ):
         return done(request, "firewall:objects")
-    return _object_form(request, form, address.name, "address", address)
+    return _object_form(request, form, thing.name, sort, thing)
 
 
 @require_POST
 @may("objects.change")
-def delete_address(request: OperatorRequest, pk: int) -> HttpResponse:
-    address = get_object_or_404(AddressObject, pk=pk)
-    return _do(request, lambda: services.delete_address(actor=request.user, address=address))
-
-
-@may("objects.change")
-def add_service(request: OperatorRequest) -> HttpResponse:
-    form = ServiceForm(request.POST or None)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.create_service(actor=request.user, **values)
-    ):  # fmt: skip
-        return done(request, "firewall:objects")
-    return _object_form(request, form, _("Add service"))
-
-
-@may("objects.change")
-def edit_service(request: OperatorRequest, pk: int) -> HttpResponse:
-    service = get_object_or_404(Service, pk=pk)
-    initial = services.describe_service(service) | {"members": service.members.all()}
-    form = ServiceForm(request.POST or None, service=service, initial=initial)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.update_service(actor=request.user, service=service, **values)
-    ):
-        return done(request, "firewall:objects")
-    return _object_form(request, form, service.name, "service", service)
-
-
-@require_POST
-@may("objects.change")
-def delete_service(request: OperatorRequest, pk: int) -> HttpResponse:
-    service = get_object_or_404(Service, pk=pk)
-    return _do(request, lambda: services.delete_service(actor=request.user, service=service))
-
-
-@may("objects.change")
-def add_schedule(request: OperatorRequest) -> HttpResponse:
-    form = ScheduleForm(request.POST or None)
-    if request.method == "POST" and form.accepted(
-        lambda values: services.create_schedule(actor=request.user, **values)
-    ):  # fmt: skip
-        return done(request, "firewall:objects")
-    return _object_form(request, form, _("Add schedule"))
-
-
-@may("objects.change")
-def edit_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
-    schedule = get_object_or_404(Schedule, pk=pk)
-    form = ScheduleForm(request.POST or None, initial=services.describe_schedule(schedule))
-    if request.method == "POST" and form.accepted(
-        lambda values: services.update_schedule(actor=request.user, schedule=schedule, **values)
-    ):
-        return done(request, "firewall:objects")
-    return _object_form(request, form, schedule.name, "schedule", schedule)
-
-
-@require_POST
-@may("objects.change")
-def delete_schedule(request: OperatorRequest, pk: int) -> HttpResponse:
-    schedule = get_object_or_404(Schedule, pk=pk)
-    return _do(request, lambda: services.delete_schedule(actor=request.user, schedule=schedule))
+def delete_object(request: OperatorRequest, sort: str, pk: int) -> HttpResponse:
+    each = _SORTS[sort]
+    thing = get_object_or_404(each.model, pk=pk)
+    return _do(request, lambda: each.delete(actor=request.user, **{sort: thing}))
 
 
 def _object_form(
     request: OperatorRequest, form: OperatorForm, title: str, sort: str = "",
-    thing: AddressObject | Service | Schedule | None = None,
+    thing: Thing | None = None,
 ) -> HttpResponse:  # fmt: skip
     """Of an object that exists: with what it holds, what uses it, and its replacement."""
     context: dict[str, Any] = {"rows": [[name] for name in form.fields]}
