@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -145,6 +145,22 @@ class RunningLab:
         """The call as the API has it. The Call-ID is the caller's: a proxy keeps it."""
         rows = [row for row in self.get("calls")["items"] if row["call_id"] == call.id]
         return rows[0] if rows else None
+
+    def audible(self, call: calls.Call) -> dict[str, Any] | None:
+        """The call as the API has it, where it says that both sides are heard."""
+        row = self.call_row(call)
+        return row if row and row["audio_in"]["active"] and row["audio_out"]["active"] else None
+
+    @contextmanager
+    def cut_call(self) -> Iterator[calls.Call]:
+        """A call whose end may not be heard at the other side any more."""
+        call = self.place_call()
+        try:
+            yield call
+        finally:
+            with suppress(calls.CallFailed):
+                call.hang_up()
+            call.control.close()
 
     def elements(self, prefix: str) -> list[Any]:
         """The elements of the ALG's sets in the kernel whose name begins like this."""

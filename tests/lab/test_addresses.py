@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
 
 import pytest
 
 from deploy.lab import topology
-from deploy.lab.calls import Call, CallFailed
 from sipalg_core.contract import names, policy
 from tests.lab.running import RunningLab, until
 
@@ -41,26 +39,9 @@ def tracked(lab: RunningLab, address: str) -> list[str]:
     return [line for line in lab.run("fw", "conntrack", "-L").splitlines() if f"={address} " in line]
 
 
-@contextlib.contextmanager
-def breaking(lab: RunningLab) -> Iterator[Call]:
-    """A call whose end may not be heard at the other side any more."""
-    call = lab.place_call()
-    try:
-        yield call
-    finally:
-        with contextlib.suppress(CallFailed):
-            call.hang_up()
-        call.control.close()
-
-
-def speaks(lab: RunningLab, call: Call) -> bool:
-    row = lab.call_row(call)
-    return bool(row and row["audio_in"]["active"] and row["audio_out"]["active"])
-
-
 def test_c49_new_outside_address_is_used_within_two_seconds(lab: RunningLab, changed: None) -> None:
-    with breaking(lab) as call:
-        assert until(lambda: speaks(lab, call), 5)
+    with lab.cut_call() as call:
+        assert until(lambda: lab.audible(call), 5)
         assert tracked(lab, OLD)
         lab.run("fw", "ip", "addr", "del", f"{OLD}/24", "dev", "wan0")
         lab.run("fw", "ip", "addr", "add", f"{NEW}/24", "dev", "wan0")
@@ -74,8 +55,8 @@ def test_c49_new_outside_address_is_used_within_two_seconds(lab: RunningLab, cha
         assert not [packet for packet in outside if packet.source[0] == OLD]
     assert not [each for each in lab.get("pinholes")["items"] if OLD in each["mapped"]]
 
-    with lab.capture("fw", "wan0") as outside, breaking(lab) as call:
-        assert until(lambda: speaks(lab, call), 5)
+    with lab.capture("fw", "wan0") as outside, lab.cut_call() as call:
+        assert until(lambda: lab.audible(call), 5)
     assert {packet.source[0] for packet in outside if packet.source[0] in (OLD, NEW)} == {NEW}
     (interface,) = [each for each in lab.get("interfaces")["items"] if each["name"] == "wan0"]
     assert f"{NEW}/24" in interface["found"]

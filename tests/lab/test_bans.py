@@ -25,31 +25,16 @@ from tests.lab.kernel_rig import (
     Net,
     Rig,
     hears,
-    namespaces,
     run,
     tcp,
     udp,
 )
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("wires")]
 
 AFTER = POLICY.screening.ban_after
 CROWD = ip_network("203.0.113.64/26")  # a provider of which only the network is known; .66 and .99 are in it
 OPTIONS = b"OPTIONS sip:nm SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\nContent-Length: 0\r\n\r\n"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces() -> Iterator[None]:
-    with namespaces():
-        yield
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    made = Rig()
-    made.start()
-    yield made
-    made.close()
 
 
 @pytest.fixture

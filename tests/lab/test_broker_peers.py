@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 
@@ -19,20 +18,12 @@ from tests.lab.kernel_rig import (
     ROOT,
     STRANGER_UID,
     WAN,
-    Rig,
     as_user,
     hears,
-    namespaces,
     udp,
 )
 
-pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces() -> Iterator[None]:
-    with namespaces():
-        yield
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("wires")]
 
 
 # Runs as the engine's user without any capability: takes one datagram, answers it from where it was sent to.
@@ -53,14 +44,6 @@ flow = datagram.flow
 print(flow.side, flow.source, flow.destination, flush=True)
 tproxy.send(sock, b"answer", flow.destination.host, flow.source)
 """
-
-
-@pytest.fixture
-def engine_rig() -> Iterator[Rig]:
-    made = Rig(ENGINE_UID)
-    made.start()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_the_registrar_sees_only_the_appliance(lab: RunningLab) -> None:
 def test_a_call_crosses_with_audio_both_ways_and_leaves_nothing(lab: RunningLab, direction: str) -> None:
     until(lambda: not lab.elements("pinholes"), TEARDOWN_SECONDS + 3)  # of the test before
     with lab.capture("fw", "wan0") as outside, lab.place_call(direction) as call:
-        row = until(lambda: _with_audio(lab, call), 5)
+        row = until(lambda: lab.audible(call), 5)
         assert row, f"no audio both ways: {lab.call_row(call)}"
         assert (row["direction"], row["state"]) == (direction, "in_call")
         assert row["codec"].startswith("PCM")
@@ -101,11 +101,6 @@ def test_a_call_crosses_with_audio_both_ways_and_leaves_nothing(lab: RunningLab,
     assert until(lambda: not lab.elements("pinholes"), TEARDOWN_SECONDS + 1 - (time.monotonic() - ended))
     finished = lab.call_row(call)
     assert finished is None or finished["state"] == "completed"
-
-
-def _with_audio(lab: RunningLab, call: Any) -> dict[str, Any] | None:
-    row = lab.call_row(call)
-    return row if row and row["audio_in"]["active"] and row["audio_out"]["active"] else None
 
 
 def _endpoints(row: dict[str, Any]) -> tuple[str, int, str, int]:
@@ -178,4 +173,4 @@ def test_the_laboratory_goes_without_a_trace_and_comes_again(lab: RunningLab) ->
     lab.down()  # twice is as good as once
     lab.up()
     with lab.place_call() as call:
-        assert until(lambda: _with_audio(lab, call), 5)
+        assert until(lambda: lab.audible(call), 5)

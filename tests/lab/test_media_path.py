@@ -18,43 +18,14 @@ from sipalg_core.io.pinholes import BrokerClient
 from tests.lab.kernel_rig import (
     FW,
     LAN,
-    NETS,
     POLICY,
     WAN,
-    Net,
-    Rig,
     hears,
-    namespaces,
     run,
     udp,
 )
 
-pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces() -> Iterator[None]:
-    with namespaces():
-        yield
-
-
-@pytest.fixture
-def rig() -> Iterator[Rig]:
-    made = Rig()
-    made.start()
-    yield made
-    made.close()
-
-
-@pytest.fixture(params=NETS, ids=lambda net: net.word)
-def net(request: pytest.FixtureRequest) -> Net:
-    found: Net = request.param
-    return found
-
-
-@pytest.fixture
-def broker(rig: Rig) -> BrokerClient:
-    return rig.client()
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("wires")]
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def test_provider_by_name_moves_under_a_running_call(
     assert peers() == {FIRST, SECOND}
     revision = lab.get("revisions")["items"][0]["number"]
     with lab.place_call() as call:
-        assert until(lambda: audio(lab, call), 5), lab.call_row(call)
+        assert until(lambda: lab.audible(call), 5), lab.call_row(call)
         server.zone["two.tel.example", "A"] = [MOVED]
         refresh(lab, by_name)
         assert addresses(lab, by_name) == [FIRST, SECOND, MOVED]  # the union of a day
@@ -91,17 +91,12 @@ def test_provider_by_name_moves_under_a_running_call(
             "192.168.0.66": "inside", "127.0.0.1": "loopback",
         }  # fmt: skip
         time.sleep(1)
-        assert audio(lab, call), "the call did not survive"
+        assert lab.audible(call), "the call did not survive"
         assert lab.call_row(call)["state"] == "in_call"  # type: ignore[index]
     assert peers() == {FIRST, SECOND, MOVED}
     assert lab.get("revisions")["items"][0]["number"] == revision
     with lab.place_call() as call:
-        assert until(lambda: audio(lab, call), 5), lab.call_row(call)
-
-
-def audio(lab: RunningLab, call: Any) -> bool:
-    row = lab.call_row(call)
-    return bool(row and row["audio_in"]["active"] and row["audio_out"]["active"])
+        assert until(lambda: lab.audible(call), 5), lab.call_row(call)
 
 
 def test_name_in_a_rule_of_the_filter_follows_without_an_apply(lab: RunningLab, server: FakeResolver) -> None:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ import pytest
 
 from appliance.live.control import engine_snapshot
 from deploy.lab import topology
-from deploy.lab.calls import Call, CallFailed
+from deploy.lab.calls import CallFailed
 from tests.lab.running import RunningLab, until
 
 pytestmark = pytest.mark.lab
@@ -49,22 +48,6 @@ def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat()
 
 
-@contextlib.contextmanager
-def cut(lab: RunningLab) -> Iterator[Call]:
-    call = lab.place_call()
-    try:
-        yield call
-    finally:
-        with contextlib.suppress(CallFailed):
-            call.hang_up()
-        call.control.close()
-
-
-def _speaks(lab: RunningLab, call: Call) -> bool:
-    row = lab.call_row(call)
-    return bool(row and row["audio_in"]["active"] and row["audio_out"]["active"])
-
-
 def _outward(lab: RunningLab, seconds: float) -> list[bytes]:
     """What left by the outside wire, from our address or an inside one."""
     with lab.capture("fw", "wan0") as packets:
@@ -77,8 +60,8 @@ def _outward(lab: RunningLab, seconds: float) -> list[bytes]:
 def test_calls_and_signalling_end_at_the_second_with_nobody_told(
     lab: RunningLab, ending: float, dead: tuple[str, ...]
 ) -> None:
-    with cut(lab) as call:
-        assert until(lambda: _speaks(lab, call), 5)
+    with lab.cut_call() as call:
+        assert until(lambda: lab.audible(call), 5)
         with lab.ended(*dead):
             assert time.time() < ending - 1.5
             time.sleep(max(0.0, ending - 1.2 - time.time()))
@@ -106,7 +89,7 @@ def test_trial_that_nobody_keeps_ends_for_the_alg_with_the_console_dead(lab: Run
             time.sleep(began + 31 - time.monotonic())
             (health,) = engine_snapshot("health")["rows"]
             assert health["revision"] < number  # type: ignore[typeddict-item]
-            with cut(lab) as call:
+            with lab.cut_call() as call:
                 assert until(lambda: any(row["call_id"] == call.id and row["state"] == "in_call"  # type: ignore[typeddict-item]
                                          for row in engine_snapshot("calls")["rows"]), 3)  # fmt: skip
         assert until(lambda: _console_answers(lab), 20)

@@ -12,29 +12,9 @@ import pytest
 from sipalg_core.contract.control import Stray
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Side
-from tests.lab.kernel_rig import LAN, NETS, WAN, Net, Rig, hears, namespaces, udp
+from tests.lab.kernel_rig import LAN, WAN, hears, udp
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _namespaces() -> Iterator[None]:
-    with namespaces():
-        yield
-
-
-@pytest.fixture
-def broker() -> Iterator[BrokerClient]:
-    made = Rig()
-    made.start()
-    yield made.client()
-    made.close()
-
-
-@pytest.fixture(params=NETS, ids=lambda net: net.word)
-def net(request: pytest.FixtureRequest) -> Net:
-    found: Net = request.param
-    return found
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from tests.lab.kernel_rig import (
     ROOT,
     V4,
     WAN,
-    Net,
     Rig,
     as_user,
     hears,
@@ -97,12 +96,6 @@ def rig() -> Iterator[Rig]:
         made.start()
         yield made
         made.close()
-
-
-@pytest.fixture(params=NETS, ids=lambda net: net.word)
-def net(request: pytest.FixtureRequest) -> Net:
-    found: Net = request.param
-    return found
 
 
 @pytest.fixture
