@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """netadmin killed anywhere in an apply: the kernel has exactly the old ruleset or exactly the new one."""
 
+import json
 import os
 import random
 import re
@@ -9,14 +10,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from appliance.ruleset.apply import apply, standing
-from appliance.ruleset.policy import Policy
+from appliance.ruleset.policy import Policy, Rule, Service, dump
 from sipalg_core.contract import names
 from sipalg_core.contract.running import running
+from tests.lab.kernel_rig import run
 from tests.lab.ruleset_rig import BOX, INTERFACES, namespaces
 
 pytestmark = pytest.mark.lab
@@ -77,3 +80,91 @@ def test_killed_anywhere_the_ruleset_is_whole(tmp_path, monkeypatch):
             told = running(names.policy_file(), names.trial_file()).policy
             assert now.deciding - told.revision in (0, 1)  # settle makes the ALG follow
             first = now.deciding + 1
+
+
+STEPS = """
+import json, os, signal, sys
+from appliance.ruleset import apply as whole, boot, files, sets
+from appliance.ruleset.policy import load
+from sipalg_core.nft.client import Client
+
+MODULES = {each.__file__ for each in (whole, boot, files, sets)}
+old, new = (load(json.loads(sys.stdin.readline())) for _ in range(2))
+print("ready", flush=True)
+
+def killed_at(last):
+    seen = set()
+
+    def step(frame, event, argument):
+        if frame.f_code.co_filename not in MODULES:
+            return None
+        seen.add((frame.f_code.co_filename, frame.f_lineno))
+        if len(seen) == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step
+
+    return step
+
+for line in sys.stdin:
+    last, window = map(int, line.split())
+    netadmin = os.fork()
+    if not netadmin:
+        kernel = Client()
+        sys.settrace(killed_at(last))
+        whole.apply(new, kernel, old if window else None, window)
+        sys.settrace(None)
+        os._exit(0)
+    print("killed" if os.waitpid(netadmin, 0)[1] == signal.SIGKILL else "finished", flush=True)
+"""
+
+
+def revision_with(number, *ports):
+    rules = tuple(
+        Rule(each, place, "x", "accept", service=Service("x", "udp", str(each))) for place, each in enumerate(ports, 1)
+    )
+    return Policy(number, "local", INTERFACES, rules)
+
+
+def stands():
+    """All that the kernel holds, but for what counts."""
+    return run("nft", "--stateless", "list", "ruleset", namespace=BOX)
+
+
+@pytest.mark.parametrize("window", [0, 300], ids=["for-good", "on-trial"])
+def test_killed_at_every_step_of_an_apply_the_ruleset_is_exactly_old_or_exactly_new(tmp_path, monkeypatch, window):
+    """A step is a line of ours that has not run before in this apply."""
+    monkeypatch.setenv("PINHOLE_RUN", str(tmp_path))
+    monkeypatch.setenv("PINHOLE_STATE", str(tmp_path))
+    old, new = revision_with(1, 1000, 2000), revision_with(2, 1000, 3000)
+    command = ("ip", "netns", "exec", BOX, sys.executable, "-c", STEPS)
+    found = []
+    with (
+        namespaces() as wire,
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as netadmin,
+    ):
+
+        def ask(line):
+            print(line, file=netadmin.stdin, flush=True)
+            return netadmin.stdout.readline().strip()
+
+        print(json.dumps(dump(old)), file=netadmin.stdin, flush=True)
+        assert ask(json.dumps(dump(new))) == "ready"
+        wire.inside(apply, new, wire.kernel)
+        wire.inside(apply, old, wire.kernel)
+        before = stands()
+        wire.inside(apply, new, wire.kernel, old if window else None, window)
+        after = stands()
+        for step in count(1):
+            wire.inside(apply, old, wire.kernel)
+            assert stands() == before
+            ended = ask(f"{step} {window}")
+            now, deciding = stands(), wire.inside(standing, wire.kernel).deciding
+            assert now == (before, after)[deciding - 1], f"neither old nor new after step {step}"
+            told = running(names.policy_file(), names.trial_file()).policy.revision
+            assert deciding - told in (0, 1)  # settle makes the ALG follow
+            found.append(deciding)
+            if ended == "finished":
+                break
+    assert found == sorted(found)
+    assert found.count(1) > 20
+    assert found.count(2) > 10
