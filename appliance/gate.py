@@ -6,7 +6,6 @@ What names no permission nobody gets: a forgotten word closes a door, it never o
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
@@ -68,14 +67,13 @@ class PermissionMiddleware:
     def _wanting(self, request: HttpRequest, user: User, permission: str, fresh: Fresh) -> HttpResponseBase | None:
         """What else is asked of who may: a second factor, a fresh proof, a sign of life."""
         if permission != "account.own" and user.role == Role.SUPPORT and not queries.has_second_factor(user):
-            return redirect("mfa_activate_totp")
+            return _to_the_factors(request)
         if fresh and not queries.proven(request, second_factor=fresh == "second factor"):
             return _ask_for_proof(request, user, fresh)
         changes = request.method not in SAFE
         if changes and permission != "account.own" and queries.idle(request.session) and not queries.proven(request):
             return _ask_for_proof(request, user, fresh)
-        if (changes or not getattr(request, "htmx", None)) and _minute_old(request):
-            request.session[queries.ACTIVE] = time.time()
+        if (changes or not getattr(request, "htmx", None)) and queries.quiet_for(request.session) > MINUTE:
             services.seen(session_key=request.session.session_key or "")
         return None
 
@@ -126,8 +124,12 @@ def _may_stay(request: HttpRequest, user: User) -> bool:
     return user.works and not outlived and queries.in_place(user, request.META.get("REMOTE_ADDR", ""))
 
 
-def _minute_old(request: HttpRequest) -> bool:
-    return bool(time.time() - request.session.get(queries.ACTIVE, 0) > MINUTE)
+def _to_the_factors(request: HttpRequest) -> HttpResponseBase:
+    """The page as a whole: a fragment that refreshes itself there must not load it behind his back."""
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    if htmx and request.method == "GET":
+        return HttpResponse(status=204)
+    return HttpResponseClientRedirect(reverse("mfa_activate_totp")) if htmx else redirect("mfa_activate_totp")
 
 
 def _ask_for_proof(request: HttpRequest, user: User, fresh: Fresh) -> HttpResponseBase:

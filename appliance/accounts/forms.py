@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from allauth.mfa.totp.forms import ActivateTOTPForm
+from allauth.mfa.totp.internal.auth import get_totp_secret
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
@@ -14,6 +16,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
 from appliance.accounts import services
+from appliance.accounts.models import User
 from appliance.accounts.services.secrets import TOKEN_ROLES
 from appliance.firewall import queries as firewall
 from appliance.firewall.models import AddressObject
@@ -28,6 +31,14 @@ _WINDOWS = [
 _PASSES = [
     ("1", _("1 hour")), ("4", _("4 hours")), ("24", _("1 day")), ("72", _("3 days")), ("168", _("7 days")),
 ]  # fmt: skip
+
+
+class AddAppForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth has no annotations that mypy takes
+    """Shows one secret until the app is added: a page that is loaded again must not spoil what was scanned."""
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        forms.Form.__init__(self, *args, **kwargs)
+        self.user, self.secret = user, get_totp_secret()
 
 
 class SignInForm(AuthenticationForm):

@@ -28,8 +28,8 @@ PEOPLE_NAMED: Final = 3
 """In a refusal, as those to ask."""
 
 BEGAN: Final = "pinhole_began"
-ACTIVE: Final = "pinhole_active"
-"""Of a session: when somebody signed in, and when a person last did something (Unix seconds)."""
+"""Of a session: when somebody signed in (Unix seconds). When he last did something stands at its `SignedIn`: a session
+is saved as a whole, so two requests that both wrote to it would take back what the other wrote."""
 LONGEST_SESSION: Final = 8 * 3600.0
 LONGEST_IDLE: Final = 15 * 60.0
 """Seconds; afterwards one may look, and must prove again who one is before one changes something."""
@@ -68,7 +68,13 @@ def outlived(session: Any) -> bool:
 
 def idle(session: Any) -> bool:
     """Whether nobody has done anything for so long that a change needs a fresh proof."""
-    return bool(time.time() - session.get(ACTIVE, session.get(BEGAN, time.time())) > LONGEST_IDLE)
+    return quiet_for(session) > LONGEST_IDLE
+
+
+def quiet_for(session: Any) -> float:
+    """Seconds since a person last did something in this browser."""
+    seen = SignedIn.objects.filter(session=session.session_key or "").values_list("seen", flat=True).first()
+    return time.time() - (seen.timestamp() if seen else session.get(BEGAN, time.time()))
 
 
 def proven(request: HttpRequest, *, second_factor: bool = False, for_seconds: float = FRESH) -> bool:

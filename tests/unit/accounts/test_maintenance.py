@@ -21,7 +21,7 @@ from appliance.ruleset.decide import Packet, decide
 from appliance.ruleset.policy import Interface, Policy
 from appliance.ruleset.snapshot import activations as acting_now
 from sipalg_core.contract import names
-from tests.unit.accounts.factors import code, give_app
+from tests.unit.accounts.factors import code, give_app, has_app
 from tests.unit.people import PASSWORD, person
 
 pytestmark = pytest.mark.django_db
@@ -87,6 +87,30 @@ def test_without_a_second_factor_support_sees_only_how_to_set_one_up(window):
     assert client.get("/").url == "/accounts/factors/app/add/"
     assert client.get("/firewall/rules/").url == "/accounts/factors/app/add/"
     assert client.get("/accounts/factors/app/add/").status_code == 200
+
+
+def test_a_fragment_behind_the_page_of_the_second_factor_does_not_spoil_its_code(window):
+    """The page refreshes its status when the live channel speaks; sent on, that asked for another secret."""
+    client = come_in(person(Role.SUPPORT))
+    secret = client.get("/accounts/factors/app/add/").context["form"].secret
+    for path in ("/status/", "/"):
+        assert client.get(path, headers={"HX-Request": "true"}).status_code == 204
+    sent = client.post("/firewall/rules/add/", {}, headers={"HX-Request": "true"})
+    assert sent.headers["HX-Redirect"] == "/accounts/factors/app/add/"
+    client.post("/accounts/factors/app/add/", {"code": code(secret)})
+    assert is_in(client)
+
+
+def test_a_page_that_is_loaded_again_shows_the_same_secret_until_the_app_is_added(client, owner):
+    client.force_login(owner)
+    page = "/accounts/factors/app/add/"
+    secret = client.get(page).context["form"].secret
+    assert client.get(page).context["form"].secret == secret
+    client.post(page, {"code": "000000"})
+    client.post(page, {"code": code(secret)})
+    assert has_app(owner)
+    client.post("/accounts/factors/app/remove/")
+    assert client.get(page).context["form"].secret != secret
 
 
 def test_a_session_that_is_carried_to_another_address_ends(helper, window):
