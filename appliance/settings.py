@@ -7,7 +7,6 @@ Environment: PINHOLE_RUN, PINHOLE_STATE, PINHOLE_NODE (contract.names), PINHOLE_
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from appliance.keys import own_key
 from sipalg_core.contract import names
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,20 +25,8 @@ STATE_DIR = names.state_dir()
 os.umask(0o007)
 
 
-def _secret_key(path: Path) -> str:
-    """Read this appliance's own key; the first process makes it."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        key = secrets.token_urlsafe(64)
-        file.write(key)
-    return key
-
-
 STATE_DIR.mkdir(parents=True, exist_ok=True)
-SECRET_KEY = _secret_key(STATE_DIR / "secret_key")
+SECRET_KEY = own_key(STATE_DIR)
 
 # --- What is reachable, and how ---
 
@@ -189,7 +177,7 @@ DATABASES = {
             # A transaction that upgrades from reading to writing would not wait for the lock (SQLITE_BUSY at once).
             "transaction_mode": "IMMEDIATE",
             "timeout": 5,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=ON;",
         },
     }
 }

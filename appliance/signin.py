@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How allauth is bent to this console: who may come in from where, what a fresh proof is, and no mail."""
+"""How allauth is bent to us: who may come in from where, what a fresh proof is, secrets sealed, and no mail."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
+from appliance import keys
 from appliance.accounts import queries
 from appliance.accounts.models import User
 
@@ -44,6 +47,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
 class FactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # the same
     def get_totp_issuer(self) -> str:
         return f"Pinhole {self._get_site_name()}"
+
+    def encrypt(self, text: str) -> str:
+        return keys.seal(text, key=settings.SECRET_KEY, purpose="factors")
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Raise ValidationError, which a form shows at its field."""
+        try:
+            return keys.unseal(encrypted_text, key=settings.SECRET_KEY, purpose="factors")
+        except keys.KeyLost as error:
+            raise ValidationError(
+                _(
+                    "The appliance has another key than when this second factor was added, so it can't be checked. "
+                    "Ask the owner to reset it, or come in by a one-time link from the device itself."
+                ),
+                code="key_lost",
+            ) from error
 
     def get_totp_label(self, user: User) -> str:
         return user.username

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+from allauth.core import context
 from allauth.mfa.totp.forms import ActivateTOTPForm
-from allauth.mfa.totp.internal.auth import get_totp_secret
+from allauth.mfa.totp.internal.auth import SECRET_SESSION_KEY, generate_totp_secret
+from allauth.mfa.utils import decrypt, encrypt
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
@@ -33,12 +36,21 @@ _PASSES = [
 ]  # fmt: skip
 
 
+def _pending_secret(session: Any) -> str:
+    """Of the app that is being added; sealed, since sessions lie in the database. allauth forgets it afterwards."""
+    with suppress(KeyError, ValidationError):
+        return str(decrypt(session[SECRET_SESSION_KEY]))
+    secret = generate_totp_secret()
+    session[SECRET_SESSION_KEY] = encrypt(secret)
+    return str(secret)
+
+
 class AddAppForm(ActivateTOTPForm):  # type: ignore[misc]  # allauth has no annotations that mypy takes
     """Shows one secret until the app is added: a page that is loaded again must not spoil what was scanned."""
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         forms.Form.__init__(self, *args, **kwargs)
-        self.user, self.secret = user, get_totp_secret()
+        self.user, self.secret = user, _pending_secret(context.request.session)
 
 
 class SignInForm(AuthenticationForm):

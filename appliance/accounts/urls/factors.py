@@ -11,7 +11,11 @@ from allauth.mfa.base import views as base
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
+from django.contrib import messages
 from django.contrib.auth.views import LogoutView
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import path
 from django.views.generic import RedirectView
 
@@ -21,6 +25,19 @@ from appliance.ui.requests import anybody, may, named
 
 def _own(view: Callable[..., Any]) -> Callable[..., Any]:
     return may("account.own")(named(view))
+
+
+def _telling(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Recovery codes that can no longer be read (`signin.FactorAdapter.decrypt`) are told of, on the account's page."""
+
+    def told(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(request, *args, **kwargs)
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+            return redirect("accounts:account")
+
+    return told
 
 
 urlpatterns = [
@@ -35,9 +52,11 @@ urlpatterns = [
     path("factors/", _own(RedirectView.as_view(pattern_name="accounts:account")), name="mfa_index"),
     path("factors/app/add/", _own(totp.activate_totp), name="mfa_activate_totp"),
     path("factors/app/remove/", _own(totp.deactivate_totp), name="mfa_deactivate_totp"),
-    path("factors/codes/", _own(recovery.view_recovery_codes), name="mfa_view_recovery_codes"),
+    path("factors/codes/", _own(_telling(recovery.view_recovery_codes)), name="mfa_view_recovery_codes"),
     path("factors/codes/new/", _own(recovery.generate_recovery_codes), name="mfa_generate_recovery_codes"),
-    path("factors/codes/download/", _own(recovery.download_recovery_codes), name="mfa_download_recovery_codes"),
+    path(
+        "factors/codes/download/", _own(_telling(recovery.download_recovery_codes)), name="mfa_download_recovery_codes"
+    ),
     path("factors/passkeys/", _own(RedirectView.as_view(pattern_name="accounts:account")), name="mfa_list_webauthn"),
     path("factors/passkeys/add/", _own(webauthn.add_webauthn), name="mfa_add_webauthn"),
     path("factors/passkeys/<int:pk>/remove/", _own(webauthn.remove_webauthn), name="mfa_remove_webauthn"),

@@ -6,8 +6,6 @@ Nothing waits for a notice: `notify` (beat, every 30 s) looks and sends in `work
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import logging
 import smtplib
 from collections.abc import Iterator
@@ -16,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings as django_settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -24,6 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from appliance import keys
 from appliance.accounts.models import User
 from appliance.audit.services import record
 from appliance.firewall.models import Content, Rule
@@ -107,19 +105,14 @@ def _check(current: NoticeSettings) -> None:
 
 
 def _sealed(text: str) -> str:
-    return _vault().encrypt(text.encode()).decode()
+    return keys.seal(text, key=django_settings.SECRET_KEY, purpose="notices")
 
 
 def _opened(sealed: str) -> str:
     try:
-        return _vault().decrypt(sealed.encode()).decode() if sealed else ""
-    except InvalidToken:
+        return keys.unseal(sealed, key=django_settings.SECRET_KEY, purpose="notices") if sealed else ""
+    except keys.KeyLost:
         return ""  # the appliance's own key is another: the secret must be entered again
-
-
-def _vault() -> Fernet:
-    key = hashlib.sha256(b"notices" + django_settings.SECRET_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(key))
 
 
 def _way(current: NoticeSettings) -> Way:
