@@ -23,6 +23,7 @@ from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigg
 from django_htmx.middleware import HtmxDetails
 from ninja.errors import HttpError
 
+from appliance import veil
 from appliance.accounts import queries, services
 from appliance.accounts.models import User
 from appliance.audit.services import origin
@@ -43,7 +44,8 @@ class PermissionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         token = origin.set(request.META.get("REMOTE_ADDR", ""))
         try:
-            return self.get_response(request)
+            with veil.asked_by(lambda: False):
+                return self.get_response(request)
         finally:
             origin.reset(token)
 
@@ -62,6 +64,7 @@ class PermissionMiddleware:
             return _to_the_door(request)
         if permission is None or not queries.permits(request.user, permission):
             return _refused(request, request.user, permission)
+        _lift_veil(request.user)
         return self._wanting(request, request.user, permission, getattr(view, "fresh", False))
 
     def _wanting(self, request: HttpRequest, user: User, permission: str, fresh: Fresh) -> HttpResponseBase | None:
@@ -92,7 +95,13 @@ def admit(request: HttpRequest, user: User) -> User:
         raise HttpError(403, _("This needs a fresh proof of who you are: do it in the console."))
     if (fresh or idle) and not queries.proven(request, second_factor=fresh == "second factor"):
         raise HttpError(403, _("This needs a fresh proof of who you are: do it in the console."))
+    _lift_veil(user)
     return user
+
+
+def _lift_veil(user: User) -> None:
+    """Numbers are whole for whoever may see them so."""
+    veil.know(lambda: queries.permits(user, "calls.numbers"))
 
 
 def may_watch(user: User, topics: Iterable[str]) -> bool:

@@ -58,6 +58,7 @@ PERMISSIONS: Final = {
     "metrics.see": Permission(_ALL, Scope.SEE, _("Vendor support comes in only while remote maintenance is open.")),
     # --- calls ---
     "calls.see": Permission(_ALL, Scope.SEE, _("Only people of this firewall can see calls.")),
+    "calls.numbers": Permission(_ALL, Scope.SEE, _("Only a VoIP technician can see telephone numbers whole.")),
     "calls.trace": Permission(_TECHNICIAN, Scope.DIAGNOSE, _("Only a VoIP technician can see the messages of a call.")),
     "calls.export": Permission(_TECHNICIAN, Scope.DIAGNOSE, _("Only a VoIP technician can download call data.")),
     "calls.test": Permission(_TECHNICIAN, Scope.DIAGNOSE, _("Only a VoIP technician can place test calls.")),
@@ -109,8 +110,14 @@ PERMISSIONS: Final = {
     "audit.export": Permission(_READER, None, _("Only a firewall admin or an auditor can export the audit log.")),
 }
 
-GRANTABLE: Final = {"alg.exempt": frozenset({Role.ADMINISTRATOR, Role.TECHNICIAN, Role.SUPPORT})}
+GRANTABLE: Final = {
+    "alg.exempt": frozenset({Role.ADMINISTRATOR, Role.TECHNICIAN, Role.SUPPORT}),
+    "calls.numbers": frozenset({Role.ADMINISTRATOR, Role.TECHNICIAN, Role.SUPPORT, Role.AUDITOR}),
+}
 """What the owner may give to these roles or take from them, beside the table."""
+
+WITHHELD: Final = frozenset({(Role.SUPPORT, "calls.numbers"), (Role.AUDITOR, "calls.numbers")})
+"""What of it these roles have only where the owner has given it to them."""
 
 TOPICS: Final = {
     "calls": "calls.see",

@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from appliance.accounts.models import ApiToken, Grant, MaintenanceWindow, SignedIn, User, secret_hash, within
-from appliance.permissions import GRANTABLE, PERMISSIONS, Role, Scope, allows
+from appliance.permissions import GRANTABLE, PERMISSIONS, WITHHELD, Role, Scope, allows
 
 LAST_USED_STEP: Final = timedelta(minutes=1)
 """A poller must not turn every read into a write."""
@@ -115,7 +115,9 @@ def permits(user: User, permission: str) -> bool:
 
 
 def grants() -> Mapping[tuple[str, str], bool]:
-    return {(each.role, each.permission): each.allowed for each in Grant.objects.all()}
+    """What the owner decided, and what he has not decided yet where that is a no."""
+    decided = {(each.role, each.permission): each.allowed for each in Grant.objects.all()}
+    return dict.fromkeys(WITHHELD, False) | decided
 
 
 def who_may(permission: str) -> list[str]:

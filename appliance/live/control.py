@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Questions to the engine and the broker over their sockets (contract.control). Every question has a time limit."""
+"""Questions to the engine and the broker over their sockets (contract.control). Every question has a time limit.
+
+What the engine says of people's numbers is hidden here from those who may not see them (`appliance.veil`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import json
 import socket
 from typing import Any, Final
 
+from appliance import veil
 from sipalg_core.contract import names
 from sipalg_core.contract.control import NO_PINHOLE, REPLY, Op, Request, Status, pack_request, unpack_reply
 from sipalg_core.contract.events import Snapshot, Topic
@@ -57,14 +61,14 @@ def broker_answers() -> bool:
 
 def engine_snapshot(topic: Topic) -> Snapshot:
     answer: Any = ask_engine({"op": "snapshot", "topic": topic})
-    snapshot: Snapshot = answer
+    snapshot: Snapshot = veil.rows(answer) if veil.hides() else answer
     return snapshot
 
 
 def engine_items(op: str, **values: Any) -> list[dict[str, Any]]:
     """The rows with which the engine answers a question about calls (contract.control); raise EngineUnavailable."""
     items: list[dict[str, Any]] = ask_engine({"op": op} | values).get("items", [])
-    return items
+    return veil.rows(items) if veil.hides() else items
 
 
 def reload_broker() -> None:

@@ -12,6 +12,8 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.db import DatabaseError
 
+from appliance import veil
+from appliance.accounts.queries import permits
 from appliance.gate import may_watch
 from appliance.live.access import Identify
 from appliance.live.hub import Viewer, hub
@@ -31,6 +33,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
 
     async def connect(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
+        self._numbers = False  # until it is known that he may see them whole
         await self.accept()
         self._identify: Identify = cast(Any, self.scope)["identify"]  # LiveAccess put it there
         if await self._identify() is None:
@@ -83,11 +86,19 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
 
     async def _may_watch(self, topics: set[str]) -> bool:
         user = await self._identify()
-        return user is not None and await database_sync_to_async(may_watch)(user, topics)
+        if user is None or not await database_sync_to_async(may_watch)(user, topics):
+            return False
+        whole = await database_sync_to_async(permits)(user, "calls.numbers")
+        if self.viewer is not None and whole != self._numbers:
+            self._numbers = whole
+            for topic in list(self.viewer.topics):
+                await hub.subscribe(self.viewer, topic)  # what he has seen until now was otherwise
+        return True
 
     async def _deliver(self, viewer: Viewer) -> None:
         while True:
-            await self.send_json(await viewer.messages.get())
+            message = await viewer.messages.get()
+            await self.send_json(message if self._numbers else veil.rows(message))
 
     async def _watch_identity(self) -> None:
         """Who cannot be identified any more, or may not see all that he watches, does not go on watching."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib import messages
@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from django.views.decorators.http import require_POST
 
 from appliance.accounts import queries, services
@@ -20,6 +21,23 @@ from appliance.accounts.models import User
 from appliance.permissions import GRANTABLE, Role
 from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, may
+
+GRANTS: Final = (
+    (
+        "alg.exempt",
+        _lazy("Who may exempt servers from the ALG"),
+        _lazy(
+            "Nobody should have to call the vendor for that. "
+            "Support may only while remote maintenance is open for changes."
+        ),
+    ),
+    (
+        "calls.numbers",
+        _lazy("Who sees telephone numbers whole"),
+        _lazy("Everybody else sees them without the last three digits, and names as their first letter, everywhere."),
+    ),
+)
+"""What the owner decides (permissions.GRANTABLE), as the page puts it."""
 
 
 @may("users.see")
@@ -148,12 +166,15 @@ def _page(request: OperatorRequest, **context: Any) -> HttpResponse:
         "roles": Role,
         "grants": [
             (
-                f"{permission}:{role}",
-                role.label,
-                granted.get((role, permission), True),
+                title,
+                about,
+                [
+                    (f"{permission}:{role}", role.label, granted.get((role, permission), True))
+                    for role in Role
+                    if role in GRANTABLE[permission]
+                ],
             )
-            for permission, roles in GRANTABLE.items()
-            for role in sorted(roles)
+            for permission, title, about in GRANTS
         ],
     }
     return render(request, "accounts/people.html", shown | context)

@@ -12,6 +12,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
+from appliance import veil
 from appliance.audit.services import record_download
 from appliance.sip import queries, services
 from appliance.sip.columns import CALL_STATE, said
@@ -55,7 +56,7 @@ def history_csv(request: OperatorRequest) -> HttpResponseBase:
         for record in _found(HistorySearch(request.GET))[:MOST_EXPORTED].iterator()
     )  # fmt: skip
     return StreamingHttpResponse(
-        csv_lines(head, rows),
+        csv_lines(head, veil.kept(rows)),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="calls.csv"'},
     )
