@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from appliance.advisor.evidence import Evidence
 from appliance.advisor.finding import Finding, Fix
+from appliance.ruleset.findings import text
 from appliance.ruleset.verify import verify
 
 DAY: Final = 24 * 3600.0
@@ -40,7 +41,7 @@ def _shadowed(evidence: Evidence) -> Iterator[Finding]:
     for found in verify(evidence.policy):
         if found.code == "shadowed" and found.rule is not None:
             yield _hint(
-                f"shadowed-{found.rule}", found.text, _("It decides about nothing, whatever it says."), found.rule
+                f"shadowed-{found.rule}", text(found), _("It decides about nothing, whatever it says."), found.rule
             )
 
 

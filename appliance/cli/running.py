@@ -18,6 +18,7 @@ from appliance.cli.asking import ACTOR, Verb
 from appliance.firewall.forms import PacketForm
 from appliance.kernel.connections import Selection
 from appliance.ruleset.decide import decide, reaching
+from appliance.ruleset.findings import text
 from appliance.system import queries, services
 from appliance.system.forms import SelectionForm
 from appliance.system.models import Revision, State
@@ -34,7 +35,7 @@ def changes(_asked: Namespace) -> dict[str, Any]:
     return {
         "running": running.number if running else None,
         "changes": [change.text for change in queries.pending_changes()],
-        "findings": [f"{finding.level}: {finding.text}" for finding in queries.findings()],
+        "findings": [f"{finding.level}: {text(finding)}" for finding in queries.findings()],
     }
 
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal, NamedTuple
 
 from appliance.ruleset.compile import limits
@@ -16,10 +16,17 @@ from appliance.ruleset.policy import Address, Policy, Rule, Service
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """`code` is what programs go by; for people its `sentence` is filled with `values` (ruleset.findings)."""
+
     level: Literal["error", "warning", "hint"]
     code: str
-    text: str
     rule: int | None = None  # Rule.id
+    case: str = ""  # of what can be said about this code
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.code}:{self.case}" if self.case else self.code
 
 
 class Access(NamedTuple):
@@ -40,9 +47,7 @@ def verify(policy: Policy, access: Access | None = None) -> list[Finding]:
 
 def _access(policy: Policy, access: Access | None) -> Iterator[Finding]:
     if not policy.names_of("internal", "management"):
-        yield Finding(
-            "error", "locked_out", "No interface is internal or for management: this would cut off the console."
-        )  # fmt: skip
+        yield Finding("error", "locked_out", case="no_interface")
         return
     packet = access and _packet(policy, access)
     if packet is None:
@@ -52,15 +57,17 @@ def _access(policy: Policy, access: Access | None) -> Iterator[Finding]:
         return
     reason = decision.reason if decision.verdict != "accept" else decision.dnat
     rule = next((rule for rule in policy.rules if rule.key == reason), None)
-    where = f"TCP {packet.dport} at {packet.iifname}"
-    if rule is None:
-        why = f"no rule would accept {where}"
-    elif rule.table == "dnat":
-        why = f"rule {rule.position} “{rule.name}” would send {where} elsewhere"
-    else:
-        why = f"rule {rule.position} “{rule.name}” would {rule.action} {where}"
-    text = f"These changes would cut off your own access from {packet.saddr}: {why}."
-    yield Finding("error", "locked_out", text, rule.id if rule else None)
+    values = {"address": packet.saddr, "port": packet.dport, "interface": packet.iifname}
+    if rule is None or rule.action not in ("dnat", "drop", "reject"):
+        yield Finding("error", "locked_out", case="no_rule", values=values)
+        return
+    yield _about(rule, "error", "locked_out", case=rule.action, **values)
+
+
+def _about(
+    rule: Rule, level: Literal["error", "warning", "hint"], code: str, case: str = "", **values: object
+) -> Finding:
+    return Finding(level, code, rule.id, case, {"position": rule.position, "rule": rule.name, **values})
 
 
 def _packet(policy: Policy, access: Access) -> Packet | None:
@@ -79,30 +86,22 @@ def _packet(policy: Policy, access: Access) -> Packet | None:
 
 def _empty_objects(rules: Iterable[Rule]) -> Iterator[Finding]:
     for rule in rules:
-        where = f"Rule {rule.position} “{rule.name}”"
         for address in (rule.source, rule.destination, rule.target):
             if address is None or not address.empty:
                 continue
             if address.negated:
-                text = f"{where} would match everybody: “{address.name}” excludes countries without any data."
-                yield Finding("error", "empty_object", text, rule.id)
+                yield _about(rule, "error", "empty_object", "negated", object=address.name)
             elif address.moves:
-                text = f"{where} matches nothing yet: “{address.name}” holds no address at the moment."
-                yield Finding("warning", "empty_moving_object", text, rule.id)
+                yield _about(rule, "warning", "empty_moving_object", object=address.name)
             else:
-                text = f"{where} matches nothing: “{address.name}” holds no address."
-                yield Finding("error", "empty_object", text, rule.id)
+                yield _about(rule, "error", "empty_object", object=address.name)
 
 
 def _resolved_sources(rules: Iterable[Rule]) -> Iterator[Finding]:
     """Who controls the answers for a name decides who comes in."""
     for rule in rules:
         if rule.action == "dnat" and rule.source is not None and rule.source.lookups:
-            text = (
-                f"Rule {rule.position} “{rule.name}” lets in whoever “{rule.source.name}” resolves to: "
-                "a forged DNS answer would open it to others."
-            )
-            yield Finding("warning", "dns_source_of_dnat", text, rule.id)
+            yield _about(rule, "warning", "dns_source_of_dnat", object=rule.source.name)
 
 
 def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
@@ -113,25 +112,20 @@ def _alg(policy: Policy, rules: Iterable[Rule]) -> Iterator[Finding]:
         for address in interface.addresses
     ]
     for rule in (rule for rule in rules if rule.opens_alg):
-        where = f"Rule {rule.position} “{rule.name}”"
         if rule.source is None or rule.destination is None:
-            text = f"{where} allows SIP without naming phones and provider."
-            yield Finding("error", "sip_any", text, rule.id)
+            yield _about(rule, "error", "sip_any")
             continue
         if rule.destination.countries:
-            text = f"{where} allows SIP to “{rule.destination.name}”: the ALG needs addresses or a name."
-            yield Finding("error", "sip_country", text, rule.id)
+            yield _about(rule, "error", "sip_country", object=rule.destination.name)
             continue
         if rule.source.moves or not all(_within(address_range(value), inside) for value in rule.source.values):
-            text = f"{where} allows SIP from “{rule.source.name}”, which does not lie behind an internal interface."
-            yield Finding("error", "sip_source_not_internal", text, rule.id)
-        yield from _inside(where, rule, rule.destination, inside)
+            yield _about(rule, "error", "sip_source_not_internal", object=rule.source.name)
+        yield from _inside(rule, rule.destination, inside)
         if not any(provider.signalling == rule.destination.name for provider in policy.providers):
-            text = f"{where}: “{rule.destination.name}” is no provider yet, so its media may only come from itself."
-            yield Finding("hint", "sip_without_provider", text, rule.id)
+            yield _about(rule, "hint", "sip_without_provider", object=rule.destination.name)
 
 
-def _inside(where: str, rule: Rule, server: Address, inside: list[AddressRange]) -> Iterator[Finding]:
+def _inside(rule: Rule, server: Address, inside: list[AddressRange]) -> Iterator[Finding]:
     """A server behind another internal interface than its telephones is routed; a name never leads inside."""
     spans = [address_range(value) for value in server.held.texts()]
     within = [_within(span, inside) for span in spans]
@@ -139,16 +133,11 @@ def _inside(where: str, rule: Rule, server: Address, inside: list[AddressRange])
         net for net in inside if rule.source and any(_within(address_range(v), [net]) for v in rule.source.values)
     ]
     if any(within) and (server.moves or any(_within(span, shared) for span in spans)):
-        text = f"{where} allows SIP to “{server.name}”, which lies inside: the ALG has nothing to do there."
-        yield Finding("error", "sip_destination_internal", text, rule.id)
+        yield _about(rule, "error", "sip_destination_internal", object=server.name)
     elif any(within) and not all(within):
-        text = f"{where} allows SIP to “{server.name}”, of which a part lies inside: make it two rules."
-        yield Finding("error", "sip_destination_mixed", text, rule.id)
+        yield _about(rule, "error", "sip_destination_mixed", object=server.name)
     elif any(within):
-        text = (
-            f"{where}: “{server.name}” lies inside; addresses stay as they are, and the ALG opens the media of calls."
-        )
-        yield Finding("hint", "sip_destination_routed", text, rule.id)
+        yield _about(rule, "hint", "sip_destination_routed", object=server.name)
 
 
 def _settings(policy: Policy) -> Iterator[Finding]:
@@ -161,11 +150,9 @@ def _settings(policy: Policy) -> Iterator[Finding]:
     for settings in policy.settings:
         gone = [address for address in settings.values.get("peering.outside", ()) if address not in own]
         if gone:
-            whom = f"“{settings.provider}” is" if settings.provider else "Providers are"
-            text = (
-                f"{whom} to know us by {', '.join(gone)}, which no external interface has: the first address is used."
-            )
-            yield Finding("warning", "outside_address_gone", text)
+            case, values = ("one", {"provider": settings.provider}) if settings.provider else ("", {})
+            values |= {"addresses": ", ".join(gone)}
+            yield Finding("warning", "outside_address_gone", case=case, values=values)
 
 
 def _limits(rules: Iterable[Rule]) -> Iterator[Finding]:
@@ -174,11 +161,7 @@ def _limits(rules: Iterable[Rule]) -> Iterator[Finding]:
     for rule in rules:
         number = limits.number(rule)
         if number is not None and (other := seen.setdefault(number, rule)) is not rule:
-            text = (
-                f"Rule {rule.position} “{rule.name}” and rule {other.position} “{other.name}” cannot both have an end: "
-                "they share a connection mark. Make one of them anew."
-            )
-            yield Finding("error", "limit_mark", text, rule.id)
+            yield _about(rule, "error", "limit_mark", other_position=other.position, other=other.name)
 
 
 def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
@@ -199,11 +182,7 @@ def _shadowed(rules: list[Rule]) -> Iterator[Finding]:
         if later.activity is None:
             lasting.append((low, high, low2, high2, later, inner))
         if earlier is not None:
-            text = (
-                f"Rule {later.position} “{later.name}” never decides: "
-                f"rule {earlier.position} “{earlier.name}” covers all of it."
-            )
-            yield Finding("warning", "shadowed", text, later.id)
+            yield _about(later, "warning", "shadowed", other_position=earlier.position, other=earlier.name)
 
 
 _Span = tuple[int, int, int]

@@ -26,6 +26,7 @@ from appliance.network.queries import interfaces
 from appliance.ruleset import apply as ruleset_apply
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.apply import ApplyRefused, WindowEnded
+from appliance.ruleset.findings import text
 from appliance.ruleset.policy import Policy
 from appliance.ruleset.verify import verify
 from appliance.system import queries, services
@@ -44,7 +45,7 @@ def apply_revision(revision_id: int) -> None:
         return
     announce(revision)
     policy = queries.policy_now(revision, time.time())
-    errors = [finding.text for finding in verify(policy, queries.access_of(revision)) if finding.level == "error"]
+    errors = [text(finding) for finding in verify(policy, queries.access_of(revision)) if finding.level == "error"]
     try:
         if errors:
             raise ApplyRefused(" ".join(errors) + " Nothing was changed.")

@@ -14,6 +14,7 @@ from ninja import Router, Schema, Status
 from appliance.accounts.models import User
 from appliance.live.control import EngineUnavailable, broker_answers
 from appliance.privacy import counters
+from appliance.ruleset.findings import said
 from appliance.sip import queries as sip
 from appliance.system import queries, services
 from appliance.system.models import Revision
@@ -102,7 +103,7 @@ def draft(request: HttpRequest) -> dict[str, Any]:
     return {
         "changes": [change.text for change in queries.pending_changes()],
         "nft": queries.pending_nft(),
-        "findings": queries.findings(access(request)),
+        "findings": [said(each) for each in queries.findings(access(request))],
     }
 
 

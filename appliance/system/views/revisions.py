@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
+from appliance.ruleset.findings import said
 from appliance.system import queries, services
 from appliance.system.forms import ApplyForm
 from appliance.system.models import Revision, State
@@ -24,12 +25,12 @@ REVISIONS_A_PAGE: Final = 50
 
 def review_context(request: OperatorRequest) -> dict[str, Any]:
     """What *Apply* would change, what speaks against it, and the form that asks for it."""
-    findings = queries.findings(access(request))
+    findings = [said(each) for each in queries.findings(access(request))]
     return {
         "changes": queries.pending_changes(),
         "nft_changes": queries.pending_nft(),
         "findings": findings,
-        "blocked": any(finding.level == "error" for finding in findings),
+        "blocked": any(finding["level"] == "error" for finding in findings),
         "apply_form": ApplyForm(),
     }
 

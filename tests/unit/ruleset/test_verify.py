@@ -2,10 +2,13 @@
 """Findings."""
 
 from dataclasses import replace
+from string import Formatter
+from unittest.mock import patch
 
 import pytest
 
 from appliance.ruleset.contents import fixed
+from appliance.ruleset.findings import SENTENCES, said, text
 from appliance.ruleset.policy import Address, AlgSettings, Interface, Policy, Provider, Rule, Service
 from appliance.ruleset.verify import Access, verify
 
@@ -20,7 +23,9 @@ PROVIDERS = (Provider("Tel", "Tel"),)
 
 
 def codes(*rules, interfaces=INTERFACES, providers=PROVIDERS):
-    return [(each.level, each.code, each.rule) for each in verify(Policy(1, "local", interfaces, rules, providers))]
+    found = verify(Policy(1, "local", interfaces, rules, providers))
+    assert all(text(each) for each in found), "every one has its sentence, and all that it names"
+    return [(each.level, each.code, each.rule) for each in found]
 
 
 def rule(number, action="accept", **fields):
@@ -70,7 +75,7 @@ def test_operator_does_not_cut_off_himself(address, lan_role, rules, why):
     findings = verify(Policy(1, "local", (lan, WAN, MGMT), rules), Access(address, 443, 100.0))
     assert [each.code for each in findings if each.level == "error"] == ["locked_out"] * bool(why)
     if why:
-        assert findings[0].text.startswith(f"These changes would cut off your own access from {address}: {why}")
+        assert text(findings[0]).startswith(f"These changes would cut off your own access from {address}: {why}")
 
 
 def test_two_rules_with_an_end_never_share_a_mark():
@@ -117,7 +122,7 @@ def test_address_of_ours_that_no_interface_has():
     settings = (AlgSettings("Tel", {"peering.outside": ["203.0.113.2", "203.0.113.9"]}),)
     found = verify(Policy(1, "local", INTERFACES, (), PROVIDERS, settings))
     assert [(each.level, each.code) for each in found] == [("warning", "outside_address_gone")]
-    assert "203.0.113.9" in found[0].text
+    assert "203.0.113.9" in text(found[0])
 
 
 WEB, ALL_TCP, BOTH = Service("Web", "tcp", "80,443"), Service("TCP", "tcp"), Service("DNS", "both", "53")
@@ -192,3 +197,20 @@ WEB = Service("Web", "group", members=(Service("a", "tcp", "80"), Service("b", "
 def test_shadow_of_what_moves_and_of_groups_of_services(first, second, shadowed):
     found = codes(rule(1, **first), rule(2, **second))
     assert (("warning", "shadowed", 2) in found) == shadowed
+
+
+def test_sentence_is_the_readers_and_the_code_is_not():
+    found = verify(Policy(1, "local", INTERFACES, (rule(1, source=Address("{rule}", ())),)))[0]
+    with patch.dict(SENTENCES, {"empty_object": "„{object}“ ist leer."}):
+        assert said(found) == {"level": "error", "code": "empty_object", "text": "„{rule}“ ist leer.", "rule": 1}
+
+
+def test_every_sentence_names_only_what_its_finding_has():
+    about_a_rule = {"position", "rule", "object", "other_position", "other"}
+    known = {
+        "locked_out": {"address", "port", "interface", "position", "rule"},
+        "outside_address_gone": {"provider", "addresses"},
+    }
+    for key, sentence in SENTENCES.items():
+        named = {name for _, name, _, _ in Formatter().parse(str(sentence)) if name}
+        assert named <= known.get(key.partition(":")[0], about_a_rule)
