@@ -78,6 +78,7 @@ ANSWERS: Final[dict[str, Callable[..., Any]]] = {
     "connections": list_connections,
     "flush": flush,
     "links": list_links,
+    "neighbours": links.neighbours,
     "listening": sockets.listening,
     "telephony": telephony,
 }

@@ -17,6 +17,8 @@ _IFF_UP: Final = 0x1
 _LINK_SCOPE: Final = 253
 _SECONDARY, _DAD_FAILED, _DEPRECATED, _TENTATIVE, _PERMANENT = 0x01, 0x08, 0x20, 0x40, 0x80
 _FOREVER: Final = 0xFFFFFFFF
+_NUD: Final = {0x02: "reachable", 0x04: "stale", 0x08: "delay", 0x10: "probe", 0x20: "failed", 0x80: "permanent"}
+"""linux/neighbour.h; what is incomplete, or needs no address (NUD_NOARP), says nothing of a host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,21 @@ def read() -> list[Link]:
     speeds = _speeds([each.get_attr("IFLA_IFNAME") for each in links])
     found = [_link(each, addresses, routes, speeds) for each in links if each.get_attr("IFLA_IFNAME") != "lo"]
     return sorted(found, key=lambda link: link.name)
+
+
+def neighbours() -> list[dict[str, str]]:
+    """Hosts that the kernel spoke with or tried to (ARP, RFC 4861): address, MAC, interface, how sure it is."""
+    with IPRoute() as kernel:
+        names = {each["index"]: each.get_attr("IFLA_IFNAME") for each in kernel.get_links()}
+        known = kernel.get_neighbours()
+    return [
+        {
+            "address": each.get_attr("NDA_DST"), "mac": each.get_attr("NDA_LLADDR") or "",
+            "interface": names.get(each["ifindex"], ""), "state": _NUD.get(each["state"], "none"),
+        }
+        for each in known
+        if each.get_attr("NDA_DST") and each["state"] in _NUD
+    ]  # fmt: skip
 
 
 def preferred(found: Sequence[str], configured: Sequence[str]) -> tuple[str, ...]:

@@ -53,6 +53,12 @@ class WithAlgQuestions(Questions):
     )
 
 
+class WithoutAlgQuestions(Questions):
+    pbx = _pbx()
+    server = _text(_("Server of the provider"), _("sip.example.net, or addresses."))
+    speech = _text(_("Ports of speech outwards"), initial="1024-65535")
+
+
 class EncryptedQuestions(Questions):
     pbx = _pbx()
     server = _text(_("Server of the provider"), _("A DNS name; where there is none, a country of two letters."))
@@ -130,6 +136,10 @@ RECIPES: Final = {
     "sips": Recipe(
         _("Encrypted SIP"), _("SIPS to the provider, speech outwards, STUN; the ALG cannot read it."),
         EncryptedQuestions, telephony.Encrypted, telephony.encrypted,
+    ),
+    "plain": Recipe(
+        _("Telephone system without the ALG"), _("SIP and speech outwards, unchanged; it needs STUN."),
+        WithoutAlgQuestions, telephony.WithoutAlg, telephony.without_alg,
     ),
     "rtp": Recipe(
         _("Provider without symmetric RTP"), _("Lets the provider's speech in to the telephone system's own ports."),

@@ -62,6 +62,7 @@ class Provider:
     signalling: Place
     media: Place | None
     symmetric: bool
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)

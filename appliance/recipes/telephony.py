@@ -10,6 +10,7 @@ from typing import Final, Literal
 from appliance.recipes.plans import Draft, Impossible, Place, Plan, Ports, Provider, host, place
 
 SIP: Final = Ports("SIP", "udp", "5060", "sip")
+PLAIN_SIP: Final = Ports("SIP without ALG", "both", "5060")
 SIPS: Final = Ports("SIPS", "tcp", "5061")
 STUN: Final = Ports("STUN", "udp", "3478")
 SPEECH_OUT: Final = Ports("Speech outwards", "udp", "1024-65535")
@@ -35,6 +36,27 @@ def with_alg(asked: WithAlg) -> Plan:
     media = place("Provider media", asked.media_from, "media_from") if asked.media_from.strip() else None
     rule = Draft("Telephone system to provider", "forward", SIP, pbx, server)
     return Plan((rule,), Provider("Provider", server, media, asked.symmetric))
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutAlg:
+    """Plain SIP that nobody on the way changes: the telephone system finds out its outside address by itself."""
+
+    pbx: str
+    server: str
+    speech: str = "1024-65535"
+
+
+def without_alg(asked: WithoutAlg) -> Plan:
+    pbx = host("Telephone system", asked.pbx, "pbx")
+    server = place("Provider", asked.server, "server")
+    if server.kind == "country":
+        raise Impossible("server", "country_for_sip")
+    rules = (
+        Draft("SIP to provider, without ALG", "forward", PLAIN_SIP, pbx, server),
+        Draft("Speech to provider", "forward", _speech(asked.speech, "speech"), pbx, to_zone="external"),
+    )
+    return Plan(rules, advice=("stun_without_alg",))
 
 
 @dataclass(frozen=True, slots=True)

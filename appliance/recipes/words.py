@@ -25,6 +25,9 @@ REFUSALS: Final = {
 
 ADVICE: Final = {
     "sips_no_alg": _("Encrypted SIP cannot be read on the way: the ALG opens nothing for it, these rules do."),
+    "stun_without_alg": _(
+        "Without the ALG the telephone system must know its outside address: by STUN, or by an entry of yours."
+    ),
     "country_is_rough": _("A country is approximate (about 90 % agreement between data sets); a DNS name is better."),
     "alg_opens_by_itself": _("Where the ALG is active it opens these ports by itself: use this only without it."),
     "vpn_is_best": _("A VPN is the safe way for telephones outside: then no rule is needed here."),

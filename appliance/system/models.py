@@ -159,3 +159,24 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return self.subject
+
+
+class Setup(models.Model):
+    """How far the first-run wizard is: what was answered, by step, and what the answers have drafted. One row a node.
+
+    No secret is among the answers. `drafted` holds keys by model, so that another answer replaces what the first one
+    made; `seen` is what the live check has seen.
+    """
+
+    node = models.CharField(max_length=40, unique=True, default=names.NODE)
+    started = models.DateTimeField(default=timezone.now)
+    author = models.CharField(max_length=150)
+    answers = models.JSONField(default=dict)
+    passed = models.JSONField(default=list)
+    drafted = models.JSONField(default=dict)
+    seen = models.JSONField(default=dict)
+    revision = models.PositiveIntegerField(null=True, blank=True)
+    ended = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.node

@@ -31,7 +31,7 @@ from appliance.ruleset.contents import fill
 from appliance.ruleset.schedule import resolve
 from appliance.ruleset.snapshot import activations, snapshot
 from appliance.ruleset.verify import Access, Finding, verify
-from appliance.system.models import Notice, Revision, State
+from appliance.system.models import Notice, Revision, Setup, State
 from sipalg_core.contract import names
 from sipalg_core.nft.ruleset import to_text
 
@@ -104,6 +104,17 @@ def policy_asked(*, draft: bool, node: str = names.NODE) -> ruleset.Policy:
     if draft or running is None:
         return _at(as_found(snapshot(node, 0)), time.time())
     return policy_now(running, time.time())
+
+
+def setup_now(node: str = names.NODE) -> Setup:
+    """How far the first-run wizard is; an unsaved row where nobody has begun."""
+    return Setup.objects.filter(node=node).first() or Setup(node=node)
+
+
+def is_new(node: str = names.NODE) -> bool:
+    """Whether the wizard should be offered: begun and not ended, or never begun where nothing was ever applied."""
+    setup = Setup.objects.filter(node=node).first()
+    return setup.ended is None if setup else not revisions(node).exists()
 
 
 def latest_revision(node: str = names.NODE) -> Revision | None:

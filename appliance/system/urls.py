@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.system.views import advisor, backup, connections, notices, revisions
+from appliance.system.views import advisor, backup, connections, notices, revisions, setup
 
 app_name = "system"
 urlpatterns = [
@@ -32,5 +32,15 @@ urlpatterns = [
     path("backup/<int:pk>/", backup.restore, name="backup_restore"),
     path("connections/", connections.connections, name="connections"),
     path("connections/flush/", connections.flush, name="connections_flush"),
+    path("setup/", setup.setup, name="setup"),
+    path("setup/dismiss/", setup.dismiss, name="setup_dismiss"),
+    path("setup/restart/", setup.restart, name="setup_restart"),
+    path("setup/owner/password/", setup.password, name="setup_password"),
+    path("setup/parts/preview/", setup.preview, name="setup_preview"),
+    path("setup/parts/internet/", setup.internet, name="setup_internet"),
+    path("setup/parts/servers/", setup.servers, name="setup_servers"),
+    path("setup/parts/apply/", setup.apply, name="setup_apply"),
+    path("setup/parts/heard/", setup.heard, name="setup_heard"),
+    path("setup/<slug:step>/", setup.step, name="setup_step"),
     path("changes/<int:number>/go-back/", revisions.go_back, name="changes_go_back"),
 ]

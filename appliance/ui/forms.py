@@ -43,6 +43,6 @@ def _by_field(error: ValidationError) -> dict[str, list[str]]:
 
 
 def _css_class(widget: forms.Widget) -> str:
-    if isinstance(widget, forms.CheckboxInput | forms.CheckboxSelectMultiple):
+    if isinstance(widget, forms.CheckboxInput | forms.RadioSelect):
         return "form-check-input"
     return "form-select" if isinstance(widget, forms.Select) else "form-control"

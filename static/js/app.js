@@ -51,6 +51,7 @@ function showHealth() {
 live.addEventListener("change", (event) => {
   if (event.detail.topic === "health") showHealth();
   if (event.detail.topic === "jobs") tell("live:jobs");
+  if (pages.includes(event.detail.topic)) tell(`live:${event.detail.topic}`);
 });
 
 document.body.addEventListener("signed-out", () => live.end());

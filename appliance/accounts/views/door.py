@@ -21,6 +21,7 @@ from appliance.accounts import queries, services
 from appliance.accounts.forms import SignInForm
 from appliance.accounts.models import User
 from appliance.signin import refused
+from appliance.system.queries import is_new
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -57,10 +58,17 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         still = services.needs_code(token)
         return render(request, "accounts/link.html", {"refusal": str(error), "needs_code": still}, status=410)
     come_in(request, user, method="link")
+    if permits_setup(user):
+        return redirect("system:setup")
     if not user.has_usable_password():
         messages.info(request, _("You are signed in. Set a password now, so that you can come back without a link."))
         return redirect("accounts:account")
     return redirect("ui:overview")
+
+
+def permits_setup(user: User) -> bool:
+    """Whether this is a new appliance, and one who may set it up."""
+    return queries.permits(user, "setup.run") and is_new()
 
 
 def come_in(request: HttpRequest, user: User, *, method: str) -> None:

@@ -36,8 +36,9 @@ def draft_plan(*, actor: Actor, plan: Plan) -> Drafted:
         if not Provider.objects.filter(signalling=signalling).exists():
             name = _free_name(Provider, plan.provider.name)
             create_provider(
-                actor=actor, name=name, signalling=signalling, media=media, symmetric_media=plan.provider.symmetric
-            )
+                actor=actor, name=name, signalling=signalling, media=media, symmetric_media=plan.provider.symmetric,
+                template=plan.provider.template,
+            )  # fmt: skip
     rules = [_rule(actor, each) for each in plan.rules]
     return Drafted(rules, [rule_sentence(rule) for rule in rules], [str(ADVICE[code]) for code in plan.advice])
 

@@ -14,9 +14,11 @@ _FILE: Final = Path(__file__).resolve().parents[1] / "data" / "providers.json"
 class Template(NamedTuple):
     key: str
     name: str
-    registrar: str
+    registrar: str  # as they write it
+    server: str  # as an object can hold it, "" where each customer has his own
     transports: str
-    media: str
+    media: str  # as they write it
+    media_from: str  # as an object can hold it, "" where that is too much or too little
     symmetric_media: bool
     source: str
     date: str  # when the source was read

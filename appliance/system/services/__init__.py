@@ -51,6 +51,14 @@ from appliance.system.services.revisions import (
     stuck,
     undo,
 )
+from appliance.system.services.setup import (
+    apply_setup,
+    draft_setup,
+    end_setup,
+    note_heard,
+    pass_step,
+    restart_setup,
+)
 
 __all__ = [
     "DEFAULT_WINDOW",
@@ -60,6 +68,7 @@ __all__ = [
     "SHORTEST_PASSPHRASE",
     "SHORTEST_WINDOW",
     "STUCK_AFTER",
+    "apply_setup",
     "begin",
     "close_later",
     "close_old_connections",
@@ -68,6 +77,8 @@ __all__ = [
     "confirmed",
     "describe_notice_settings",
     "draft_fix",
+    "draft_setup",
+    "end_setup",
     "expire",
     "extend",
     "extended",
@@ -84,11 +95,14 @@ __all__ = [
     "mind_finding",
     "note_advice",
     "note_events",
+    "note_heard",
     "notice_settings",
     "open_backup",
+    "pass_step",
     "preview",
     "read_configuration",
     "request_apply",
+    "restart_setup",
     "restore",
     "restore_kept",
     "retry",

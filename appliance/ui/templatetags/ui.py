@@ -97,6 +97,12 @@ def word(words: Mapping[str, str | Promise], value: str) -> str:
     return str(words.get(value, value))
 
 
+@register.filter
+def entry(known: Mapping[str, Any] | None, key: Any) -> Any:
+    """What a mapping holds under a key; None where there is nothing."""
+    return (known or {}).get(str(key))
+
+
 @register.simple_tag
 def icon(name: str, css: str = "") -> SafeString:
     """A symbol of static/icons.svg; it stands beside a text or inside a labelled control, never alone."""
@@ -147,6 +153,17 @@ def status(context: Context) -> dict[str, Any]:
 def maintenance_banner(context: Context) -> dict[str, Any]:
     """On every page while vendor support may come in."""
     return {"window": queries.open_window(), "request": context["request"], "csrf_token": context.get("csrf_token")}
+
+
+@register.inclusion_tag("setup/_invitation.html", takes_context=True)
+def setup_invitation(context: Context) -> dict[str, Any]:
+    """On every page of a new appliance but the wizard's own, for who may set it up."""
+    request = context["request"]
+    here = request.resolver_match and (request.resolver_match.url_name or "").startswith("setup")
+    invited = not here and isinstance(request.user, User) and queries.permits(request.user, "setup.run")
+    return {
+        "invited": invited and system.is_new(), "begun": system.setup_now().pk, "csrf_token": context.get("csrf_token"),
+    }  # fmt: skip
 
 
 def status_context() -> dict[str, Any]:

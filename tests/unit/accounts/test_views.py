@@ -10,6 +10,7 @@ from django.utils import timezone
 from appliance.accounts.models import ApiToken, SignInLink, User
 from appliance.accounts.queries import user_for_token
 from appliance.accounts.services import create_api_token, create_owner_link
+from appliance.system.models import Setup
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -19,6 +20,12 @@ PASSWORD = "correct horse battery"
 def console(client, owner):
     client.force_login(owner)
     return client
+
+
+@pytest.fixture
+def set_up(db):
+    """An appliance whose first-run wizard is done; a new one leads there (tests/unit/system/test_setup.py)."""
+    Setup.objects.create(author="anna", ended=timezone.now())
 
 
 def signed_in(client):
@@ -56,7 +63,7 @@ def test_opening_a_link_redeems_nothing(client):
     assert SignInLink.objects.get().used is None
 
 
-def test_the_button_redeems_the_link_once_and_asks_for_a_password(client):
+def test_the_button_redeems_the_link_once_and_asks_for_a_password(client, set_up):
     token = create_owner_link()
     answer = client.post(f"/accounts/link/{token}/", follow=True)
     assert signed_in(client)
@@ -68,7 +75,7 @@ def test_the_button_redeems_the_link_once_and_asks_for_a_password(client):
     assert not signed_in(client)
 
 
-def test_a_link_of_a_user_with_password_leads_to_the_overview(client, owner):
+def test_a_link_of_a_user_with_password_leads_to_the_overview(client, owner, set_up):
     owner.set_password(PASSWORD)
     owner.save()
     assert client.post(f"/accounts/link/{create_owner_link()}/").url == "/"

@@ -18,6 +18,7 @@ LATER = (timezone.now() + timedelta(hours=4)).strftime("%Y-%m-%dT%H:%M")
 GOOD = {
     "pbx": {"pbx": PBX, "server": "203.0.113.1", "media_from": "203.0.113.99", "symmetric": True},
     "sips": {"pbx": PBX, "server": "203.0.113.0/28", "stun": "203.0.113.5", "speech": "1024-65535"},
+    "plain": {"pbx": PBX, "server": "203.0.113.1", "speech": "1024-65535"},
     "rtp": {"pbx": PBX, "ports": "10000-10100", "source": "203.0.113.99"},
     "external": {"how": "sips", "pbx": PBX, "port": 5061, "speech": "10000-10100", "source": "198.51.100.0/24"},
     "maintenance": {"pbx": PBX, "port": 443, "until": LATER, "source": "198.51.100.7"},

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each step of the wizard does with its answers: it calls the services that every page calls, and returns what is
+kept. A refusal is a ValidationError by the field of the step's form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from appliance.accounts import services as accounts
+from appliance.accounts.models import User
+from appliance.firewall import queries as firewall_queries
+from appliance.firewall import services as firewall
+from appliance.kernel.inquiry import NetadminUnavailable
+from appliance.network import queries as network
+from appliance.network import services as interfaces
+from appliance.network.models import Role
+from appliance.recipes.forms import RECIPES
+from appliance.recipes.plans import Plan
+from appliance.sip.queries import templates
+from appliance.system import queries, services
+from appliance.system.models import Restoration, Setup
+from appliance.wizard import looking
+
+
+def nothing(_actor: User, _setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+    return {}
+
+
+def values(_actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(given)
+
+
+def password(actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Who has one already is not asked; the password itself is no answer that is kept."""
+    if not actor.has_usable_password():
+        accounts.set_password(actor=actor, user=actor, password=given["password"])
+    return {}
+
+
+# --- From a backup ---
+
+
+def upload(actor: User, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+    if given.get("file") is None:
+        return dict(setup.answers.get("restore", {}))
+    file, passphrase = given["file"].read(), given["passphrase"]
+    content = (
+        services.open_backup(file=file, passphrase=passphrase) if passphrase else services.read_configuration(text=file)
+    )
+    return {"kept": services.keep_for_restoring(actor=actor, content=content).pk}
+
+
+def kept_file(setup: Setup) -> Restoration | None:
+    """What was looked into; gone after an hour, or once it is restored."""
+    return Restoration.objects.filter(pk=setup.answers.get("restore", {}).get("kept", 0)).first()
+
+
+def mapping(actor: User, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+    kept = kept_file(setup)
+    if kept is None:
+        if "mapping" in setup.answers:
+            return dict(setup.answers["mapping"])  # it is restored
+        raise ValidationError(_("The file is forgotten after an hour. Go back and choose it again."))
+    chosen = {name.removeprefix("interface-"): here for name, here in given.items()}
+    left_out = services.restore_kept(actor=actor, kept=kept, interfaces=chosen)
+    return {"interfaces": chosen, "left_out": left_out}
+
+
+# --- New ---
+
+
+def zones(actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+    """An interface that has its role already keeps all else of it; one without a role leaves the draft."""
+    roles = {name.removeprefix("role-"): role for name, role in given.items()}
+    known = {row.name: row for row in network.interfaces()}
+    for name, role in roles.items():
+        if name in known and (not role or known[name].role != role):
+            interfaces.delete_interface(actor=actor, interface=known[name])
+        if role and (name not in known or known[name].role != role):
+            try:
+                interfaces.adopt_interface(actor=actor, name=name, role=role, masquerade=role == Role.EXTERNAL)
+            except NetadminUnavailable as error:
+                raise ValidationError(str(error)) from error
+    return {"roles": roles}
+
+
+def internet(actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+    if given["servers"] != firewall_queries.name_servers():
+        firewall.set_name_servers(actor=actor, servers=given["servers"])
+    return {}
+
+
+def provider(_actor: User, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Kept as an object would hold it: by its SRV name where it has one. A recipe says what it refuses."""
+    server = looking.servers(given["server"])
+    answer = dict(given) | {"typed": given["server"], "server": server.value or given["server"]}
+    plan_of(setup.answers | {"provider": answer, "mode": {"mode": "alg"}})
+    return answer
+
+
+def plan_of(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
+    """The recipe that the answers ask for; raise ValidationError by the wizard's fields."""
+    asked, mode = answers["provider"], answers["mode"]["mode"]
+    common = {"pbx": answers["phones"]["pbx"], "server": asked["server"]}
+    if mode != "alg":
+        return RECIPES[mode].plan(common)
+    media = {"media_from": asked.get("media_from", ""), "symmetric": asked.get("symmetric", True)}
+    plan = RECIPES["pbx"].plan(common | media)
+    template = templates().get(asked.get("template", ""))
+    if template is None or plan.provider is None:
+        return plan
+    return replace(plan, provider=replace(plan.provider, name=template.name, template=template.key))
+
+
+def review(actor: User, setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+    services.draft_setup(actor=actor, plan=plan_of(setup.answers))
+    return {}
+
+
+# --- Into the kernel, and out of the wizard ---
+
+
+def applied(_actor: User, _setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what is kept is done."""
+    if queries.waiting_revision() is not None:
+        raise ValidationError(_("Keep the changes first: they are on trial, and the kernel takes them back by itself."))
+    if queries.confirmed_revision() is None or queries.pending_changes():
+        raise ValidationError(_("Apply the changes first."))
+    return {}
+
+
+def finished(_actor: User, setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(setup.seen)
