@@ -13,7 +13,6 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from appliance.accounts import services as accounts
-from appliance.accounts.models import User
 from appliance.firewall import queries as firewall_queries
 from appliance.firewall import services as firewall
 from appliance.kernel.inquiry import NetadminUnavailable
@@ -25,35 +24,36 @@ from appliance.recipes.plans import Plan
 from appliance.sip.queries import templates
 from appliance.system import queries, services
 from appliance.system.models import Restoration, Setup
+from appliance.ui.requests import OperatorRequest
 from appliance.wizard import looking
 
 
-def nothing(_actor: User, _setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+def nothing(_request: OperatorRequest, _setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def values(_actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+def values(_request: OperatorRequest, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
     return dict(given)
 
 
-def password(actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+def password(request: OperatorRequest, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
     """Who has one already is not asked; the password itself is no answer that is kept."""
-    if not actor.has_usable_password():
-        accounts.set_password(actor=actor, user=actor, password=given["password"])
+    if not request.user.has_usable_password():
+        accounts.set_own_password(request=request, user=request.user, password=given["password"])
     return {}
 
 
 # --- From a backup ---
 
 
-def upload(actor: User, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+def upload(request: OperatorRequest, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
     if given.get("file") is None:
         return dict(setup.answers.get("restore", {}))
     file, passphrase = given["file"].read(), given["passphrase"]
     content = (
         services.open_backup(file=file, passphrase=passphrase) if passphrase else services.read_configuration(text=file)
     )
-    return {"kept": services.keep_for_restoring(actor=actor, content=content).pk}
+    return {"kept": services.keep_for_restoring(actor=request.user, content=content).pk}
 
 
 def kept_file(setup: Setup) -> Restoration | None:
@@ -61,42 +61,42 @@ def kept_file(setup: Setup) -> Restoration | None:
     return Restoration.objects.filter(pk=setup.answers.get("restore", {}).get("kept", 0)).first()
 
 
-def mapping(actor: User, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+def mapping(request: OperatorRequest, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
     kept = kept_file(setup)
     if kept is None:
         if "mapping" in setup.answers:
             return dict(setup.answers["mapping"])  # it is restored
         raise ValidationError(_("The file is forgotten after an hour. Go back and choose it again."))
     chosen = {name.removeprefix("interface-"): here for name, here in given.items()}
-    left_out = services.restore_kept(actor=actor, kept=kept, interfaces=chosen)
+    left_out = services.restore_kept(actor=request.user, kept=kept, interfaces=chosen)
     return {"interfaces": chosen, "left_out": left_out}
 
 
 # --- New ---
 
 
-def zones(actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+def zones(request: OperatorRequest, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
     """An interface that has its role already keeps all else of it; one without a role leaves the draft."""
     roles = {name.removeprefix("role-"): role for name, role in given.items()}
     known = {row.name: row for row in network.interfaces()}
     for name, role in roles.items():
         if name in known and (not role or known[name].role != role):
-            interfaces.delete_interface(actor=actor, interface=known[name])
+            interfaces.delete_interface(actor=request.user, interface=known[name])
         if role and (name not in known or known[name].role != role):
             try:
-                interfaces.adopt_interface(actor=actor, name=name, role=role, masquerade=role == Role.EXTERNAL)
+                interfaces.adopt_interface(actor=request.user, name=name, role=role, masquerade=role == Role.EXTERNAL)
             except NetadminUnavailable as error:
                 raise ValidationError(str(error)) from error
     return {"roles": roles}
 
 
-def internet(actor: User, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+def internet(request: OperatorRequest, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
     if given["servers"] != firewall_queries.name_servers():
-        firewall.set_name_servers(actor=actor, servers=given["servers"])
+        firewall.set_name_servers(actor=request.user, servers=given["servers"])
     return {}
 
 
-def provider(_actor: User, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
+def provider(_request: OperatorRequest, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
     """Kept as an object would hold it: by its SRV name where it has one. A recipe says what it refuses."""
     server = looking.servers(given["server"])
     answer = dict(given) | {"typed": given["server"], "server": server.value or given["server"]}
@@ -118,15 +118,15 @@ def plan_of(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
     return replace(plan, provider=replace(plan.provider, name=template.name, template=template.key))
 
 
-def review(actor: User, setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
-    services.draft_setup(actor=actor, plan=plan_of(setup.answers))
+def review(request: OperatorRequest, setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+    services.draft_setup(actor=request.user, plan=plan_of(setup.answers))
     return {}
 
 
 # --- Into the kernel, and out of the wizard ---
 
 
-def applied(_actor: User, _setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+def applied(_request: OperatorRequest, _setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
     """Only what is kept is done."""
     if queries.waiting_revision() is not None:
         raise ValidationError(_("Keep the changes first: they are on trial, and the kernel takes them back by itself."))
@@ -135,5 +135,5 @@ def applied(_actor: User, _setup: Setup, _values: Mapping[str, Any]) -> dict[str
     return {}
 
 
-def finished(_actor: User, setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
+def finished(_request: OperatorRequest, setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
     return dict(setup.seen)

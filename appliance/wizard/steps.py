@@ -26,7 +26,7 @@ CONTINUE: Final = _("Continue")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`save` gets the actor, the setup and the cleaned values; `form` what was posted, the setup and the account."""
+    """`save` gets the request, the setup and the cleaned values; `form` what was posted, the setup and the account."""
 
     name: str
     label: Promise

@@ -30,11 +30,17 @@ from appliance.accounts.services.secrets import (
     redeem_link,
     set_password,
 )
-from appliance.accounts.services.sessions import end_sessions, renamed, seen, signed_in, signed_out
+from appliance.accounts.services.sessions import (
+    end_sessions,
+    seen,
+    set_own_password,
+    signed_in,
+    signed_out,
+)
 
 __all__ = [
     "OWNER", "Invitation", "LinkInvalid", "attempts", "close_overdue", "close_window", "console_port",
     "create_api_token", "create_owner_link", "create_pass", "create_user", "delete_api_token", "describe_user",
-    "end_sessions", "grant", "needs_code", "open_window", "redeem_link", "renamed", "renew_link", "reset_factors",
-    "seen", "set_active", "set_password", "set_role", "signed_in", "signed_out", "take_back",
+    "end_sessions", "grant", "needs_code", "open_window", "redeem_link", "renew_link", "reset_factors",
+    "seen", "set_active", "set_own_password", "set_password", "set_role", "signed_in", "signed_out", "take_back",
 ]  # fmt: skip

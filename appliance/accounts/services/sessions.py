@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest
@@ -13,6 +14,7 @@ from django.utils import timezone
 
 from appliance.accounts.models import SignedIn, User
 from appliance.accounts.queries import BEGAN
+from appliance.accounts.services.secrets import set_password
 from appliance.audit.services import record
 
 
@@ -39,9 +41,15 @@ def seen(*, session_key: str) -> None:
 
 
 @transaction.atomic
-def renamed(*, old: str, new: str) -> None:
-    """A new password gives the browser that set it a new session."""
-    SignedIn.objects.filter(session=old).update(session=new)
+def set_own_password(*, request: HttpRequest, user: User, password: str) -> None:
+    """A new password ends all his sessions but this one.
+
+    Its key stays, and both hashes change in one commit: the page asks for its state meanwhile, and an answer to a
+    session that is gone would take the browser's cookie away.
+    """
+    set_password(actor=user, user=user, password=password)
+    request.session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    request.session.save()
 
 
 @transaction.atomic

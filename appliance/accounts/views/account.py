@@ -7,7 +7,6 @@ from typing import Any
 
 from allauth.mfa.models import Authenticator
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -28,11 +27,8 @@ def account(request: OperatorRequest) -> HttpResponse:
 @may("account.own", fresh=True)
 def set_password(request: OperatorRequest) -> HttpResponse:
     form = PasswordForm(request.POST)
-    if not form.accepted(lambda values: services.set_password(actor=request.user, user=request.user, **values)):
+    if not form.accepted(lambda values: services.set_own_password(request=request, user=request.user, **values)):
         return _page(request, password_form=form)
-    old = request.session.session_key or ""
-    update_session_auth_hash(request, request.user)
-    services.renamed(old=old, new=request.session.session_key or "")
     messages.success(request, _("The password is set. Other browsers that were signed in have to sign in again."))
     return redirect("accounts:account")
 

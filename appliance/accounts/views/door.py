@@ -58,9 +58,9 @@ def link(request: HttpRequest, token: str) -> HttpResponse:
         still = services.needs_code(token)
         return render(request, "accounts/link.html", {"refusal": str(error), "needs_code": still}, status=410)
     come_in(request, user, method="link")
-    if permits_setup(user):
-        return redirect("system:setup")
     if not user.has_usable_password():
+        if permits_setup(user):
+            return redirect("system:setup")
         messages.info(request, _("You are signed in. Set a password now, so that you can come back without a link."))
         return redirect("accounts:account")
     return redirect("ui:overview")

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -15,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
-from appliance.accounts import services as accounts
 from appliance.system import queries, services
 from appliance.system.models import Setup, State
 from appliance.ui.requests import OperatorRequest, access, may
@@ -54,11 +52,9 @@ def _take(request: OperatorRequest, now: Setup, found: Step) -> HttpResponse:
     posted = request.method == "POST"
     form = found.form(request.user, now, request.POST if posted else None, request.FILES if posted else None)
     kept: list[dict[str, Any]] = []
-    if not posted or not form.accepted(lambda values: kept.append(found.save(request.user, now, values))):
+    if not posted or not form.accepted(lambda values: kept.append(found.save(request, now, values))):
         return _page(request, now, found, form)
     now = services.pass_step(actor=request.user, step=found.name, answers=kept[0])
-    if found.name == "owner":
-        _stay_signed_in(request)
     following = steps.after(now, found)
     if following is None:
         services.end_setup(actor=request.user, verb="finish set-up")
@@ -91,14 +87,6 @@ def _to_apply(request: OperatorRequest, now: Setup) -> dict[str, Any]:
     under_way = shown["revision"] and shown["revision"].state not in (State.FAILED, State.ROLLED_BACK)
     findings = [] if under_way else queries.findings(access(request))
     return shown | {"findings": findings, "blocked": any(each.level == "error" for each in findings)}
-
-
-def _stay_signed_in(request: OperatorRequest) -> None:
-    """A new password ends all sessions but this one."""
-    request.user.refresh_from_db()
-    old = request.session.session_key or ""
-    update_session_auth_hash(request, request.user)
-    accounts.renamed(old=old, new=request.session.session_key or "")
 
 
 # --- Parts of steps ---

@@ -75,7 +75,7 @@ def test_the_button_redeems_the_link_once_and_asks_for_a_password(client, set_up
     assert not signed_in(client)
 
 
-def test_a_link_of_a_user_with_password_leads_to_the_overview(client, owner, set_up):
+def test_a_link_of_a_user_with_password_leads_to_the_overview(client, owner):
     owner.set_password(PASSWORD)
     owner.save()
     assert client.post(f"/accounts/link/{create_owner_link()}/").url == "/"
