@@ -32,6 +32,13 @@ class Flow(NamedTuple):
     of_call: bool
 
 
+class Old(NamedTuple):
+    """A connection that began under other rules: `udp 192.168.0.2:5060 → 203.0.113.1:5060`."""
+
+    connection: str
+    translated: bool  # the rules would allow it and translate it differently; else they would not allow it
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
     """`helper` names the table that assigns connections to the kernel's own SIP helper, "" where none does."""
@@ -40,6 +47,7 @@ class Kernel:
     helper: str
     udp_stream_timeout: int  # seconds
     old_connections: int
+    old: tuple[Old, ...] = ()  # some of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,15 @@ class Engine:
     openings: tuple[OpeningRow, ...]
     messages: tuple[TraceRow, ...]
     bans: tuple[dict[str, Any], ...]
+
+
+class Refused(NamedTuple):
+    """A call that we refused, why, and when (Unix seconds)."""
+
+    call: str  # CallRow.id
+    internal: str
+    reason: str
+    at: float
 
 
 class Use(NamedTuple):
@@ -88,6 +105,8 @@ class Evidence:
     moving: tuple[Moving, ...] = ()
     country_data_age: float | None = None  # seconds; None without country objects
     moved: tuple[Moved, ...] = ()
+    refused: tuple[Refused, ...] = ()  # of the last day
+    settled: dict[str, float] = field(default_factory=dict)  # by path of an ALG setting: since when it is as it is
 
     # --- what the policy means for telephony ---
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 Severity = Literal["error", "warning", "hint"]
@@ -39,3 +40,8 @@ class Finding:
     @property
     def id(self) -> str:
         return f"{self.check}-{self.subject}"
+
+
+def moment(at: float) -> str:
+    """A time of evidence, as logs write it: evidence is copied into mails and tickets."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from typing import Any, Final, cast
 
 from django.utils import timezone
 
-from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Use
+from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Old, Refused, Use
 from appliance.advisor.surroundings import LATELY
 from appliance.audit.models import Entry
 from appliance.firewall import queries as firewall
@@ -24,21 +25,28 @@ from appliance.live.control import EngineUnavailable, engine_items, engine_snaps
 from appliance.network.models import Role
 from appliance.network.queries import interfaces
 from appliance.network.services import ADDRESSES_CHANGED
+from appliance.sip.models import CallRecord
 from appliance.sip.queries import engine_health
-from appliance.system.queries import policy_asked
+from appliance.system.queries import policy_asked, revisions
 from sipalg_core.contract.events import CallRow, OpeningRow, RegistrationRow, TraceRow
 
 log = logging.getLogger(__name__)
 
 LATEST_CALLS: Final = 10
 """Calls whose messages are read."""
+REVISIONS: Final = 50
+"""Among these is looked for when a setting was changed."""
+REFUSED: Final = "refused-here"
+"""Of a call's ending: the ALG itself answered it (sipalg_core.alg.sayings)."""
 
 
 def gather() -> Evidence:
     now = time.time()
     policy = policy_asked(draft=False)
+    engine = _engine()
     return Evidence(
-        now, policy, _engine(), _kernel(), _uses(now), _moving(now), _country_data_age(now), moved=_moved(now)
+        now, policy, engine, _kernel(), _uses(now), _moving(now), _country_data_age(now), _moved(now),
+        _refused(engine), _settled(),
     )  # fmt: skip
 
 
@@ -72,7 +80,7 @@ def _kernel() -> Kernel | None:
         return None
     return Kernel(
         tuple(Flow(**each) for each in told["flows"]), told["helper"], told["udp_stream_timeout"],
-        told["old_connections"],
+        told["old_connections"], tuple(Old(**each) for each in told["old"]),
     )  # fmt: skip
 
 
@@ -119,6 +127,38 @@ def _moved(now: float) -> tuple[Moved, ...]:
         for each, name in changes
         if name in external and each.after
     )
+
+
+def _refused(engine: Engine | None) -> tuple[Refused, ...]:
+    """Calls of the history and those that the engine still holds, by their ids."""
+    since = timezone.now() - timedelta(seconds=LATELY)
+    noted = CallRecord.objects.filter(ended__gt=since, ending__code=REFUSED)
+    found = {row.ident: Refused(row.ident, row.internal, _reason(row.ending), row.ended.timestamp()) for row in noted}
+    for call in engine.calls if engine else ():
+        if call["ended"] and call["ending"] and call["ending"]["code"] == REFUSED:
+            found[call["id"]] = Refused(call["id"], call["internal"], _reason(call["ending"]), call["ended"])
+    return tuple(sorted(found.values(), key=lambda each: each.at))
+
+
+def _reason(ending: Any) -> str:
+    return str(ending["params"].get("reason", ""))
+
+
+def _settled() -> dict[str, float]:
+    """Of each setting of the ALG for all providers: since which apply it has the value that it has now."""
+    rows = revisions().filter(applied_at__isnull=False).values_list("applied_at", "policy__settings")[:REVISIONS]
+    applied = [(at.timestamp(), _common(settings)) for at, settings in rows if at]
+    return {path: _since(path, applied) for path in {path for _at, values in applied for path in values}}
+
+
+def _common(settings: list[dict[str, Any]] | None) -> dict[str, Any]:
+    return next((each["values"] for each in settings or () if each["provider"] == ""), {})
+
+
+def _since(path: str, applied: list[tuple[float, dict[str, Any]]]) -> float:
+    """Newest first."""
+    unchanged = takewhile(lambda each: each[1].get(path) == applied[0][1].get(path), applied)
+    return min(at for at, _values in unchanged)
 
 
 def _ago(moment: datetime | None, now: float) -> float | None:

@@ -11,10 +11,13 @@ from typing import Final
 from django.utils.translation import gettext as _
 
 from appliance.advisor.evidence import Evidence, Flow, Host, opens
-from appliance.advisor.finding import Finding, Fix
-from sipalg_core.contract.control import SIPS_PORT
+from appliance.advisor.finding import Finding, Fix, moment
+from sipalg_core.contract.control import SIP_PORT, SIPS_PORT
+from sipalg_core.contract.events import TraceRow
 
 STUN_PORT: Final = 3478  # RFC 8489
+NAMED: Final = 3
+"""Flows that are evidence."""
 USUAL_REFRESH: Final = 600
 """Seconds after which a phone system registers again where nobody has seen it do so."""
 
@@ -28,8 +31,9 @@ def stun(evidence: Evidence) -> Iterator[Finding]:
                 % {"host": host},
                 _("A phone that learns its outside address by STUN writes it into its messages itself. Switch STUN off "
                   "there, or exempt the server from the ALG: both together cost the audio."),
-                tuple(_("%(host)s asks the STUN server %(server)s.") % {"host": host, "server": flow.outside}
-                      for flow in flows[:3]),
+                tuple(_("%(host)s asks the STUN server %(server)s.")
+                      % {"host": f"{host}:{flow.sport}", "server": f"{flow.outside}:{flow.dport}"}
+                      for flow in flows[:NAMED]),
                 (Fix(_("Exempt the server from the ALG"), page="firewall:exemptions"),),
             )  # fmt: skip
 
@@ -55,7 +59,7 @@ def encrypted(evidence: Evidence) -> Iterator[Finding]:
                 % {"server": server},
                 _("SIPS without SRTP hides who telephones with whom, not what they say. Ask the provider for SRTP and "
                   "switch it on in the phone system."),
-                tuple(f"{flow.inside}:{flow.sport} → {flow.outside}:{flow.dport} UDP" for flow in media[:3]),
+                tuple(f"{flow.inside}:{flow.sport} → {flow.outside}:{flow.dport} UDP" for flow in media[:NAMED]),
             )  # fmt: skip
 
 
@@ -79,7 +83,12 @@ def registration_interval(evidence: Evidence) -> Iterator[Finding]:
             (late if row["warning"] else asked) % numbers,
             _("A phone system must register again within the time that was granted. In an AGFEO system set "
               "“Gewünschte Gültigkeitsdauer einer Registrierung” to %(value)d.") % {"value": _below(row["granted"])},
-            (f"{row['aor']}: {row['warning'] or row['status']}",),
+            (
+                _("%(aor)s registered %(moment)s: asked for %(asked)d s, granted %(granted)d s, %(status)s.")
+                % {"aor": row["aor"], "moment": moment(row["registered"]), "asked": row["asked"],
+                   "granted": row["granted"], "status": row["status"]},
+                *([row["warning"]] if row["warning"] else []),
+            ),
             (Fix(_("Show the registrations"), page="sip:registrations"),),
             "error" if row["state"] == "overdue" else "" if row["warning"] else "hint",
         )  # fmt: skip
@@ -89,6 +98,8 @@ def leaked_address(evidence: Evidence) -> Iterator[Finding]:
     for message in evidence.engine.messages if evidence.engine else ():
         if message["side"] != "internal" or not message["sent_to"] or not message["applied"]:
             continue
+        if evidence.is_exempt(ipaddress.ip_address(_host_of(message["sent_to"]))):
+            continue  # nobody rewrites for this server any more
         line = next((each for each in message["after"].splitlines() if any(map(evidence.inside, _addresses(each)))), "")
         if line:
             name = line.partition(":")[0] if ":" in line.partition("=")[0] else line[:2]
@@ -97,7 +108,12 @@ def leaked_address(evidence: Evidence) -> Iterator[Finding]:
                 _("A private address reached the provider: %(name)s was not rewritten.") % {"name": name},
                 _("The ALG changes only addresses that belong to the sending phone. This one belongs to somebody else "
                   "inside, or stands where no address belongs."),
-                (line[:200],),
+                (
+                    _("%(moment)s: %(method)s of %(phone)s to %(server)s.")
+                    % {"moment": moment(message["t"]), "method": message["method"], "phone": message["source"],
+                       "server": message["sent_to"]},
+                    line[:200],
+                ),
                 (Fix(_("Exempt the server from the ALG"), page="firewall:exemptions"),),
             )  # fmt: skip
 
@@ -105,9 +121,7 @@ def leaked_address(evidence: Evidence) -> Iterator[Finding]:
 def second_alg(evidence: Evidence) -> Iterator[Finding]:
     """Our own Via comes back in every answer; `received` says from where the provider saw us (RFC 3581)."""
     own = {str(ipaddress.ip_interface(each).ip) for i in evidence.policy.interfaces for each in i.addresses}
-    for message in evidence.engine.messages if evidence.engine else ():
-        if message["side"] != "external" or not message["status"]:
-            continue
+    for message in _latest_answers(evidence):
         via = next((line for line in message["before"].splitlines() if line.lower().startswith(("via:", "v:"))), "")
         received = _parameter(via, "received")
         sent_by = via.partition("/")[2].partition(" ")[2].partition(";")[0].strip()
@@ -119,31 +133,45 @@ def second_alg(evidence: Evidence) -> Iterator[Finding]:
                 _("The router in front of us changes SIP too. Switch its SIP ALG off."),
                 _("Our messages arrive at the provider from another address than ours, or with other contents. Two "
                   "ALGs in a row undo each other's work."),
-                (via[:200],),
+                (
+                    _("%(moment)s: %(status)d to %(method)s from %(server)s.")
+                    % {"moment": moment(message["t"]), "status": message["status"], "method": message["method"],
+                       "server": message["source"]},
+                    via[:200],
+                ),
             )  # fmt: skip
             return
 
 
+def _latest_answers(evidence: Evidence) -> Iterator[TraceRow]:
+    """The last answer of each server: whoever has switched the other ALG off wants to see it."""
+    messages = evidence.engine.messages if evidence.engine else ()
+    answers = [each for each in messages if each["side"] == "external" and each["status"]]
+    yield from {each["source"]: each for each in sorted(answers, key=lambda each: each["t"])}.values()
+
+
 def path_forgotten(evidence: Evidence) -> Iterator[Finding]:
-    """For servers that are exempt: their way in is a connection that the kernel forgets."""
+    """Where the ALG does not handle SIP over UDP, the way in is a connection that the kernel forgets."""
     kernel = evidence.kernel
     if kernel is None:
         return
-    exempt = [each for each in evidence.policy.activations if each.exempt]
-    encrypted_rules = [
-        rule for rule in evidence.rules("forward")
-        if rule.action == "accept" and rule.service and opens(rule.service, "udp", SIPS_PORT)
+    ways = [
+        *(_("Exempt from the ALG: %s.") % ", ".join(each.exempt)
+          for each in evidence.policy.activations if each.exempt),
+        *(_("Rule “%s” lets SIP through without the ALG.") % rule.name for rule in evidence.rules("forward")
+          if rule.action == "accept" and not rule.opens_alg and rule.service and opens(rule.service, "udp", SIP_PORT)),
     ]  # fmt: skip
     granted = [row["granted"] for row in evidence.engine.registrations] if evidence.engine else []
     refresh = min(granted, default=USUAL_REFRESH)
-    if (exempt or encrypted_rules) and kernel.udp_stream_timeout < refresh / 2:
+    if ways and kernel.udp_stream_timeout < refresh / 2:
         yield Finding(
             "A23", "udp",
             _("The firewall forgets an idle SIP path after %(timeout)d s; it is refreshed every %(refresh)d s.")
             % {"timeout": kernel.udp_stream_timeout, "refresh": refresh},
             _("Without the ALG, incoming calls come by the connection that the registration has opened. Raise the "
               "timeout, or let the phone system send keep-alives."),
-            (f"nf_conntrack_udp_timeout_stream = {kernel.udp_stream_timeout}",),
+            (f"nf_conntrack_udp_timeout_stream = {kernel.udp_stream_timeout}", *ways),
+            (Fix(_("Show the exemptions"), page="firewall:exemptions"),),
         )  # fmt: skip
 
 
@@ -165,7 +193,7 @@ def _by_host(evidence: Evidence, wanted: Callable[[Flow], bool]) -> Iterator[tup
 def _is_speech(flow: Flow, host: str) -> bool:
     return (
         flow.protocol == "udp" and flow.inside == host and flow.answered
-        and flow.dport >= 1024 and flow.dport not in (STUN_PORT, SIPS_PORT, 5060)
+        and flow.dport >= 1024 and flow.dport not in (STUN_PORT, SIPS_PORT, SIP_PORT)
     )  # fmt: skip
 
 

@@ -70,8 +70,7 @@ def telephony() -> dict[str, Any]:
     """For the advisor."""
     with table() as kernel:
         judge = judge_of()
-        old = connections.count_old(kernel, judge)["old"]
-        return facts.telephony(kernel.all(), judge) | {"old_connections": old}
+        return facts.telephony(kernel.all(), judge) | connections.old_in_brief(kernel, judge)
 
 
 ANSWERS: Final[dict[str, Callable[..., Any]]] = {

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from deploy.lab import topology
 from sipalg_core.contract import names, policy
+from tests.lab.advisor.reading import member, parties
 from tests.lab.running import RunningLab, until
 
 pytestmark = pytest.mark.lab
@@ -31,17 +33,31 @@ def changed(lab: RunningLab) -> Iterator[None]:
     assert until(lambda: announced() == OLD, 10)
     lab.down()  # the registrar has bindings of both addresses
     lab.up()
+    assert until(lambda: finding(lab) is None, 60), finding(lab)
+
+
+@pytest.fixture
+def registered(lab: RunningLab, changed: None) -> Iterator[None]:
+    """A phone of the test's own that will not register again by itself."""
+    with member(lab, "host", topology.STRANGER), parties() as talk:
+        talk.register(600, granted=600)
+        yield
 
 
 def announced() -> str | None:
     return policy.read(names.policy_file()).external_address(4)
 
 
+def finding(lab: RunningLab) -> dict[str, Any] | None:
+    """The advisor's, on an address that changed; gone once every phone has registered anew."""
+    return next((each for each in lab.get("advisor")["items"] if each["id"] == "A16-wan0"), None)
+
+
 def tracked(lab: RunningLab, address: str) -> list[str]:
     return [line for line in lab.run("fw", "conntrack", "-L").splitlines() if f"={address} " in line]
 
 
-def test_c49_new_outside_address_is_used_within_two_seconds(lab: RunningLab, changed: None) -> None:
+def test_c49_new_outside_address_is_used_within_two_seconds(lab: RunningLab, registered: None) -> None:
     with lab.cut_call() as call:
         assert until(lambda: lab.audible(call), 5)
         assert tracked(lab, OLD)
@@ -56,6 +72,10 @@ def test_c49_new_outside_address_is_used_within_two_seconds(lab: RunningLab, cha
             time.sleep(1)
         assert not [packet for packet in outside if packet.source[0] == OLD]
     assert until(lambda: not [each for each in lab.get("pinholes")["items"] if OLD in each["mapped"]], DRAINED)
+    seen = until(lambda: finding(lab), 20)
+    assert seen
+    assert (seen["severity"], f"{NEW}/24" in seen["evidence"][0]) == ("error", True)
+    assert len(seen["evidence"]) > 1, "who has not registered since"
 
     with lab.capture("fw", "wan0") as outside, lab.cut_call() as call:
         assert until(lambda: lab.audible(call), 5)

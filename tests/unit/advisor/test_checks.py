@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from appliance.advisor.checks import CHECKS, advise
-from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Use
+from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Old, Refused, Use
 from appliance.advisor.finding import Finding
 from appliance.ruleset.policy import Activation, Address, Interface, Policy, Provider, Rule, Service
 
@@ -72,22 +72,27 @@ SUPPORT = Address("Support", ("198.51.100.80",))
 
 registration: dict[str, Any] = {
     "internal": f"{PBX}:5060", "aor": "sip:101@example.net", "asked": 1200, "granted": 660, "state": "registered",
-    "warning": "it keeps to 1200 s", "status": "200 OK",
+    "warning": "it keeps to 1200 s", "status": "200 OK", "registered": NOW - 60, "expires": NOW + 600,
 }  # fmt: skip
 message: dict[str, Any] = {
+    "t": NOW - 5, "source": f"{PBX}:5060",
     "side": "internal", "sent_to": f"{SERVER}:5060", "applied": True, "method": "INVITE", "status": 0,
     "before": "", "after": "INVITE sip:x@example.net SIP/2.0\r\nHistory-Info: <sip:7@192.168.0.44>\r\n",
 }  # fmt: skip
-answer = message | {"side": "external", "status": 200, "after": ""}
+answer = message | {"side": "external", "source": f"{SERVER}:5060", "status": 200, "after": ""}
 call: dict[str, Any] = {
     "id": "c1", "call_id": "a@b", "state": "in_call", "answered": NOW, "pinholes": 0, "shadow": False,
     "from_uri": "sip:101@example.net", "to_uri": "sip:300@example.net",
 }  # fmt: skip
 opening: dict[str, Any] = {
     "call": "c2", "why": "silent", "kind": "exact", "component": "rtp", "closed": NOW - 60,
-    "internal": f"{PBX}:14000", "external": "203.0.113.99:7000",
+    "internal": f"{PBX}:14000", "mapped": "203.0.113.2:20000", "external": "203.0.113.99:7000",
 }  # fmt: skip
-counted = {"counters": {"answered:media-ports": 3, "strays:external": 7}}
+counted = {"counters": {"strays:external": 7}, "since": NOW - 600}
+no_ports = Refused("c3", f"{PBX}:5060", "media-ports", NOW - 60)
+CROWD = Address("Crowd", ("203.0.113.64/26",))
+TO_CROWD = Rule(5, 2, "Phones to the crowd", "accept", PHONES, CROWD, SIP)
+banned = engine(bans=({"host": "203.0.113.70", "seconds": 3000.0, "packets": 4},))
 media = flow(sport=14000, dport=7000)
 five_streams = kernel(*(media._replace(sport=14000 + 2 * i) for i in range(5)))
 seen_as_another = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.2:5060;branch=z;received=198.51.100.7\r\n"
@@ -99,17 +104,17 @@ PROVOKED = {
     "A04": evidence(kernel=kernel(flow(protocol="tcp", dport=5061))),
     "A05": evidence(kernel=kernel(flow(protocol="tcp", dport=5061), media)),
     "A06": evidence(engine=engine(registrations=(registration,))),
-    "A07": evidence(kernel=kernel(old_connections=14)),
+    "A07": evidence(kernel=kernel(old_connections=14, old=(Old(f"tcp {PBX}:40000 → {STUN}:9000", False),))),
     "A08": evidence(forwarding(service=RTP), exempt=True, kernel=five_streams),
     "A09": evidence(exempt=True, kernel=kernel(media._replace(answered=False))),
     "A10": evidence(Rule(3, 1, "SIP in", "accept", service=SIP, table="input", from_zone="external")),
     "A11": evidence(forwarding(service=WEB)),
     "A12": evidence(forwarding(service=WEB, source=Address("Germany", (), countries=("DE",)))),
     "A13": evidence(engine=engine(health=counted, calls=(call,))),
-    "A14": evidence(engine=engine(bans=({"host": SERVER},))),
+    "A14": evidence(TO_CROWD, engine=banned),
     "A15": evidence(forwarding(service=SIP)),
     "A16": evidence(moved=(Moved("wan0", ("203.0.113.7/24",), 120),)),
-    "A17": evidence(engine=engine(health=counted)),
+    "A17": evidence(refused=(no_ports,)),
     "A18": evidence(engine=engine(calls=(call,))),
     "A19": evidence(engine=engine(openings=(opening,))),
     "A20": evidence(engine=engine(messages=(message,))),
@@ -205,3 +210,54 @@ def test_the_most_serious_stands_first_and_each_only_once() -> None:
     order = [each.severity for each in findings]
     assert order == sorted(order, key=("error", "warning", "hint").index)
     assert len({each.id for each in findings}) == len(findings)
+
+
+def test_who_is_named_singly_is_banned_in_the_list_only() -> None:
+    bans = ({"host": SERVER, "seconds": 60.0, "packets": 1},)
+    assert found(evidence(engine=engine(bans=bans)), "A14") == []
+
+
+def test_used_up_ports_are_an_error_until_the_range_is_another() -> None:
+    (finding,) = found(evidence(refused=(no_ports,)), "A17")
+    assert "0 of 5000 pairs of 20000-29999" in finding.evidence[0]
+    assert "media-ports" in finding.evidence[1]
+    assert found(evidence(refused=(no_ports,), settled={"policy.media_ports": NOW - 30}), "A17") == []
+    assert found(evidence(refused=(no_ports._replace(reason="rate"),)), "A17") == []
+
+
+def test_silence_is_told_until_the_timer_is_another() -> None:
+    quiet = engine(openings=(opening,))
+    assert found(evidence(engine=quiet, settled={"timers.inactive_media": NOW - 90}), "A19")
+    assert found(evidence(engine=quiet, settled={"timers.inactive_media": NOW - 30}), "A19") == []
+
+
+def test_new_address_is_an_error_until_every_phone_has_registered_from_it() -> None:
+    moved = (Moved("wan0", ("203.0.113.7/24",), 120),)
+    before = registration | {"registered": NOW - 300}
+    (finding,) = found(evidence(moved=moved, engine=engine(registrations=(before, registration))), "A16")
+    assert finding.severity == "error"
+    assert "sip:101@example.net" in finding.evidence[1]
+    assert found(evidence(moved=moved, engine=engine(registrations=(registration,))), "A16") == []
+    gone = before | {"expires": NOW - 200}
+    (finding,) = found(evidence(moved=moved, engine=engine(registrations=(gone,))), "A16")
+    assert finding.severity == "hint"  # nobody is known to wait
+
+
+def test_switching_the_other_alg_off_is_seen_with_the_next_answer() -> None:
+    changed = answer | {"before": seen_as_another}
+    own = answer | {"t": NOW - 1, "before": seen_as_another.replace("198.51.100.7", "203.0.113.2")}
+    assert found(evidence(engine=engine(messages=(changed, own))), "A22") == []
+    assert found(evidence(engine=engine(messages=(own, changed | {"t": NOW}))), "A22")
+    other = own | {"source": "203.0.113.3:5060"}
+    assert found(evidence(engine=engine(messages=(changed, other))), "A22")
+
+
+def test_leak_towards_an_exempt_server_is_its_own_business() -> None:
+    assert found(evidence(exempt=True, engine=engine(messages=(message,))), "A20") == []
+
+
+def test_path_is_forgotten_where_a_rule_lets_sip_through_without_the_alg() -> None:
+    plain = Rule(6, 2, "Plain", "accept", PHONES, Address("Other", (STUN,)), Service("UDP", "udp", "5060"))
+    assert found(evidence(plain, kernel=kernel(udp_stream_timeout=120)), "A23")
+    assert found(evidence(plain), "A23") == []
+    assert found(evidence(kernel=kernel(udp_stream_timeout=120)), "A23") == []
