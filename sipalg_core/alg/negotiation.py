@@ -188,7 +188,12 @@ class Negotiation:
     # --- agreeing ---
 
     def _agree(self, passage: Passage, call: Call, dialog: Dialog, offer: Offer, answer: tuple[Line, ...]) -> None:
-        """Make the dialog's pinholes those that offer and answer ask for; what stays is not touched."""
+        """Make the dialog's pinholes those that offer and answer ask for; what stays is not touched.
+
+        What is repeated after the end of a call is translated as before and opens nothing (P10).
+        """
+        if not call.alive:
+            return
         wants = media.wanted(offer, answer, symmetric=passage.peering.symmetric_media)
         wants = dict(islice(wants.items(), MAX_PINHOLES))
         if not self._policy.handling_of(passage.peering).hold_keeps_ports:
@@ -198,6 +203,8 @@ class Negotiation:
         for want, (held, line) in wants.items():
             hole = dialog.holes.get(want)
             if hole is None:
+                if not self._makes_way(passage, call, want):
+                    continue
                 hole = dialog.holes[want] = self._open(passage, call, want, line, gate=False)
             if before.get(want.mapped, want.external.host) != want.external.host:
                 self._counts["media-moved"] += 1
@@ -223,7 +230,7 @@ class Negotiation:
     # --- opening and shutting ---
 
     def open_gates(self, passage: Passage, call: Call) -> None:
-        if call.offer is not None:
+        if call.offer is not None and call.alive:
             for want, line in media.gates(call.offer, self._screening.gate_sources(passage.peering, passage.peer)):
                 call.gates[want] = self._open(passage, call, want, line, gate=True)
 
@@ -236,6 +243,17 @@ class Negotiation:
         passage.after.append(Changed("pinholes", str(effect.pinhole.id)))
         call.warning, call.silence = None, 0
         return hole
+
+    def _makes_way(self, passage: Passage, call: Call, want: Want) -> bool:
+        """The phone wants its RTCP elsewhere than before: the old pinhole goes first. That of another call stays, and
+        this call has none: the kernel translates our port one way only."""
+        for hole, other in self.ledger.in_the_way(want):
+            if other is not call:
+                self._counts["refused:rtcp-of-another-call"] += 1
+                return False
+            call.let_go(hole)
+            passage.before += self.ledger.close(hole, passage.now, "replaced")
+        return True
 
     def close_gates(self, passage: Passage, call: Call) -> None:
         for hole in call.gates.values():

@@ -34,6 +34,7 @@ class Passage:
     call_id: bytes  # as the internal side knows it
     call: Call | None = None
     edits: list[Edit] = field(default_factory=list)
+    before: list[ClosePinhole | Changed] = field(default_factory=list)  # in the way of what opens
     opens: list[OpenPinhole] = field(default_factory=list)  # confirmed before the message goes on
     after: list[ClosePinhole | Changed] = field(default_factory=list)
 
@@ -58,4 +59,4 @@ class Passage:
         return (self.flow.destination if self.side is Side.INTERNAL else self.flow.source).host
 
     def effects(self, onward: Effect) -> list[Effect]:
-        return [*self.opens, onward, *self.after]
+        return [*self.before, *self.opens, onward, *self.after]

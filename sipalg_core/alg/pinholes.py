@@ -20,6 +20,7 @@ from sipalg_core.alg.sayings import say
 from sipalg_core.alg.verdicts import AUDIO_BOTH, Strays, of_call
 from sipalg_core.contract.control import NO_PINHOLE, Counter, Pinhole, Stray
 from sipalg_core.contract.events import ClosedBecause
+from sipalg_core.net import Endpoint
 
 
 class Entry(NamedTuple):
@@ -33,6 +34,7 @@ class Ledger:
         self._changes = changes
         self._unseen: set[int] = set()  # of an engine before us; whether the kernel still has them is not known yet
         self._entries: dict[int, Entry] = {}
+        self._rtcp_at: dict[Endpoint, set[int]] = {}  # by external endpoint: which pinholes of RTCP there are
         self._counted = 0.0  # when the kernel's counts came last
         self._strays = Strays()
         self.stray_packets = 0  # from outside, of all flows that fitted no pinhole
@@ -65,6 +67,20 @@ class Ledger:
 
     def adopt(self, hole: Hole, call: Call) -> None:
         self._entries[hole.pinhole.id] = Entry(hole, call)
+        if hole.component == "rtcp":
+            self._rtcp_at.setdefault(hole.pinhole.mapped, set()).add(hole.pinhole.id)
+
+    def in_the_way(self, want: Want) -> list[Entry]:
+        """Of a pinhole for RTCP, those that translate the same port of ours to where RTCP was wanted before."""
+        known = (self._entries[ident] for ident in self._rtcp_at.get(want.mapped, ()))
+        return [entry for entry in known if entry.hole.pinhole.internal != want.internal]
+
+    def _leave(self, pinhole: Pinhole) -> None:
+        here = self._rtcp_at.get(pinhole.mapped)
+        if here is not None:
+            here.discard(pinhole.id)
+            if not here:
+                del self._rtcp_at[pinhole.mapped]
 
     def restore(self, hole: Hole, call: Call, now: float) -> None:
         """Take over what another engine opened; `reconcile` will tell whether it stands."""
@@ -95,6 +111,7 @@ class Ledger:
     def close(self, hole: Hole, now: float, why: ClosedBecause) -> list[ClosePinhole | Changed]:
         entry = self._entries.pop(hole.pinhole.id, None)
         if entry is not None:
+            self._leave(hole.pinhole)
             hole.active_in = hole.active_out = False
             self.openings.closed(hole, entry.call, now, why)
             if hole.is_audio:

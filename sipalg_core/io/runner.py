@@ -178,16 +178,22 @@ class Runner:
     # --- what comes out of it ---
 
     def _do(self, effects: Iterable[Effect]) -> None:
-        """In their order. Pinholes that are opened one behind the other are so together, as are all that are closed."""
+        """In their order. Pinholes that are opened one behind the other are so together, as are those that are closed.
+
+        Where one cannot be opened nothing more is, and nothing is sent: it would announce it. What is to close, closes.
+        """
         opening: list[Pinhole] = []
         closing: list[Pinhole] = []
+        failed = False
         for effect in effects:
             if isinstance(effect, OpenPinhole):
+                self._close_all(closing)  # it may be in the way
                 opening.append(effect.pinhole)
                 continue
-            if opening and not self._open(opening):
-                break  # what follows announces it
+            failed = failed or not self._open(opening)
             opening.clear()
+            if failed and not isinstance(effect, ClosePinhole | Changed):
+                continue
             match effect:
                 case ClosePinhole(pinhole):
                     closing.append(pinhole)
@@ -200,12 +206,15 @@ class Runner:
                     log.warning("banned %s for %.0f s: %s", host, seconds, reply.status.name)
                 case Changed(topic, ident):
                     self._publisher.changed(topic, ident)
-        else:
-            if opening:
-                self._open(opening)
-        for at in range(0, len(closing), TOGETHER):
-            if self._broker.close(*closing[at : at + TOGETHER]).status is not Status.OK:
+        if not failed:
+            self._open(opening)
+        self._close_all(closing)
+
+    def _close_all(self, pinholes: list[Pinhole]) -> None:
+        for at in range(0, len(pinholes), TOGETHER):
+            if self._broker.close(*pinholes[at : at + TOGETHER]).status is not Status.OK:
                 self._faults.counts["error:close"] += 1  # the kernel's timeout ends it
+        pinholes.clear()
 
     def _open(self, pinholes: list[Pinhole]) -> bool:
         """False where one of them is not open, of which the engine is told."""

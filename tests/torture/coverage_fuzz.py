@@ -23,8 +23,9 @@ with atheris.instrument_imports(include=["sipalg_core"]):
     from sipalg_core.sip.message import parse
     from sipalg_core.sip.uri import is_request_uri, name_addrs, parameter, tag_of, uri_hostport
     from sipalg_core.sip.via import branch_of, vias
-    from tests.torture.oracles import assert_effects, assert_over, assert_untouched, assert_way_back, parsed
-    from tests.unit.alg.harness import World
+    from tests.torture.oracles import assert_over, assert_way_back, parsed
+    from tests.torture.witness import Witness
+    from tests.unit.alg.harness import PHONE, PROVIDER
 
 SLOW = 0.02  # seconds of CPU, four times what a message may take: the instrumented code is slower
 
@@ -78,13 +79,12 @@ def sdp(data: bytes) -> None:
 
 def engine(data: bytes) -> None:
     """Messages of both sides, parted by a NUL and the letter of who sends: all oracles."""
-    world = World()
+    witness = Witness()
+    world = witness.world
     world.out(b"\r\n\r\n")
     for number, piece in enumerate(data.split(b"\0\0")[:8]):
         side = Side.INTERNAL if number % 2 == 0 else Side.EXTERNAL
-        sent = world.out(piece) if side is Side.INTERNAL else world.into(piece)
-        assert_effects(world.effects)
-        assert_untouched(piece, side, sent)
+        sent = witness.hears(piece, side, PHONE if side is Side.INTERNAL else PROVIDER)
         if side is Side.INTERNAL and sent and sent[0].side is Side.EXTERNAL:
             assert_way_back(world, piece, sent[0])
     assert_over(world)

@@ -74,18 +74,20 @@ class World:
     # --- the shell ---
 
     def _do(self, effects: Iterable[Effect]) -> list[Forward]:
-        self.effects = list(effects)
-        self.done += self.effects
-        sent = []
-        for effect in self.effects:
+        """As `io.runner` does them: where a pinhole is refused nothing more is opened or sent, but closed."""
+        doing, failed, sent = list(effects), False, []
+        self.effects = doing
+        self.done += doing
+        for effect in doing:
             match effect:
-                case OpenPinhole(pinhole) if self.refuse:
-                    return self._do(self.engine.pinhole_failed(pinhole, Status.REFUSED, 3, self.now))
-                case OpenPinhole(pinhole):
+                case OpenPinhole(pinhole) if not failed and self.refuse:
+                    failed = True
+                    sent += self._do(self.engine.pinhole_failed(pinhole, Status.REFUSED, 3, self.now))
+                case OpenPinhole(pinhole) if not failed:
                     self.open[pinhole.id] = pinhole
                 case ClosePinhole(pinhole):
                     self.open.pop(pinhole.id, None)  # what the broker never opened it closes in silence
-                case Forward():
+                case Forward() if not failed:
                     sent.append(effect)
                 case Changed(topic, ident):
                     self.engine.row(topic, ident, self.now)
@@ -130,19 +132,7 @@ class World:
     # --- parties ---
 
     def register(self, source: Endpoint = PHONE, expires: int = 600, user: str = "101") -> Forward:
-        (sent,) = self.out(
-            message(
-                "REGISTER sip:provider.example SIP/2.0",
-                f"Via: SIP/2.0/UDP {source};branch=z9hG4bKreg{source.port}{user};rport",
-                f"From: <sip:{user}@provider.example>;tag=r1",
-                f"To: <sip:{user}@provider.example>",
-                f"Call-ID: reg-{source.host}-{user}",
-                "CSeq: 1 REGISTER",
-                "Max-Forwards: 70",
-                f"Contact: <sip:{user}@{source}>;expires={expires}",
-            ),
-            source=source,
-        )
+        (sent,) = self.out(registering(source, expires, user), source=source)
         return sent
 
     def registered(self, source: Endpoint = PHONE, granted: int = 600, user: str = "101") -> Forward:
@@ -243,6 +233,19 @@ def established(world: World, call_id: str = "call-1", body: bytes = b"", answer
     (back,) = world.into(reply)
     world.out(invite(call_id, method="ACK", to_tag="b", branch=f"{call_id}-ack"))
     return sent.data, back.data
+
+
+def registering(source: Endpoint = PHONE, expires: int = 600, user: str = "101") -> bytes:
+    return message(
+        "REGISTER sip:provider.example SIP/2.0",
+        f"Via: SIP/2.0/UDP {source};branch=z9hG4bKreg{source.port}{user};rport",
+        f"From: <sip:{user}@provider.example>;tag=r1",
+        f"To: <sip:{user}@provider.example>",
+        f"Call-ID: reg-{source.host}-{user}",
+        "CSeq: 1 REGISTER",
+        "Max-Forwards: 70",
+        f"Contact: <sip:{user}@{source}>;expires={expires}",
+    )
 
 
 def ringing(world: World, body: bytes = b"") -> bytes:

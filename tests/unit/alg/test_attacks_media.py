@@ -213,6 +213,42 @@ def test_a11_another_attempt_closes_the_early_media_of_the_one_before():
     assert world.engine.rows("pinholes", world.now) == []
 
 
+def test_a11_refused_pinhole_leaves_none_of_those_that_it_was_to_replace():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    world.into(respond(sent.data, 180, "Ringing", tag="b", body=sdp(MEDIA_PROXY.host, 7000)))
+    assert len(world.open) == 2
+    world.refuse = True
+    world.into(respond(sent.data, 180, "Ringing", tag="b", body=sdp(MEDIA_PROXY.host, 7100)))
+    assert world.open == {}
+    assert world.call()["state"] == "rejected"
+
+
+def test_a11_what_is_repeated_after_the_end_opens_nothing():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    reply = respond(sent.data, 183, "Progress", tag="b", body=sdp(*MEDIA_PROXY))
+    world.into(reply)
+    world.into(respond(sent.data, 302, "Moved", tag="b"))
+    assert world.open == {}
+    (again,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    assert announced(again.data) == announced(sent.data)
+    world.into(reply)
+    world.into(respond(sent.data, 180, "Ringing", tag="c"))
+    assert world.open == {}
+
+
+def test_a11_reinvite_after_the_bye_opens_nothing():
+    world = World()
+    established(world)
+    world.out(invite(cseq=2, method="BYE", to_tag="b"))
+    world.wait(6)
+    assert world.open == {}
+    (sent,) = world.out(invite(cseq=3, to_tag="b", body=sdp(PHONE.host, 14000)))
+    world.into(respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)))
+    assert world.open == {}
+
+
 def test_a11_an_invite_beside_the_dialog_neither_ends_nor_empties_a_call():
     world = World()
     established(world)

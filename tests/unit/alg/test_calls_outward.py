@@ -320,3 +320,18 @@ def test_redial_while_the_last_call_drains_keeps_the_mapping():
     assert announced(other.data) != announced(sent)
     (later,) = world.out(invite(call_id="later", body=sdp(PHONE.host, 14000)))
     assert announced(later.data) == announced(sent)  # the kernel may know connections of that endpoint
+
+
+def test_moved_rtcp_leaves_its_port_before_it_takes_it_again():
+    """The kernel translates our port one way only: the old opening would be in the way of the new one."""
+    world = World()
+    sent, _ = established(world, body=sdp(PHONE.host, 14000, "a=rtcp:14009"))
+    port = announced(sent)
+    (again,) = world.out(invite(cseq=2, to_tag="b", body=sdp(PHONE.host, 14000)))
+    world.into(respond(again.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)))
+    rtcp = [each for each in world.effects if isinstance(each, OpenPinhole | ClosePinhole)]
+    assert [(type(each), each.pinhole.internal.port) for each in rtcp] == [(ClosePinhole, 14009), (OpenPinhole, 14001)]
+    assert world.holes() == {
+        (f"{PHONE.host}:14000", f"{OURS}:{port}", "203.0.113.99:7000"),
+        (f"{PHONE.host}:14001", f"{OURS}:{port + 1}", "203.0.113.99:7001"),
+    }

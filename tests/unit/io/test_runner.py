@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from sipalg_core.alg.changes import Changes
-from sipalg_core.alg.effects import Changed, ClosePinhole, Forward, OpenPinhole
+from sipalg_core.alg.effects import Ban, Changed, ClosePinhole, Forward, OpenPinhole
 from sipalg_core.contract.control import Op, Pinhole, Reply, Status, pack_reply
 from sipalg_core.contract.names import broker_socket
 from sipalg_core.contract.policy import EMPTY, dump
@@ -104,15 +104,24 @@ async def test_a_pinhole_is_open_before_what_announces_it_is_sent(engine, runner
 
 
 @pytest.mark.parametrize("status", [Status.REFUSED, Status.FULL, Status.FAILED])
-async def test_a_pinhole_that_fails_drops_the_rest_and_tells_the_engine(engine, runner, status):
-    engine.effects = [OpenPinhole(HOLE), FORWARD, Changed("calls", "a")]
+async def test_a_pinhole_that_fails_stops_what_announces_it_and_tells_the_engine(engine, runner, status):
+    engine.effects = [OpenPinhole(HOLE), FORWARD, OpenPinhole(HOLE), Ban("192.0.2.1", 1), Changed("calls", "a")]
     with answering(status, runner.order):
         runner._take(INVITE)
         runner._broker.disconnect()
     assert runner.order == [(Op.OPEN, 7)]
     assert engine.failed == [(HOLE, status, 3)]
     (delta,) = runner._publisher.deltas()
-    assert delta["ops"] == [{"op": "del", "id": "refused"}]
+    assert delta["ops"] == [{"op": "del", "id": "refused"}, {"op": "del", "id": "a"}]
+
+
+async def test_what_was_to_close_closes_also_where_a_pinhole_fails(engine, runner):
+    """It is nobody's any longer: left open it would be for as long as media passes."""
+    engine.effects = [OpenPinhole(HOLE), FORWARD, ClosePinhole(HOLE._replace(id=8))]
+    with answering(Status.REFUSED, runner.order):
+        runner._take(INVITE)
+        runner._broker.disconnect()
+    assert runner.order == [(Op.OPEN, 7), (Op.CLOSE, 8)]
 
 
 async def test_without_a_broker_no_message_announces_a_pinhole(engine, runner):
