@@ -27,8 +27,15 @@ def checked(pattern: re.Pattern[str], text: str) -> str:
     return text
 
 
+_DAY: Final = 86_400_000  # ms
+
+
 def seconds(value: float) -> str:
-    return f"{value:.0f}s" if value == int(value) else f"{value * 1000:.0f}ms"
+    """A time; nft reads eight digits of a unit and no more, and a day has 86,400,000 ms."""
+    days, milliseconds = divmod(round(value * 1000), _DAY)
+    if not days:
+        return f"{value:.0f}s" if value == int(value) else f"{value * 1000:.0f}ms"
+    return f"{days}d" + (f"{milliseconds}ms" if milliseconds else "")
 
 
 # --- Expressions: what can be compared, looked up and assigned ---

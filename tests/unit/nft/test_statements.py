@@ -50,6 +50,8 @@ MARK = Field("meta mark")
         (Assign(Field("ct mark"), MARK), "ct mark set meta mark"),
         (Assign(MARK, Masked(MARK, 1, "|")), "meta mark set meta mark | 0x00000001"),
         (Update("set_a", Field("ip saddr"), 1.5), "update @set_a { ip saddr timeout 1500ms }"),
+        (Update("set_a", Field("ip saddr"), 86400), "update @set_a { ip saddr timeout 1d }"),
+        (Update("set_a", Field("ip saddr"), 31622399.999), "update @set_a { ip saddr timeout 365d86399999ms }"),
         (
             Update("set_a", Field("ip saddr"), 60, Limit(9, over=True)),
             "update @set_a { ip saddr timeout 60s limit rate over 9/second burst 5 packets }",
