@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 
 from appliance.accounts.models import User
 from appliance.network import queries, services
 from appliance.network.models import Interface
+from appliance.ui.etags import check, tag
 from appliance.ui.requests import may
 
 router = Router(tags=["network"])
@@ -81,11 +83,22 @@ def list_interfaces(request: HttpRequest) -> dict[str, Any]:
     return {"items": items, "count": len(items)}
 
 
+@router.get("/interfaces/{name}", response=InterfaceOut)
+@may("network.see")
+def get_interface(request: HttpRequest, response: HttpResponse, name: str) -> dict[str, Any]:
+    return _tagged(response, queries.interfaces().get(name=name))
+
+
 @router.put("/interfaces/{name}", response=InterfaceOut)
 @may("network.change")
-def save_interface(request: HttpRequest, name: str, payload: InterfaceIn) -> dict[str, Any]:
+def save_interface(
+    request: HttpRequest, response: HttpResponse, name: str, payload: InterfaceIn
+) -> dict[str, Any]:  # fmt: skip
     """Made where there is none of this name."""
-    return _told(services.save_interface(actor=cast(User, request.user), name=name, **payload.dict()))
+    with transaction.atomic():
+        before = queries.interfaces().filter(name=name).first()
+        check(request, services.describe(before) if before else {})
+        return _tagged(response, services.save_interface(actor=cast(User, request.user), name=name, **payload.dict()))
 
 
 @router.post("/interfaces/{name}/adopt", response=InterfaceOut)
@@ -98,8 +111,10 @@ def adopt_interface(request: HttpRequest, name: str, payload: AdoptIn) -> dict[s
 @router.delete("/interfaces/{name}", response={204: None})
 @may("network.change")
 def delete_interface(request: HttpRequest, name: str) -> Status[None]:
-    interface = queries.interfaces().get(name=name)
-    services.delete_interface(actor=cast(User, request.user), interface=interface)
+    with transaction.atomic():
+        interface = queries.interfaces().get(name=name)
+        check(request, services.describe(interface))
+        services.delete_interface(actor=cast(User, request.user), interface=interface)
     return Status(204, None)
 
 
@@ -109,6 +124,11 @@ def list_links(request: HttpRequest) -> dict[str, Any]:
     """What the kernel has right now, adopted or not."""
     links = queries.live_links()
     return {"items": links, "count": len(links)}
+
+
+def _tagged(response: HttpResponse, interface: Interface) -> dict[str, Any]:
+    tag(response, services.describe(interface))
+    return _told(interface)
 
 
 def _told(interface: Interface) -> dict[str, Any]:

@@ -54,9 +54,10 @@ def token(owner):
 def api(client, token):
     """A client of the REST API with full rights: `api("get", "rules")`."""
 
-    def call(method, path, body=None):
+    def call(method, path, body=None, headers=None):
         content = {} if body is None else {"data": json.dumps(body), "content_type": "application/json"}
-        return getattr(client, method)(f"/api/v1/{path}", headers={"Authorization": f"Bearer {token}"}, **content)
+        sent = {"Authorization": f"Bearer {token}"} | (headers or {})
+        return getattr(client, method)(f"/api/v1/{path}", headers=sent, **content)
 
     return call
 

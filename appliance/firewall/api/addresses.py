@@ -8,12 +8,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 
 from appliance.firewall import queries, services
 from appliance.firewall.api.references import Replaced, UseList, actor, present, several, uses_of
 from appliance.firewall.models import AddressKind, AddressObject
+from appliance.ui.etags import check, tag
 from appliance.ui.requests import may
 
 router = Router(tags=["firewall"])
@@ -92,30 +94,37 @@ def list_addresses(request: HttpRequest, q: str = "") -> dict[str, Any]:
 
 @router.post("/addresses", response={201: AddressOut})
 @may("objects.change")
-def create_address(request: HttpRequest, payload: AddressIn) -> Status[dict[str, Any]]:
+def create_address(request: HttpRequest, response: HttpResponse, payload: AddressIn) -> Status[dict[str, Any]]:
     fields = payload.dict() | {"members": several(AddressObject, payload.members)}
-    return Status(201, _address(services.create_address(actor=actor(request), **fields)))
+    return Status(201, _tagged(response, services.create_address(actor=actor(request), **fields)))
 
 
 @router.get("/addresses/{address_id}", response=AddressOut)
 @may("objects.see")
-def get_address(request: HttpRequest, address_id: int) -> dict[str, Any]:
-    return _address(AddressObject.objects.get(pk=address_id))
+def get_address(request: HttpRequest, response: HttpResponse, address_id: int) -> dict[str, Any]:
+    return _tagged(response, AddressObject.objects.get(pk=address_id))
 
 
 @router.patch("/addresses/{address_id}", response=AddressOut)
 @may("objects.change")
-def update_address(request: HttpRequest, address_id: int, payload: AddressChange) -> dict[str, Any]:
+def update_address(
+    request: HttpRequest, response: HttpResponse, address_id: int, payload: AddressChange
+) -> dict[str, Any]:  # fmt: skip
     changes = payload.dict()
     changes["members"] = None if payload.members is None else several(AddressObject, payload.members)
-    address = AddressObject.objects.get(pk=address_id)
-    return _address(services.update_address(actor=actor(request), address=address, **changes))
+    with transaction.atomic():
+        address = AddressObject.objects.get(pk=address_id)
+        check(request, services.describe_address(address))
+        return _tagged(response, services.update_address(actor=actor(request), address=address, **changes))
 
 
 @router.delete("/addresses/{address_id}", response={204: None})
 @may("objects.change")
 def delete_address(request: HttpRequest, address_id: int) -> Status[None]:
-    services.delete_address(actor=actor(request), address=AddressObject.objects.get(pk=address_id))
+    with transaction.atomic():
+        address = AddressObject.objects.get(pk=address_id)
+        check(request, services.describe_address(address))
+        services.delete_address(actor=actor(request), address=address)
     return Status(204, None)
 
 
@@ -168,6 +177,12 @@ def get_name_servers(request: HttpRequest) -> dict[str, Any]:
 def set_name_servers(request: HttpRequest, payload: NameServersIn) -> dict[str, Any]:
     """At once; no apply is needed."""
     return {"servers": services.set_name_servers(actor=actor(request), servers=payload.servers).servers}
+
+
+def _tagged(response: HttpResponse, address: AddressObject) -> dict[str, Any]:
+    """The tag is of what people say of it, not of what a name holds at the moment."""
+    tag(response, services.describe_address(address))
+    return _address(address)
 
 
 def _address(address: AddressObject, known: queries.KnownContents | None = None) -> dict[str, Any]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 from datetime import time
 from typing import Any
 
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema, Status
 
 from appliance.firewall import queries, services
 from appliance.firewall.api.references import Replaced, UseList, actor, present, several, uses_of
 from appliance.firewall.models import Schedule, Service
+from appliance.ui.etags import check, tag
 from appliance.ui.requests import may
 
 router = Router(tags=["firewall"])
@@ -65,9 +67,9 @@ def list_services(request: HttpRequest) -> dict[str, Any]:
 
 @router.post("/services", response={201: ServiceOut})
 @may("objects.change")
-def create_service(request: HttpRequest, payload: ServiceIn) -> Status[dict[str, Any]]:
+def create_service(request: HttpRequest, response: HttpResponse, payload: ServiceIn) -> Status[dict[str, Any]]:
     fields = payload.dict() | {"members": several(Service, payload.members)}
-    return Status(201, _service(services.create_service(actor=actor(request), **fields)))
+    return Status(201, _tagged(response, services.create_service(actor=actor(request), **fields)))
 
 
 @router.post("/services/usual", response={201: ServiceList})
@@ -78,20 +80,33 @@ def add_usual_services(request: HttpRequest) -> Status[dict[str, Any]]:
     return Status(201, {"items": items, "count": len(items)})
 
 
+@router.get("/services/{service_id}", response=ServiceOut)
+@may("objects.see")
+def get_service(request: HttpRequest, response: HttpResponse, service_id: int) -> dict[str, Any]:
+    return _tagged(response, Service.objects.get(pk=service_id))
+
+
 @router.patch("/services/{service_id}", response=ServiceOut)
 @may("objects.change")
-def update_service(request: HttpRequest, service_id: int, payload: ServiceChange) -> dict[str, Any]:
-    service = Service.objects.get(pk=service_id)
-    changes = payload.dict(exclude_unset=True)
-    if "members" in changes:
-        changes["members"] = several(Service, payload.members)
-    return _service(services.update_service(actor=actor(request), service=service, **changes))
+def update_service(
+    request: HttpRequest, response: HttpResponse, service_id: int, payload: ServiceChange
+) -> dict[str, Any]:  # fmt: skip
+    with transaction.atomic():
+        service = Service.objects.get(pk=service_id)
+        check(request, services.describe_service(service))
+        changes = payload.dict(exclude_unset=True)
+        if "members" in changes:
+            changes["members"] = several(Service, payload.members)
+        return _tagged(response, services.update_service(actor=actor(request), service=service, **changes))
 
 
 @router.delete("/services/{service_id}", response={204: None})
 @may("objects.change")
 def delete_service(request: HttpRequest, service_id: int) -> Status[None]:
-    services.delete_service(actor=actor(request), service=Service.objects.get(pk=service_id))
+    with transaction.atomic():
+        service = Service.objects.get(pk=service_id)
+        check(request, services.describe_service(service))
+        services.delete_service(actor=actor(request), service=service)
     return Status(204, None)
 
 
@@ -140,21 +155,34 @@ def list_schedules(request: HttpRequest) -> dict[str, Any]:
 
 @router.post("/schedules", response={201: ScheduleOut})
 @may("objects.change")
-def create_schedule(request: HttpRequest, payload: ScheduleIn) -> Status[dict[str, Any]]:
-    return Status(201, _schedule(services.create_schedule(actor=actor(request), **payload.dict())))
+def create_schedule(request: HttpRequest, response: HttpResponse, payload: ScheduleIn) -> Status[dict[str, Any]]:
+    return Status(201, _tagged(response, services.create_schedule(actor=actor(request), **payload.dict())))
+
+
+@router.get("/schedules/{schedule_id}", response=ScheduleOut)
+@may("objects.see")
+def get_schedule(request: HttpRequest, response: HttpResponse, schedule_id: int) -> dict[str, Any]:
+    return _tagged(response, Schedule.objects.get(pk=schedule_id))
 
 
 @router.put("/schedules/{schedule_id}", response=ScheduleOut)
 @may("objects.change")
-def update_schedule(request: HttpRequest, schedule_id: int, payload: ScheduleIn) -> dict[str, Any]:
-    schedule = Schedule.objects.get(pk=schedule_id)
-    return _schedule(services.update_schedule(actor=actor(request), schedule=schedule, **payload.dict()))
+def update_schedule(
+    request: HttpRequest, response: HttpResponse, schedule_id: int, payload: ScheduleIn
+) -> dict[str, Any]:  # fmt: skip
+    with transaction.atomic():
+        schedule = Schedule.objects.get(pk=schedule_id)
+        check(request, services.describe_schedule(schedule))
+        return _tagged(response, services.update_schedule(actor=actor(request), schedule=schedule, **payload.dict()))
 
 
 @router.delete("/schedules/{schedule_id}", response={204: None})
 @may("objects.change")
 def delete_schedule(request: HttpRequest, schedule_id: int) -> Status[None]:
-    services.delete_schedule(actor=actor(request), schedule=Schedule.objects.get(pk=schedule_id))
+    with transaction.atomic():
+        schedule = Schedule.objects.get(pk=schedule_id)
+        check(request, services.describe_schedule(schedule))
+        services.delete_schedule(actor=actor(request), schedule=schedule)
     return Status(204, None)
 
 
@@ -173,6 +201,12 @@ def list_schedule_uses(request: HttpRequest, schedule_id: int) -> dict[str, Any]
 
 
 # --- Between rows and JSON ---
+
+
+def _tagged(response: HttpResponse, thing: Service | Schedule) -> dict[str, Any]:
+    told = _service(thing) if isinstance(thing, Service) else _schedule(thing)
+    tag(response, services.describe_service(thing) if isinstance(thing, Service) else services.describe_schedule(thing))
+    return told
 
 
 def _schedule(schedule: Schedule) -> dict[str, Any]:

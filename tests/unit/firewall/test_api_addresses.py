@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """/api/v1/addresses and /api/v1/services."""
 
+import pytest
+
+OFFICE = {"name": "Office", "weekdays": [0, 4], "begin": "08:00:00", "end": "18:00:00", "timezone": "Europe/Berlin"}
+
 
 def test_address_is_created_listed_changed_and_deleted(api):
     host = api("post", "addresses", {"name": "PBX", "kind": "host", "value": "192.168.0.2"})
@@ -14,6 +18,32 @@ def test_address_is_created_listed_changed_and_deleted(api):
     assert (refused.status_code, list(refused.json()["fields"])) == (422, ["address"])
     assert api("delete", f"addresses/{group['id']}").status_code == 204
     assert api("delete", f"addresses/{changed['id']}").status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("path", "made", "verb", "change"),
+    [
+        ("addresses", {"name": "PBX", "kind": "host", "value": "192.168.0.2"}, "patch", {"value": "192.168.0.3"}),
+        ("services", {"name": "RTP", "protocol": "udp", "ports": "5004"}, "patch", {"ports": "5006"}),
+        ("schedules", OFFICE, "put", OFFICE | {"end": "17:00:00"}),
+        ("interfaces/lan0", {"role": "internal"}, "put", {"role": "dmz"}),
+    ],
+)
+def test_update_that_another_one_preceded_is_refused_and_loses_nothing(api, path, made, verb, change):
+    if path.startswith("interfaces"):
+        api("put", path, made)
+    else:
+        path += f"/{api('post', path, made).json()['id']}"
+    seen = api("get", path)["ETag"]
+    first = api(verb, path, change, headers={"If-Match": seen})
+    assert first.status_code == 200
+    assert first["ETag"] == api("get", path)["ETag"] != seen
+    for late in (verb, "delete"):
+        refused = api(late, path, made if late == verb else None, headers={"If-Match": seen})
+        assert (refused.status_code, "Read it again" in refused.content.decode()) == (412, True)
+    kept = api("get", path).json()
+    assert {key: kept[key] for key in change} == change
+    assert api("delete", path, headers={"If-Match": first["ETag"]}).status_code == 204
 
 
 def test_bad_address_names_the_field(api):
