@@ -20,6 +20,7 @@ from appliance.ruleset.compile import (
     compile_activations,
     compile_alg,
     compile_chains,
+    compile_limits,
     compile_nft,
     layout,
 )
@@ -29,7 +30,7 @@ from sipalg_core.contract import names
 from sipalg_core.contract.policy import PolicyError
 from sipalg_core.contract.running import running
 from sipalg_core.nft.client import NftError
-from sipalg_core.nft.ruleset import Add, Set, Transaction, to_text
+from sipalg_core.nft.ruleset import Add, Flush, Set, Transaction, to_text
 
 
 class Kernel(Protocol):
@@ -90,7 +91,13 @@ def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window
         fallback = _with_sets(fallback, kernel)
         missing = () if layout.holds(present, fallback.revision) else compile_chains(fallback)
     transaction = compile_nft(policy, present, trial)
-    whole = (*layout.frame(), *missing, *transaction, *compile_activations(policy, time.time()))
+    whole = (
+        *layout.frame(),
+        *_ends(policy, fallback if trial else None),
+        *missing,
+        *transaction,
+        *_activations(policy),
+    )
     _check(policy, kernel, whole)
     checked = time.monotonic()
     if trial and fallback:
@@ -133,7 +140,7 @@ def revert(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     present = _chains(kernel)
     kept = layout.holds(present, policy.revision) and _asks_its_sets(policy, kernel)
     transaction = layout.hand_over(policy.revision, present) if kept else compile_nft(policy, present)
-    notes = _swap(policy, kernel, (*layout.frame(), *transaction, *compile_activations(policy, time.time())))[1]
+    notes = _swap(policy, kernel, (*layout.frame(), *_ends(policy), *transaction, *_activations(policy)))[1]
     sets.sweep(kernel)
     return notes
 
@@ -145,7 +152,7 @@ def activate(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     """
     policy = _with_sets(policy, kernel)
     left = standing(kernel).left
-    return _swap(policy, kernel, (*layout.frame(), *compile_activations(policy, time.time())), left)[1]
+    return _swap(policy, kernel, (*layout.frame(), *_activations(policy)), left)[1]
 
 
 def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
@@ -159,14 +166,14 @@ def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     stays = _asks_its_sets(policy, kernel)
     now = standing(kernel)
     if now.deciding != policy.revision:
-        kernel.apply(() if stays else _without_sets(compile_chains(policy)))
+        kernel.apply(() if stays else _without_sets(_chains_anew(policy)))
         files.keep(compile_alg(policy))
         notes = _for_boot(policy)
         sets.sweep(kernel)
         return notes
     if stays and files.says(compile_alg(policy)):
         return ()
-    anew = () if stays else (*compile_chains(policy), *compile_activations(policy, time.time()))
+    anew = () if stays else (*_chains_anew(policy), *_activations(policy))
     notes = _swap(policy, kernel, anew, now.left)[1]
     sets.sweep(kernel)
     return notes
@@ -179,9 +186,9 @@ def refresh(policy: Policy, kernel: Kernel) -> None:
     policy = _with_sets(policy, kernel)
     now = standing(kernel)
     if now.deciding == policy.revision:
-        _swap(policy, kernel, compile_chains(policy), now.left)
+        _swap(policy, kernel, _chains_anew(policy), now.left)
     else:
-        kernel.apply(_without_sets(compile_chains(policy)))
+        kernel.apply(_without_sets(_chains_anew(policy)))
         files.keep(compile_alg(policy))  # what comes back when the trial ends
         _for_boot(policy)
 
@@ -196,6 +203,20 @@ def standing(kernel: Kernel) -> Standing:
 
 
 # --- Their steps ---
+
+
+def _chains_anew(policy: Policy) -> Transaction:
+    return (*compile_limits(policy, time.time()), *compile_chains(policy))
+
+
+def _ends(*deciding: Policy | None) -> Transaction:
+    """Of their rules; those of other revisions go."""
+    now = time.time()
+    return (Flush(layout.LIVE_LIMITS), *(each for policy in deciding if policy for each in compile_limits(policy, now)))
+
+
+def _activations(policy: Policy) -> Transaction:
+    return compile_activations(policy, time.time())
 
 
 def _swap(

@@ -11,11 +11,12 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Final
 
 from appliance.ruleset import sets
-from appliance.ruleset.compile import compile_nft, layout
+from appliance.ruleset.compile import compile_limits, compile_nft, layout
 from appliance.ruleset.policy import Policy
 from sipalg_core.contract import names
 from sipalg_core.nft.client import Client, NftError
@@ -30,7 +31,7 @@ class Damaged(ValueError):
 
 def write(policy: Policy) -> None:
     """Whole or not at all; the policy asks the generations of its sets (ruleset.sets.load). Raise OSError."""
-    content = to_text((*layout.frame(), *compile_nft(policy))).encode()
+    content = to_text((*layout.frame(), *compile_limits(policy, time.time()), *compile_nft(policy))).encode()
     target = names.boot_file()
     coming = target.with_name(f".{target.name}")
     with coming.open("wb") as file:

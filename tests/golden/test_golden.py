@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from appliance.ruleset import contents, policy
-from appliance.ruleset.compile import compile_alg, compile_nft
+from appliance.ruleset.compile import compile_alg, compile_limits, compile_nft, layout
 from appliance.ruleset.spans import Spans
 from sipalg_core.contract import policy as alg
 from sipalg_core.nft.ruleset import to_text
@@ -36,9 +36,14 @@ def load(case: Path) -> policy.Policy:
     return contents.fill(policy.load(json.loads((case / "policy.json").read_text())), Known())
 
 
+def compiled(policy):
+    """All of a revision, as at 1,700,000,000 s."""
+    return to_text((*layout.frame(), *compile_limits(policy, 1_700_000_000), *compile_nft(policy)))
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_policy_compiles_to_the_reviewed_nft(case):
-    assert to_text(compile_nft(load(case))) == (case / "expected.nft").read_text()
+    assert compiled(load(case)) == (case / "expected.nft").read_text()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -66,7 +71,7 @@ def test_order_of_what_has_no_order_does_not_matter(case):
             for rule in original.rules
         ),
     )
-    assert to_text(compile_nft(other)) == (case / "expected.nft").read_text()
+    assert compiled(other) == (case / "expected.nft").read_text()
 
 
 @pytest.fixture

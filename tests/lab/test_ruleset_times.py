@@ -2,9 +2,11 @@
 """Time limits in the kernel, to the second, for new and for open connections, with nothing of ours running."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from appliance.ruleset import apply as applying
 from appliance.ruleset.apply import apply
 from appliance.ruleset.policy import Address, Policy, Rule, Schedule, Service
 from appliance.ruleset.schedule import resolve
@@ -66,7 +68,7 @@ def test_connection_that_no_limit_let_in_stays(wire):
         Rule(2, 2, "second", "accept", service=WEB),
     )
     with wire.connection(HOST, PEER, 80) as connection:
-        time.sleep(until + 0.3 - time.time())
+        time.sleep(max(0.0, until + 0.3 - time.time()))
         assert passes(*connection)
 
 
@@ -74,7 +76,7 @@ def test_limited_drop_lets_pass_what_stands_behind_it_afterwards(wire):
     until = int(time.time()) + 2
     load(wire, Rule(1, 1, "now", "drop", until=until), Rule(2, 2, "then", "accept"))
     assert wire.reach(HOST, PEER, 80) is None
-    time.sleep(until + 0.1 - time.time())
+    time.sleep(max(0.0, until + 0.1 - time.time()))
     assert wire.reach(HOST, PEER, 80) == HOST
 
 
@@ -86,6 +88,36 @@ def test_expired_rule_lets_nothing_pass_and_cuts_whatever_the_clock_says(wire):
         load(wire, Rule(1, 1, "out", "accept", service=WEB, until=until, expired=True))
         assert not passes(*connection)
     assert wire.reach(HOST, PEER, 80, kind="tcp") is None
+
+
+@pytest.mark.parametrize("days", [1, 366, 9999])
+def test_end_that_is_far_away_is_taken_by_the_kernel(wire, days):
+    load(wire, Rule(1, 1, "out", "accept", service=WEB, until=int(time.time()) + days * 86400))
+    assert wire.reach(HOST, PEER, 80, kind="tcp") == HOST
+
+
+@pytest.mark.parametrize("table", ["forward", "dnat"])
+def test_clock_that_is_set_back_opens_nothing_again_with_nobody_there(wire, monkeypatch, table):
+    """It was ten minutes ahead when the rules were loaded, and is not any more when they end."""
+    ahead = 600
+    monkeypatch.setattr(
+        applying, "time", SimpleNamespace(time=lambda: time.time() + ahead, monotonic=time.monotonic)
+    )  # fmt: skip
+    ends = time.time() + 3
+    limited = {"service": WEB, "until": int(ends + ahead)}
+    rules, source, target, at = {
+        "forward": (Rule(1, 1, "out", "accept", **limited), HOST, PEER, None),
+        "dnat": (Rule(1, 1, "in", "dnat", table="dnat", target=TARGET, **limited), PEER, OUTSIDE, HOST),
+    }[table]
+    now_dropped = Rule(2, 2, "drop", "drop", service=Service("Other", "tcp", "81"), until=int(ends + ahead))
+    load(wire, rules, now_dropped, Rule(3, 3, "then", "accept", service=now_dropped.service))
+    assert wire.reach(HOST, PEER, 81, kind="tcp") is None
+    with wire.connection(source, target, 80, at=at) as connection:
+        assert passes(*connection)
+        ended_at(connection, ends)
+    assert time.time() < limited["until"] - 60, "by the clock it would act yet"
+    assert wire.reach(source, target, 80, at=at, kind="tcp") is None
+    assert wire.reach(HOST, PEER, 81, kind="tcp") == HOST
 
 
 @pytest.mark.parametrize(("begin", "end", "open_now"), [(-60, 60, True), (60, 120, False), (-120, -60, False)])

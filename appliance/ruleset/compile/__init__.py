@@ -9,15 +9,19 @@ from appliance.ruleset.compile.activations import compile_activations
 from appliance.ruleset.compile.alg import compile_alg
 from appliance.ruleset.compile.chains import rules
 from appliance.ruleset.compile.layout import TABLE, Trial, frame, hand_over, revision_chains
+from appliance.ruleset.compile.limits import compile_limits
 from appliance.ruleset.compile.moving import sets
 from appliance.ruleset.policy import Policy
 from sipalg_core.nft import ruleset as nft
 
-__all__ = ["TABLE", "Trial", "compile_activations", "compile_alg", "compile_chains", "compile_nft"]
+__all__ = ["TABLE", "Trial", "compile_activations", "compile_alg", "compile_chains", "compile_limits", "compile_nft"]
 
 
 def compile_chains(policy: Policy) -> nft.Transaction:
-    """The revision's own chains, filled anew, and the sets they ask; whether they decide is hand_over's business."""
+    """The revision's own chains, filled anew, and the sets they ask; whether they decide is hand_over's business.
+
+    They ask `live_limits`, too, which compile_limits fills.
+    """
     chains = revision_chains(policy.revision)
     return (
         *map(nft.Add, sets(policy)),

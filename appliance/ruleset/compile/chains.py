@@ -67,31 +67,32 @@ def _forward_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
 def _filter_rules(policy: Policy, table: str, chain: nft.Chain) -> Iterator[nft.Rule]:
     for rule in _active(policy, table):
         for _family, matches in rule_matches(policy, rule):
-            yield nft.Rule(chain, (*matches, *_ends(rule)), rule.key)
+            yield nft.Rule(chain, (*matches, *limits.alive(policy, rule), *_ends(rule)), rule.key)
 
 
 def _dnat_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     """`accept` leaves the packet as it is. Without a destination a rule means what is addressed to ourselves."""
     for rule in _active(policy, "dnat"):
-        to_us = () if rule.destination else (TO_US,)
+        where = (*(() if rule.destination else (TO_US,)), *limits.alive(policy, rule))
         for family, matches in rule_matches(policy, rule):
             if rule.action == "accept":
-                yield nft.Rule(chain, (*matches, *to_us, stm.Counter(), stm.ACCEPT), rule.key)
+                yield nft.Rule(chain, (*matches, *where, stm.Counter(), stm.ACCEPT), rule.key)
                 continue
             for translated, nat in translations(rule, "dnat", family):
                 mark = limits.mark(rule)
-                yield nft.Rule(chain, (*translated, *matches, *to_us, *mark, stm.Counter(), nat), rule.key)
+                yield nft.Rule(chain, (*translated, *matches, *where, *mark, stm.Counter(), nat), rule.key)
 
 
 def _snat_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     for rule in _active(policy, "snat"):
+        alive = limits.alive(policy, rule)
         for family, matches in rule_matches(policy, rule):
             if rule.action == "snat":
                 for translated, nat in translations(rule, "snat", family):
-                    yield nft.Rule(chain, (*translated, *matches, stm.Counter(), nat), rule.key)
+                    yield nft.Rule(chain, (*translated, *matches, *alive, stm.Counter(), nat), rule.key)
             else:
                 end = stm.Masquerade() if rule.action == "masquerade" else stm.ACCEPT
-                yield nft.Rule(chain, (*matches, stm.Counter(), end), rule.key)
+                yield nft.Rule(chain, (*matches, *alive, stm.Counter(), end), rule.key)
     yield from _masquerade_rules(policy, chain)
 
 

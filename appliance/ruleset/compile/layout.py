@@ -33,6 +33,8 @@ ACTIVATIONS: Final = {
 """What acts on top of any revision; asked before it."""
 LIVE_ACTIVATIONS: Final = nft.Set(TABLE, "live_activations", ("mark",), flags=("timeout",))
 """Ct marks of the activations that act now; the kernel ends them, by jiffies, whatever the clock says."""
+LIVE_LIMITS: Final = nft.Set(TABLE, "live_limits", ("mark",), flags=("timeout",))
+"""A number for each rule of a revision whose end has not come; the kernel ends them, by jiffies, too."""
 CONFIRM_WINDOW: Final = nft.Set(TABLE, "confirm_window", ("nf_proto",), flags=("timeout",))
 
 LIMIT_BITS: Final = 0xFFFFFFFF & ~(names.MARK_ACCEPT | names.MARK_DIVERT)
@@ -76,7 +78,7 @@ def holds(present: Iterable[str], revision: int) -> bool:
 
 def frame() -> nft.Transaction:
     """The table without a rule; what is there already stays."""
-    sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS)
+    sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS, LIVE_LIMITS)
     return (nft.Add(TABLE), *map(nft.Add, sets), *map(nft.Add, (*HANDOVER, *ACTIVATIONS.values())))
 
 

@@ -2,20 +2,29 @@
 """Rules that end at a time end their open connections, too: a ct mark per rule, and a drop before known flows.
 
 Two fields of the mark, so that a connection may stand on a DNAT rule and on a filter rule, and either can end it.
+
+The clock says when, to the second. The set `live_limits` is for a clock that is set back with nobody there to see it:
+an element for each rule that has an end, until then, by the kernel's own ticks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 from typing import Final, NamedTuple
 
-from appliance.ruleset.compile.layout import LIMIT_BITS
+from appliance.ruleset.compile.layout import LIMIT_BITS, LIVE_LIMITS
 from appliance.ruleset.compile.matches import Statements, activity
 from appliance.ruleset.policy import Policy, Rule
 from sipalg_core.nft import ruleset as nft
 from sipalg_core.nft import statements as stm
 
 _CT_MARK: Final = stm.Field("ct mark")
+_NO_MARK: Final = stm.Masked(stm.Field("meta mark"), 0)
+"""What a constant is made of: nft looks up nothing that is not read from the packet."""
+_LIVE: Final = stm.Named(LIVE_LIMITS.name)
+_DRIFT: Final = 1e-4
+"""Of a time: how far the kernel's ticks may be from the clock's seconds. Theirs must not be the earlier end."""
 
 
 class Bits(NamedTuple):
@@ -77,6 +86,38 @@ def rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
         if value is not None and outside is not None:
             connection = stm.Match(marked(_bits(rule)), value)
             yield nft.Rule(chain, (connection, *outside, stm.Counter(), stm.DROP), f"ended:{rule.id}")
+            if _has_end(rule):
+                over = stm.Match(_key(policy, rule), _LIVE, "!=")
+                yield nft.Rule(chain, (connection, over, stm.Counter(), stm.DROP), f"ended:{rule.id}")
+
+
+def alive(policy: Policy, rule: Rule) -> Statements:
+    """The kernel's ticks, too, say that the rule's end has not come."""
+    return (stm.Match(_key(policy, rule), _LIVE),) if _has_end(rule) else ()
+
+
+def compile_limits(policy: Policy, now: float) -> nft.Transaction:
+    """The ends of the revision's rules, as times from `now` on (Unix seconds); those of other revisions stay."""
+    left = {_number(policy, rule): rule.until - now for rule in policy.rules if rule.until and _has_end(rule)}
+    live = (
+        nft.Elements(LIVE_LIMITS, ((key,),), ceil(time * (1 + _DRIFT)))
+        for key, time in sorted(left.items())
+        if time > 0
+    )
+    return (nft.Add(LIVE_LIMITS), *map(nft.Add, live))
+
+
+def _has_end(rule: Rule) -> bool:
+    return rule.until is not None and rule.enabled and not rule.expired and not rule.opens_alg
+
+
+def _key(policy: Policy, rule: Rule) -> stm.Masked:
+    return stm.Masked(_NO_MARK, _number(policy, rule), "|")
+
+
+def _number(policy: Policy, rule: Rule) -> int:
+    """A revision on trial and the one before have their own."""
+    return policy.revision % (1 << 14) << 18 | rule.id % (1 << 18)
 
 
 def _bits(rule: Rule) -> Bits:
