@@ -7,15 +7,23 @@ import json
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from appliance.backup import document
 from appliance.firewall.models import AddressObject, Named, Rule, Schedule, Service
+from appliance.ruleset import country_data
 
 ACTOR: Final = "command line"
+LARGEST_FILE: Final = max(document.LARGEST, country_data.LARGEST)
+"""Bytes; who reads it judges it."""
+Thing = TypeVar("Thing")
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,41 @@ def refused(error: ValidationError) -> str:
     return "\n".join(": ".join(filter(None, (field, text))) for field, texts in fields.items() for text in texts)
 
 
+# --- What was asked ---
+
+
+def given(asked: Namespace, *fields: str) -> dict[str, Any]:
+    """What was said; the rest stays as it is."""
+    return {field: value for field in fields if (value := getattr(asked, field)) is not None}
+
+
+def moment(field: str, text: str) -> datetime:
+    try:
+        found = parse_datetime(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise ValidationError({field: [_("Write the end with its zone: 2026-12-24T18:00+00:00.")]})
+    return found
+
+
+def file_content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise ValidationError({"file": [str(error)]}) from error
+
+
 # --- Things by their names ---
+
+
+def there(find: Callable[[str, Any], Thing | None], field: str, name: Any) -> Thing:
+    """What `find` finds; missing is an error."""
+    found = find(field, name)
+    if found is None:
+        raise ValidationError({field: [_("There is no object “%s”. Create it first.") % name]})
+    return found
 
 
 def address(field: str, name: str | None) -> AddressObject | None:

@@ -1,26 +1,35 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Verbs of rules, objects, interfaces and recipes: they change the draft."""
+"""Verbs of rules, interfaces and recipes: they change the draft."""
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
-from django.utils.dateparse import parse_datetime
-from django.utils.translation import gettext as _
 
-from appliance.cli.asking import ACTOR, Verb, address, rule, schedule, service
+from appliance.cli.asking import ACTOR, Verb, address, given, moment, rule, schedule, service, there
 from appliance.firewall import queries, services
 from appliance.firewall.columns import rule_sentence
-from appliance.firewall.models import Action, AddressKind, Rule, Table
+from appliance.firewall.models import Action, Rule, Table
 from appliance.network import queries as network
 from appliance.network import services as network_services
+from appliance.network.models import Interface
 from appliance.recipes.forms import RECIPES
+
+_PLAIN: Final = (
+    "name", "action", "target_port", "from_zone", "to_zone", "section", "comment", "log", "enabled", "prepared"
+)  # fmt: skip
+_OBJECTS: Final = {
+    "source": address, "destination": address, "target": address, "service": service, "schedule": schedule
+}  # fmt: skip
 
 
 def _rule(each: Rule) -> dict[str, Any]:
-    return {"id": each.pk} | services.describe_rule(each) | {"expired": each.expired_at is not None}
+    counted = queries.hits().get(each.pk)
+    hits = {"hits": counted and counted.packets, "last_hit": counted and counted.last}
+    own = {"id": each.pk, "version": each.version, "expired": each.expired_at is not None}
+    return own | services.describe_rule(each) | hits
 
 
 def list_rules(asked: Namespace) -> list[dict[str, Any]]:
@@ -29,63 +38,39 @@ def list_rules(asked: Namespace) -> list[dict[str, Any]]:
         return [_rule(each) for each in rules]
     return [
         {"id": each.pk, "table": each.table, "on": "on" if each.enabled else "off", "name": each.name,
-         "what": _plain(rule_sentence(each))}
+         "what": _unmarked(rule_sentence(each))}
         for each in rules
     ]  # fmt: skip
 
 
 def add_rule(asked: Namespace) -> dict[str, Any]:
-    until = parse_datetime(asked.until) if asked.until else None
-    if asked.until and (until is None or until.tzinfo is None):
-        raise ValidationError({"until": [_("Write the end with its zone: 2026-12-24T18:00+00:00.")]})
-    place = {"before": rule("before", asked.before), "after": rule("after", asked.after), "position": asked.position}
-    made = services.create_rule(
-        actor=ACTOR, name=asked.name, action=asked.action, table=asked.table,
-        source=address("source", asked.source), destination=address("destination", asked.destination),
-        service=service("service", asked.service), schedule=schedule("schedule", asked.schedule),
-        target=address("target", asked.target), target_port=asked.target_port, from_zone=asked.from_zone,
-        to_zone=asked.to_zone, until=until, section=asked.section, comment=asked.comment, log=asked.log,
-        enabled=not asked.disabled, **place,
-    )  # fmt: skip
+    made = services.create_rule(actor=ACTOR, table=asked.table, **_fields(asked), **_place(asked))
     return _rule(made)
 
 
+def edit_rule(asked: Namespace) -> dict[str, Any]:
+    """Only what is said changes, and an empty text is any; with --seen only what nobody has changed since."""
+    found = there(rule, "id", asked.id)
+    version = found.version if asked.seen is None else asked.seen
+    return _rule(services.update_rule(actor=ACTOR, rule=found, version=version, **_fields(asked)))
+
+
 def move_rule(asked: Namespace) -> dict[str, Any]:
-    moved = services.move_rule(
-        actor=ACTOR, rule=_existing(asked), before=rule("before", asked.before), after=rule("after", asked.after),
-        position=asked.position,
-    )  # fmt: skip
-    return _rule(moved)
+    return _rule(services.move_rule(actor=ACTOR, rule=there(rule, "id", asked.id), **_place(asked)))
 
 
 def switch_rule(asked: Namespace) -> dict[str, Any]:
-    return _rule(services.set_rule_enabled(actor=ACTOR, rule=_existing(asked), enabled=asked.state == "on"))
+    found = there(rule, "id", asked.id)
+    return _rule(services.set_rule_enabled(actor=ACTOR, rule=found, enabled=asked.state == "on"))
+
+
+def clone_rule(asked: Namespace) -> dict[str, Any]:
+    return _rule(services.clone_rule(actor=ACTOR, rule=there(rule, "id", asked.id)))
 
 
 def delete_rule(asked: Namespace) -> dict[str, Any]:
-    services.delete_rule(actor=ACTOR, rule=_existing(asked))
+    services.delete_rule(actor=ACTOR, rule=there(rule, "id", asked.id))
     return {"deleted": asked.id}
-
-
-def list_objects(_asked: Namespace) -> list[dict[str, Any]]:
-    return [services.describe_address(each) for each in queries.addresses()]
-
-
-def list_services(_asked: Namespace) -> list[dict[str, Any]]:
-    return [services.describe_service(each) for each in queries.services()]
-
-
-def add_object(asked: Namespace) -> dict[str, Any]:
-    members = [each for name in asked.member if (each := address("member", name))]
-    made = services.create_address(actor=ACTOR, name=asked.name, kind=asked.kind, value=asked.value, members=members)
-    return services.describe_address(made)
-
-
-def delete_object(asked: Namespace) -> dict[str, Any]:
-    found = address("name", asked.name)
-    assert found is not None
-    services.delete_address(actor=ACTOR, address=found)
-    return {"deleted": asked.name}
 
 
 def list_interfaces(_asked: Namespace) -> list[dict[str, Any]]:
@@ -107,6 +92,20 @@ def adopt_interface(asked: Namespace) -> dict[str, Any]:
     return network_services.describe(made)
 
 
+def edit_interface(asked: Namespace) -> dict[str, Any]:
+    before = network_services.describe(there(_interface, "name", asked.name))
+    fields = {key: before[key] for key in ("role", "addresses", "masquerade")}
+    fields |= given(asked, "role", "masquerade")
+    if asked.address is not None:
+        fields["addresses"] = asked.address
+    return network_services.describe(network_services.save_interface(actor=ACTOR, name=asked.name, **fields))
+
+
+def release_interface(asked: Namespace) -> dict[str, Any]:
+    network_services.delete_interface(actor=ACTOR, interface=there(_interface, "name", asked.name))
+    return {"released": asked.name}
+
+
 def cook(asked: Namespace) -> dict[str, Any]:
     """Answers are `question=answer`."""
     recipe = RECIPES[asked.recipe]
@@ -115,16 +114,36 @@ def cook(asked: Namespace) -> dict[str, Any]:
         raise ValidationError({field: [str(each) for each in errors] for field, errors in form.errors.items()})
     plan = recipe.plan(form.cleaned_data)
     drafted = services.preview_plan(plan=plan) if asked.dry_run else services.draft_plan(actor=ACTOR, plan=plan)
-    return {"drafts": [_plain(each) for each in drafted.sentences], "advice": drafted.advice}
+    return {"drafts": [_unmarked(each) for each in drafted.sentences], "advice": drafted.advice}
 
 
-def _existing(asked: Namespace) -> Rule:
-    found = rule("id", asked.id)
-    assert found is not None
-    return found
+# --- Their parts ---
 
 
-def _plain(sentence: str) -> str:
+def _fields(asked: Namespace) -> dict[str, Any]:
+    """What was said of a rule, as its services take it; "" of an object, a port or the end is none."""
+    fields = given(asked, *_PLAIN)
+    for field, find in _OBJECTS.items():
+        if (name := getattr(asked, field)) is not None:
+            fields[field] = find(field, name or None)
+    if asked.until is not None:
+        fields["until"] = moment("until", asked.until) if asked.until else None
+    if asked.tag is not None:
+        fields["tags"] = [each for each in asked.tag if each]
+    return fields
+
+
+def _place(asked: Namespace) -> dict[str, Any]:
+    return {
+        "before": rule("before", asked.before), "after": rule("after", asked.after), "position": asked.position
+    }  # fmt: skip
+
+
+def _interface(_field: str, name: str | None) -> Interface | None:
+    return network.interfaces().filter(name=name).first()
+
+
+def _unmarked(sentence: str) -> str:
     return str(sentence).replace("<b>", "").replace("</b>", "").replace("<strong>", "").replace("</strong>", "")
 
 
@@ -137,18 +156,32 @@ def _placing(parser: ArgumentParser) -> None:
     parser.add_argument("--position", type=int)
 
 
+def _saying(parser: ArgumentParser) -> None:
+    """What adding and editing have in common."""
+    for name in (*_OBJECTS, "until", "from-zone", "to-zone", "section", "comment"):
+        parser.add_argument(f"--{name}")
+    parser.add_argument("--target-port", type=int)
+    parser.add_argument("--tag", action="append", help="once for each")
+    parser.add_argument("--log", action=BooleanOptionalAction)
+    parser.add_argument("--prepared", action=BooleanOptionalAction, help="a switched-off rule that is kept ready")
+
+
 def _adding(parser: ArgumentParser) -> None:
     parser.add_argument("name")
     parser.add_argument("--action", choices=Action.values, required=True)
     parser.add_argument("--table", choices=Table.values, default=Table.FORWARD.value)
-    for name in ("source", "destination", "service", "target", "schedule", "until"):
-        parser.add_argument(f"--{name}")
-    for name in ("from-zone", "to-zone", "section", "comment"):
-        parser.add_argument(f"--{name}", default="")
-    parser.add_argument("--target-port", type=int)
-    parser.add_argument("--log", action="store_true")
-    parser.add_argument("--disabled", action="store_true")
+    parser.add_argument("--disabled", action="store_false", dest="enabled")
+    _saying(parser)
     _placing(parser)
+
+
+def _editing(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=int)
+    parser.add_argument("--name")
+    parser.add_argument("--action", choices=Action.values)
+    parser.add_argument("--enabled", action=BooleanOptionalAction)
+    parser.add_argument("--seen", type=int, metavar="VERSION", help="refuse where the rule is another one by now")
+    _saying(parser)
 
 
 def _moving(parser: ArgumentParser) -> None:
@@ -161,17 +194,17 @@ def _switching(parser: ArgumentParser) -> None:
     parser.add_argument("state", choices=("on", "off"))
 
 
-def _object(parser: ArgumentParser) -> None:
-    parser.add_argument("name")
-    parser.add_argument("kind", choices=AddressKind.values)
-    parser.add_argument("value", nargs="?", default="")
-    parser.add_argument("--member", action="append", default=[])
-
-
 def _adopting(parser: ArgumentParser) -> None:
     parser.add_argument("name")
     parser.add_argument("role")
     parser.add_argument("--masquerade", action="store_true")
+
+
+def _editing_interface(parser: ArgumentParser) -> None:
+    parser.add_argument("name")
+    parser.add_argument("--role")
+    parser.add_argument("--address", action="append", help="with its prefix; once for each")
+    parser.add_argument("--masquerade", action=BooleanOptionalAction)
 
 
 def _cooking(parser: ArgumentParser) -> None:
@@ -180,20 +213,24 @@ def _cooking(parser: ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true")
 
 
+def _one(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=int)
+
+
 VERBS: Final = (
     Verb("rules", "list the rules of the draft", list_rules, lambda p: p.add_argument("--table", choices=Table.values)),
     Verb("add-rule", "add a rule, last in its table or where --before, --after or --position say", add_rule, _adding),
+    Verb("edit-rule", "change what is said of a rule, and nothing else", edit_rule, _editing),
     Verb("move-rule", "move a rule before or after another, or to a position", move_rule, _moving),
     Verb("switch-rule", "switch a rule on or off", switch_rule, _switching),
-    Verb("delete-rule", "delete a rule", delete_rule, lambda p: p.add_argument("id", type=int)),
-    Verb("objects", "list address objects", list_objects),
-    Verb("services", "list services", list_services),
-    Verb("add-object", "add an address object", add_object, _object),
-    Verb(
-        "delete-object", "delete an address object that nothing uses", delete_object, lambda p: p.add_argument("name")
-    ),
+    Verb("clone-rule", "copy a rule right below itself, switched off", clone_rule, _one),
+    Verb("delete-rule", "delete a rule", delete_rule, _one),
     Verb("interfaces", "list interfaces of the configuration", list_interfaces),
     Verb("links", "list what the kernel has", list_links),
     Verb("adopt-interface", "take an interface of the kernel into the draft", adopt_interface, _adopting),
+    Verb("edit-interface", "change role, addresses, masquerading of an interface", edit_interface, _editing_interface),
+    Verb(
+        "release-interface", "take an interface out of the draft", release_interface, lambda p: p.add_argument("name")
+    ),
     Verb("recipe", "rules from a few answers", cook, _cooking),
 )

@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from appliance.backup import document, entry
-from appliance.cli.asking import ACTOR, Verb
+from appliance.cli.asking import ACTOR, Verb, address, file_content, moment, there
 from appliance.firewall.forms import PacketForm
 from appliance.kernel.connections import Selection
 from appliance.ruleset.decide import decide, reaching
@@ -30,9 +30,9 @@ PATIENCE: Final = 30.0
 """Seconds until an apply that nobody took is given up here; it may still come."""
 
 
-def changes(_asked: Namespace) -> dict[str, Any]:
+def changes(asked: Namespace) -> dict[str, Any]:
     running = queries.running_revision()
-    return {
+    return ({"nft": queries.pending_nft()} if asked.nft else {}) | {
         "running": running.number if running else None,
         "changes": [change.text for change in queries.pending_changes()],
         "findings": [f"{finding.level}: {text(finding)}" for finding in queries.findings()],
@@ -41,6 +41,11 @@ def changes(_asked: Namespace) -> dict[str, Any]:
 
 def revisions(_asked: Namespace) -> list[dict[str, Any]]:
     return [_revision(each) for each in queries.revisions()[:50]]
+
+
+def compare(asked: Namespace) -> dict[str, Any]:
+    changed, nft = queries.changes_of(_numbered(asked.number), _numbered(asked.since))
+    return {"changes": [change.text for change in changed], "nft": nft}
 
 
 def apply(asked: Namespace) -> dict[str, Any]:
@@ -68,9 +73,7 @@ def undo(_asked: Namespace) -> dict[str, Any]:
 
 
 def go_back(asked: Namespace) -> dict[str, Any]:
-    revision = queries.revisions().filter(number=asked.number).first()
-    if revision is None:
-        raise ValidationError({"number": [_("There is no revision %d.") % asked.number]})
+    revision = _numbered(asked.number)
     services.go_back(actor=ACTOR, revision=revision)
     return {"draft": f"r{revision.number}", "changes": [change.text for change in queries.pending_changes()]}
 
@@ -91,7 +94,7 @@ def backup(asked: Namespace) -> dict[str, Any]:
 
 
 def restore(asked: Namespace) -> dict[str, Any]:
-    text = _file(asked.file)
+    text = file_content(asked.file)
     content = services.open_backup(file=text, passphrase=_passphrase(asked))
     return _restored(asked, content)
 
@@ -101,12 +104,13 @@ def export(_asked: Namespace) -> dict[str, Any]:
 
 
 def load(asked: Namespace) -> dict[str, Any]:
-    return _restored(asked, services.read_configuration(text=_file(asked.file)))
+    return _restored(asked, services.read_configuration(text=file_content(asked.file)))
 
 
 def which_rule(asked: Namespace) -> dict[str, Any]:
     policy = queries.policy_asked(draft=asked.draft)
-    form = PacketForm({"saddr": asked.saddr, "daddr": asked.daddr, "protocol": asked.protocol, "dport": asked.port})
+    asked_for = {"saddr": asked.saddr, "daddr": asked.daddr, "protocol": asked.protocol, "dport": asked.port}
+    form = PacketForm(asked_for | {"at": moment("at", asked.at) if asked.at else None})
     decision = decide(policy, _checked(form).packet(policy))
     names = queries.rule_names()
     return {
@@ -134,6 +138,13 @@ def _revision(revision: Revision) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _numbered(number: int) -> Revision:
+    revision = queries.revisions().filter(number=number).first()
+    if revision is None:
+        raise ValidationError({"number": [_("There is no revision %d.") % number]})
+    return revision
+
+
 def _waiting() -> Revision:
     revision = queries.waiting_revision()
     if revision is None:
@@ -143,6 +154,8 @@ def _waiting() -> Revision:
 
 def _selection(asked: Namespace) -> Selection:
     given = {name: getattr(asked, name) for name in ("host", "port", "protocol", "zone", "rule", "old")}
+    if asked.object:
+        given["address"] = there(address, "object", asked.object).pk
     form = SelectionForm({name: value for name, value in given.items() if value not in (None, False)})
     return _checked(form).selection()
 
@@ -163,19 +176,16 @@ def _restored(asked: Namespace, content: document.Document) -> dict[str, Any]:
 
 def _passphrase(asked: Namespace) -> str:
     if asked.passphrase_file:
-        return _file(asked.passphrase_file).decode(errors="replace").strip("\r\n")
+        return file_content(asked.passphrase_file).decode(errors="replace").strip("\r\n")
     return getpass(_("Passphrase: "))
 
 
-def _file(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(document.LARGEST + 1)
-    except OSError as error:
-        raise ValidationError({"file": [str(error)]}) from error
-
-
 # --- Their arguments ---
+
+
+def _comparing(parser: ArgumentParser) -> None:
+    parser.add_argument("number", type=int)
+    parser.add_argument("since", type=int)
 
 
 def _applying(parser: ArgumentParser) -> None:
@@ -184,7 +194,7 @@ def _applying(parser: ArgumentParser) -> None:
 
 
 def _choosing(parser: ArgumentParser) -> None:
-    for name in ("host", "protocol", "zone"):
+    for name in ("host", "object", "protocol", "zone"):
         parser.add_argument(f"--{name}", default="")
     parser.add_argument("--port", type=int)
     parser.add_argument("--rule", type=int, metavar="ID")
@@ -221,6 +231,7 @@ def _packet(parser: ArgumentParser) -> None:
     parser.add_argument("daddr")
     parser.add_argument("protocol", choices=("udp", "tcp", "icmp"))
     parser.add_argument("port", type=int, nargs="?")
+    parser.add_argument("--at", default="", help="when, with its zone; without it now")
     parser.add_argument("--draft", action="store_true", help="ask the draft, not what runs")
 
 
@@ -230,7 +241,13 @@ def _reaching(parser: ArgumentParser) -> None:
 
 
 VERBS: Final = (
-    Verb("changes", "what apply would change, and what speaks against it", changes),
+    Verb(
+        "changes",
+        "what apply would change, and what speaks against it",
+        changes,
+        lambda p: p.add_argument("--nft", action="store_true", help="in nft's words, too"),
+    ),
+    Verb("compare", "what a revision changed since another", compare, _comparing),
     Verb("revisions", "list revisions, newest first", revisions),
     Verb("apply", "apply the draft; with --confirm-within on trial", apply, _applying),
     Verb("keep", "keep the revision that is on trial", keep),

@@ -2,12 +2,16 @@
 """`pinhole VERB`: the same services, words and refusals as everywhere; the answer as lines or as JSON."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from appliance.audit.models import Entry
-from appliance.firewall.models import AddressObject, Rule
+from appliance.firewall.models import Activation, AddressObject, Rule
+from appliance.firewall.services import activations
+from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.system.management.commands.pinhole import VERBS
 from appliance.system.models import Revision, State
@@ -114,3 +118,93 @@ def test_recipe_of_the_command_line_drafts(pinhole):
 def test_every_verb_says_what_it_does():
     assert len(VERBS) >= 28
     assert all(verb.about for verb in VERBS.values())
+
+
+def test_rule_is_edited_by_what_is_said_and_cloned(configured):
+    configured("add-service", "Web", "tcp", "80,443")
+    configured("add-schedule", "Office", "08:00", "18:00", "--weekday", "0", "--weekday", "4")
+    made = json.loads(
+        configured("add-rule", "web", "--action", "accept", "--source", "PBX", "--service", "Web", "--tag", "a",
+                   "--tag", "b", "--log", "--json")
+    )  # fmt: skip
+    ident = str(made["id"])
+    changed = ("edit-rule", ident, "--schedule", "office", "--source", "", "--until", "2036-12-24T18:00Z", "--no-log")
+    edited = json.loads(configured(*changed, "--json"))
+    assert (edited["schedule"], edited["source"], edited["log"], edited["tags"]) == ("Office", None, False, ["a", "b"])
+    assert edited["service"] == "Web"
+    assert "2036-12-24" in str(edited["until"])
+    with pytest.raises(CommandError, match="version: "):
+        configured("edit-rule", ident, "--name", "late", "--seen", str(made["version"]))
+    configured("clone-rule", ident)
+    configured("edit-rule", ident, "--until", "", "--name", "always")
+    assert list(Rule.objects.values_list("name", "enabled", "until")[:1]) == [("always", True, None)]
+    assert Rule.objects.count() == 2
+
+
+def test_objects_are_renamed_replaced_and_used(configured):
+    configured("add-rule", "first", "--action", "accept", "--source", "PBX")
+    configured("edit-object", "PBX", "--rename", "Telephone system", "--value", "192.168.0.3")
+    assert Rule.objects.get().source.value == "192.168.0.3"
+    configured("add-object", "New", "host", "192.168.0.4")
+    assert "first" in configured("uses", "address", "telephone system")
+    assert configured("replace", "address", "Telephone system", "New").strip() == "places: 2"
+    configured("delete-object", "Telephone system")
+    assert "New" in configured("objects", "192.168.0.4")
+    configured("edit-object", "Phones", "--member", "New", "--rename", "Handsets")
+    configured("add-object", "Far away", "country", "DE, AT", "--negated")
+    assert not json.loads(configured("edit-object", "Far away", "--no-negated", "--json"))["negated"]
+
+
+def test_services_and_schedules_are_changed_and_go(configured):
+    configured("usual-services")
+    configured("add-service", "All", "group", "--member", "STUN")
+    assert "STUN" in configured("services")
+    assert json.loads(configured("edit-service", "STUN", "--ports", "3479", "--json"))["ports"] == "3479"
+    configured("delete-service", "All")
+    configured("add-schedule", "Office", "08:00", "18:00", "--weekday", "0")
+    assert "Europe/Berlin" in configured("edit-schedule", "Office", "--timezone", "Europe/Berlin", "--end", "17:00")
+    configured("delete-schedule", "office")
+    assert configured("schedules").strip() == ""
+    configured("name-servers", "192.0.2.53")
+    assert "192.0.2.53" in configured("name-servers")
+
+
+def test_country_data_waits_is_used_or_discarded(configured, tmp_path):
+    (tmp_path / "c.csv").write_text("203.0.113.0,203.0.113.255,DE\n")
+    words = ("upload-country-data", str(tmp_path / "c.csv"), "--name", "mine", "--published", "2026-01-02")
+    configured(*words, "--licence", "CC0")
+    assert "CC0" in configured("country-data")
+    configured("use-country-data", "--force")
+    configured(*words)
+    configured("discard-country-data")
+    with pytest.raises(CommandError, match="data: "):
+        configured("use-country-data")
+
+
+def test_interface_is_edited_and_released(configured, owner):
+    save_interface(actor=owner, name="lan0", role="internal", addresses=["192.168.0.1/24"])
+    edited = json.loads(configured("edit-interface", "lan0", "--role", "dmz", "--json"))
+    assert (edited["role"], edited["addresses"]) == ("dmz", ["192.168.0.1/24"])
+    configured("release-interface", "lan0")
+    assert configured("interfaces").strip() == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rule_acts_for_a_while_and_an_exemption_until_it_is_stopped(configured, monkeypatch):
+    monkeypatch.setattr(activations, "tell_netadmin", lambda *, node: True)
+    frozen = policy.dump(policy.Policy(1, "local", (), (policy.Rule(7, 1, "door", "accept", enabled=False),)))
+    Revision.objects.create(number=1, author="anna", policy=frozen, state=State.APPLIED)
+    soon = (timezone.now() + timedelta(hours=1)).isoformat()
+    configured("start-rule", "7", "--until", soon, "--reason", "repair")
+    made = json.loads(configured("exempt", "--server", "PBX", "--reason", "test", "--json"))
+    assert "door" in configured("activations")
+    configured("stop", str(made["id"]))
+    assert [each.ended is None for each in Activation.objects.order_by("pk")] == [True, False]
+
+
+def test_revisions_are_compared(configured):
+    for number, rules in enumerate(((), (policy.Rule(1, 1, "door", "accept"),)), start=1):
+        frozen = policy.dump(policy.Policy(number, "local", (), rules))
+        Revision.objects.create(number=number, author="anna", policy=frozen, state=State.APPLIED)
+    assert "door" in configured("compare", "2", "1")
+    assert "forward" in configured("changes", "--nft", "--json")

@@ -9,11 +9,13 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from appliance.cli import configuration, running
+from appliance.cli import acting, configuration, objects, running
 from appliance.cli.asking import Verb, printed, refused
 from appliance.kernel.inquiry import NetadminUnavailable
 
-VERBS: Final[dict[str, Verb]] = {verb.name: verb for verb in (*configuration.VERBS, *running.VERBS)}
+VERBS: Final[dict[str, Verb]] = {
+    verb.name: verb for verb in (*configuration.VERBS, *objects.VERBS, *acting.VERBS, *running.VERBS)
+}
 
 
 class Command(BaseCommand):
