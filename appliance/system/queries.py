@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from appliance.audit.models import Entry
 from appliance.firewall import queries as firewall
 from appliance.firewall.queries import rules
 from appliance.kernel.connections import Selection
@@ -115,6 +116,11 @@ def is_new(node: str = names.NODE) -> bool:
     """Whether the wizard should be offered: begun and not ended, or never begun where nothing was ever applied."""
     setup = Setup.objects.filter(node=node).first()
     return setup.ended is None if setup else not revisions(node).exists()
+
+
+def last_backup() -> Entry | None:
+    """When somebody last made one, and who."""
+    return Entry.objects.filter(verb="backup").first()
 
 
 def latest_revision(node: str = names.NODE) -> Revision | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.system.views import advisor, backup, connections, notices, revisions, setup
+from appliance.system.views import advisor, backup, connections, device, notices, revisions, setup
 
 app_name = "system"
 urlpatterns = [
@@ -32,6 +32,12 @@ urlpatterns = [
     path("backup/<int:pk>/", backup.restore, name="backup_restore"),
     path("connections/", connections.connections, name="connections"),
     path("connections/flush/", connections.flush, name="connections_flush"),
+    path("device/", device.device, name="device"),
+    path("updates/", device.updates, name="updates"),
+    path("about/", device.about, name="about"),
+    path("about/licence/", device.licence, name="about_licence"),
+    path("about/licence/<slug:name>/", device.licence, name="about_licence_of"),
+    path("about/source.tar.gz", device.source, name="about_source"),
     path("setup/", setup.setup, name="setup"),
     path("setup/dismiss/", setup.dismiss, name="setup_dismiss"),
     path("setup/restart/", setup.restart, name="setup_restart"),

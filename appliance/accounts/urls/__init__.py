@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from appliance.accounts.views import account, door, maintenance, people
+from appliance.accounts.views import account, door, maintenance, people, tokens
 from appliance.ui.requests import anybody
 
 app_name = "accounts"
@@ -18,6 +18,9 @@ urlpatterns = [
     path("password/", account.set_password, name="account_password"),
     path("tokens/add/", account.create_token, name="account_token"),
     path("tokens/<int:pk>/revoke/", account.revoke_token, name="account_revoke"),
+    path("api-tokens/", tokens.tokens, name="tokens"),
+    path("api-tokens/add/", tokens.create, name="tokens_create"),
+    path("api-tokens/<int:pk>/revoke/", tokens.revoke, name="tokens_revoke"),
     path("sessions/<int:pk>/end/", account.end_session, name="account_end_session"),
     path("sessions/end-others/", account.end_other_sessions, name="account_end_others"),
     path("maintenance/", maintenance.maintenance, name="maintenance"),
