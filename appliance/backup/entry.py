@@ -99,17 +99,29 @@ def collect() -> Document:
     return checked(plain)
 
 
-def enter(*, actor: User | str, document: Document, interfaces: Mapping[str, str]) -> int:
+Tell = Callable[[int, int], None]
+
+
+def in_silence(_done: int, _of: int) -> None:
+    """For who does not want to know how far it is."""
+
+
+def enter(
+    *, actor: User | str, document: Document, interfaces: Mapping[str, str], tell: Tell = in_silence
+) -> int:  # fmt: skip
     """Replace the configuration; `interfaces` gives names of the document other names here, "" leaves one out.
 
-    How many rules were left out because their time is over. Raise ValidationError by place.
+    How many rules were left out because their time is over; `tell` hears how many things of how many are entered.
+    Raise ValidationError by place.
     """
     for kind in reversed(KINDS):
         kind.model._default_manager.all().delete()
-    left_out = 0
+    left_out = done = 0
+    of = sum(len(getattr(document, kind.name)) for kind in KINDS)
     errors: dict[str, list[str]] = {}
     for kind in KINDS:
         for index, thing in enumerate(getattr(document, kind.name)):
+            tell(done := done + 1, of)
             values = thing.model_dump()
             if values.pop("expired", False):
                 left_out += 1

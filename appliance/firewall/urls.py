@@ -16,6 +16,7 @@ urlpatterns = [
     path("rules/<int:pk>/enabled/", rules.switch_rule, name="rules_switch"),
     path("rules/<int:pk>/move/", rules.move_rule, name="rules_move"),
     path("rules/<int:pk>/clone/", rules.clone_rule, name="rules_clone"),
+    path("rules/undo/", rules.undo, name="rules_undo"),
     path("rules/<int:pk>/delete/", rules.delete_rule, name="rules_delete"),
     path("rules/<int:pk>/start/", activations.start_rule, name="rules_start"),
     path("activations/", activations.activations, name="activations"),

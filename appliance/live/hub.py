@@ -228,11 +228,17 @@ class Hub:
                 await self._load_jobs()
                 while True:
                     event = await layer.receive(channel)
-                    self.feeds[JOBS].put(event["row"])
+                    self._put_job(event["row"])
                     self._dirty.set()
             except (redis.RedisError, OSError):
                 await self._load_jobs()
                 await asyncio.sleep(POLL_INTERVAL)
+
+    def _put_job(self, row: dict[str, Any]) -> None:
+        if row.get("gone"):
+            self.feeds[JOBS].delete(row["id"])
+        else:
+            self.feeds[JOBS].put(row)
 
     async def _load_jobs(self) -> None:
         with suppress(DatabaseError):  # the next round tries again

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final, NamedTuple
@@ -23,10 +23,12 @@ from appliance.ruleset.spans import Span, Spans, packed
 LARGEST: Final = 96 * 1024 * 1024
 """Octets of one file; those known have up to 20 MB."""
 MOST_ROWS: Final = 3_000_000
+TOLD_EVERY: Final = 10_000
+"""Rows between two words on how many are read."""
 LARGEST_DROP: Final = 0.3
 """Of a country's ranges: more than that, and somebody must say that it is meant."""
 
-_MMDB: Final = b"\xab\xcd\xefMaxMind.com"
+MMDB: Final = b"\xab\xcd\xefMaxMind.com"
 _MMDB_TAIL: Final = 128 * 1024
 _WHOLE_V6: Final = 7
 """Octets of an IPv6 network that are told apart."""
@@ -48,14 +50,15 @@ class Read(NamedTuple):
     published: date | None  # where the file says so
 
 
-def read(files: Iterable[bytes]) -> Read:
-    """One edition out of one or more files, IPv4 and IPv6 perhaps apart."""
+def read(files: Iterable[bytes], tell: Callable[[int], None] | None = None) -> Read:
+    """One edition out of one or more files, IPv4 and IPv6 perhaps apart; `tell` hears now and then how many rows."""
+    taken = 0
     found: dict[str, tuple[list[Span], list[Span]]] = {code: ([], []) for code in NAMES}
     published = None
     for content in files:
         if len(content) > LARGEST:
             raise CountryDataError("too_large")
-        if _MMDB in content[-_MMDB_TAIL:]:
+        if MMDB in content[-_MMDB_TAIL:]:
             tree = _Tree.of(content)
             published = tree.published
             rows = tree.rows()
@@ -64,6 +67,9 @@ def read(files: Iterable[bytes]) -> Read:
         for number, (code, span) in enumerate(rows):
             if number >= MOST_ROWS:
                 raise CountryDataError("too_many_rows")
+            taken += 1
+            if tell and taken % TOLD_EVERY == 0:
+                tell(taken)
             if code in found:
                 found[code][len(span.first) == 16].append(span)
     countries = {code: Spans(packed(ip), packed(ip6)) for code, (ip, ip6) in found.items() if ip or ip6}

@@ -12,6 +12,7 @@ from typing import Final
 from celery import shared_task
 
 from appliance.live.control import EngineUnavailable, engine_items
+from appliance.live.jobs import announce
 from appliance.sip import services
 from appliance.sip.models import SelfTest
 from appliance.sip.queries import last_noted
@@ -58,6 +59,15 @@ def run_selftest(pk: int) -> None:
                 error = told["error"]
             else:
                 services.note_result(selftest=selftest, result=told)
+                _tell(selftest)
     if not (error or selftest.results):
         error = "The self-test ended without a word; the worker's log may know more."
     services.finish_selftest(selftest=selftest, error=error)
+    _tell(selftest)
+
+
+def _tell(selftest: SelfTest) -> None:
+    """The page that shows it asks anew at each word of its job."""
+    finished = selftest.finished is not None
+    row = {"id": f"selftest:{selftest.pk}", "kind": "selftest", "done": len(selftest.results), "of": selftest.of}
+    announce(row | ({"gone": True} if finished else {}))

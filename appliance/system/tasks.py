@@ -11,16 +11,14 @@ import time
 from functools import cache
 from typing import Any
 
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from redis.exceptions import RedisError
 
 from appliance.celery import app
 from appliance.kernel import answers, inquiry, links, watch
 from appliance.kernel.connections import Selection
+from appliance.live import jobs
 from appliance.network import services as network
 from appliance.network.queries import interfaces
 from appliance.ruleset import apply as ruleset_apply
@@ -169,12 +167,7 @@ def reconcile() -> None:
 
 def announce(revision: Revision) -> None:
     """Tell the browsers; nobody waits for it, and a page that missed it reads the row."""
-    layer: Any = get_channel_layer()
-    event = {"type": "live.event", "topic": "jobs", "t": time.time(), "row": job_row(revision)}
-    try:
-        async_to_sync(layer.group_send)("jobs", event)
-    except (RedisError, OSError) as error:
-        log.warning("revision %s was not announced: %s", revision.number, error)
+    jobs.announce(job_row(revision))
 
 
 def _count_old_connections(revision: Revision) -> None:

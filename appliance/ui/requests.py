@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeVar, cast
 
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -66,6 +66,16 @@ def named(view: Callable[..., Any]) -> Callable[..., Any]:
 def anybody(view: Callable[..., Any]) -> Callable[..., Any]:
     """For views that need no account, those of others too."""
     return may(ANYBODY)(named(view))
+
+
+UNDO: Final = "undo"
+"""Of a session: what the last act would need to be taken back (firewall.services.undo), and until when."""
+
+
+def undo_offer(request: HttpRequest) -> dict[str, Any] | None:
+    """What may still be taken back."""
+    offer: dict[str, Any] | None = request.session.get(UNDO)
+    return offer if offer is not None and offer["until"] > time.time() else None
 
 
 def permission_of(view: Callable[..., Any], method: str) -> str | None:

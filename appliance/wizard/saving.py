@@ -16,6 +16,7 @@ from appliance.accounts import services as accounts
 from appliance.firewall import queries as firewall_queries
 from appliance.firewall import services as firewall
 from appliance.kernel.inquiry import NetadminUnavailable
+from appliance.live.jobs import Job
 from appliance.network import queries as network
 from appliance.network import services as interfaces
 from appliance.network.models import Role
@@ -68,7 +69,8 @@ def mapping(request: OperatorRequest, setup: Setup, given: Mapping[str, Any]) ->
             return dict(setup.answers["mapping"])  # it is restored
         raise ValidationError(_("The file is forgotten after an hour. Go back and choose it again."))
     chosen = {name.removeprefix("interface-"): here for name, here in given.items()}
-    left_out = services.restore_kept(actor=request.user, kept=kept, interfaces=chosen)
+    with Job("restore", request.POST.get("job", "")) as job:
+        left_out = services.restore_kept(actor=request.user, kept=kept, interfaces=chosen, tell=job)
     return {"interfaces": chosen, "left_out": left_out}
 
 

@@ -4,6 +4,7 @@
 import { timeOfDay } from "./cells.js";
 import { live } from "./live.js";
 import { showCountryNames, showLocalTimes } from "./page.js";
+import "./jobs.js";
 import "./palette.js";
 import { LiveTable } from "./table.js";
 

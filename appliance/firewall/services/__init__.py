@@ -60,6 +60,8 @@ from appliance.firewall.services.rules import (
     set_rule_enabled,
     update_rule,
 )
+from appliance.firewall.services.undo import Kind as UndoKind
+from appliance.firewall.services.undo import remembered, take_back
 from appliance.firewall.services.uses import replace_everywhere
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "RULE_FIELDS",
     "Drafted",
     "Needed",
+    "UndoKind",
     "activated",
     "add_usual_services",
     "ask",
@@ -99,6 +102,7 @@ __all__ = [
     "open_console",
     "preview_plan",
     "refresh",
+    "remembered",
     "replace_everywhere",
     "rules_needed",
     "server_parts",
@@ -107,6 +111,7 @@ __all__ = [
     "start_exemption",
     "start_rule",
     "stop_activation",
+    "take_back",
     "take_due",
     "tell_netadmin",
     "update_address",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -20,7 +20,7 @@ from appliance.audit.services import record
 from appliance.firewall import queries
 from appliance.firewall.models import CountryData, CountryRanges
 from appliance.firewall.services.contents import ask
-from appliance.ruleset.country_data import LARGEST, MOST_ROWS, CountryDataError, Read, read
+from appliance.ruleset.country_data import LARGEST, MMDB, MOST_ROWS, CountryDataError, Read, read
 from sipalg_core.contract import names
 
 log = logging.getLogger(__name__)
@@ -52,13 +52,18 @@ def have_country_data() -> CountryData | None:
 
 
 def upload_country_data(
-    *, actor: User | str, name: str, files: Sequence[bytes], published: date | None = None, licence: str = ""
-) -> CountryData:
-    """Keep an edition beside the one in use, for the operator to see what would change."""
+    *, actor: User | str, name: str, files: Sequence[bytes], published: date | None = None, licence: str = "",
+    tell: Callable[[int, int], None] = lambda _done, _of: None,
+) -> CountryData:  # fmt: skip
+    """Keep an edition beside the one in use, for the operator to see what would change.
+
+    `tell` hears how many rows of how many are read; an MMDB does not say how many it has.
+    """
     if not files:
         raise ValidationError({"files": [_("Choose a CSV or MMDB file; IPv4 and IPv6 may be two files.")]})
     try:
-        found = read(files)
+        rows = 0 if any(MMDB in file for file in files) else sum(file.count(b"\n") for file in files)
+        found = read(files, lambda done: tell(done, max(rows, done) if rows else 0))
     except CountryDataError as error:
         raise ValidationError({"files": [_sentence(error)]}) from error
     day = found.published or published or timezone.now().date()

@@ -135,6 +135,11 @@ def move_rule(
     return rule
 
 
+def place_rule(rule: Rule, *, position: int) -> None:
+    """Without an entry of its own: for who takes a change back."""
+    _place(rule, before=None, after=None, position=position)
+
+
 @transaction.atomic
 def count_hits(*, counted: Mapping[int, tuple[int, int]]) -> None:
     """Add what was counted since the last reading: packets and octets in the kernel, by rule.

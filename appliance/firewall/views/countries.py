@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import CountryDataForm
 from appliance.firewall.models import CountryData
+from appliance.live.jobs import Job
 from appliance.ui.requests import OperatorRequest, may
 
 
@@ -35,10 +36,11 @@ def upload(request: OperatorRequest) -> HttpResponse:
 def _upload(request: OperatorRequest, values: dict[str, Any]) -> None:
     files = [file for file in (values["first"], values["second"]) if file]
     try:
-        services.upload_country_data(
-            actor=request.user, name=", ".join(file.name for file in files), files=[file.read() for file in files],
-            published=values["published"], licence=values["licence"],
-        )  # fmt: skip
+        with Job("country data", request.POST.get("job", "")) as job:
+            services.upload_country_data(
+                actor=request.user, name=", ".join(file.name for file in files), files=[file.read() for file in files],
+                published=values["published"], licence=values["licence"], tell=job,
+            )  # fmt: skip
     except ValidationError as error:
         fields = {"first" if field == "files" else field: texts for field, texts in error.message_dict.items()}
         raise ValidationError(fields) from error

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -22,7 +23,10 @@ from appliance.firewall.views.forms import done, form_page
 from appliance.firewall.views.rule_list import State, States, shown
 from appliance.network.models import Role
 from appliance.system.views.revisions import review_context
-from appliance.ui.requests import OperatorRequest, may
+from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
+
+UNDO_SECONDS: Final = 30.0
+"""Longer than the offer is seen: a page under load may come late."""
 
 RULE_ROWS: Final = (
     ("name",),
@@ -113,6 +117,8 @@ def move_rule(request: OperatorRequest, pk: int) -> HttpResponse:
         neighbour: dict[str, Any] = {"before": order[index - 1]} if index else {}
     else:
         neighbour = {"after": order[index + 1]} if index + 1 < len(order) else {}
+    if neighbour:
+        offer_undo(request, rule, "move")
     return _change_list(
         request, rule.table, lambda: neighbour and services.move_rule(actor=request.user, rule=rule, **neighbour)
     )  # fmt: skip
@@ -121,8 +127,27 @@ def move_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 @require_POST
 @may("rules.delete")
 def delete_rule(request: OperatorRequest, pk: int) -> HttpResponse:
-    services.delete_rule(actor=request.user, rule=get_object_or_404(Rule, pk=pk))
+    rule = get_object_or_404(Rule, pk=pk)
+    offer_undo(request, rule, "delete")
+    services.delete_rule(actor=request.user, rule=rule)
     return done(request, "firewall:rules")
+
+
+@require_POST
+@may("rules.change")
+def undo(request: OperatorRequest) -> HttpResponse:
+    """Take the last deletion or move back, while it is offered and nobody has changed the rule since."""
+    offer = undo_offer(request)
+    request.session.pop(UNDO, None)
+    if offer is None:
+        messages.warning(request, _("There is nothing to undo any more."))
+        return redirect("firewall:rules")
+    try:
+        rule = services.take_back(actor=request.user, offer=offer)
+        messages.success(request, _("“%s” is where it was.") % rule.name)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return redirect(f"{reverse('firewall:rules')}?table={offer['table']}")
 
 
 @require_POST
@@ -130,6 +155,11 @@ def delete_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 def clone_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(queries.rules(), pk=pk)
     return _change_list(request, rule.table, lambda: services.clone_rule(actor=request.user, rule=rule))
+
+
+def offer_undo(request: OperatorRequest, rule: Rule, kind: services.UndoKind) -> None:
+    """The next page shows it, for ten seconds (static/css/content.css); here it works a little longer."""
+    request.session[UNDO] = services.remembered(rule, kind) | {"until": time.time() + UNDO_SECONDS}
 
 
 def _table(request: OperatorRequest) -> Table:

@@ -65,11 +65,13 @@ def read_configuration(*, text: bytes) -> Document:
         raise ValidationError(error.fields) from error
 
 
-def preview(*, content: Document, interfaces: Mapping[str, str] | None = None) -> Preview:
+def preview(
+    *, content: Document, interfaces: Mapping[str, str] | None = None, tell: entry.Tell = entry.in_silence
+) -> Preview:
     """Restore it, look, and take it back. Raise ValidationError by place."""
     before = snapshot(names.NODE, 0)
     with transaction.atomic():
-        left_out = entry.enter(actor="preview", document=content, interfaces=interfaces or {})
+        left_out = entry.enter(actor="preview", document=content, interfaces=interfaces or {}, tell=tell)
         after = snapshot(names.NODE, 0)
         transaction.set_rollback(True)
     return Preview(queries.compare(before, _alike(before, after)), [each.name for each in content.interfaces], left_out)
@@ -87,9 +89,12 @@ def _alike(before: Policy, after: Policy) -> Policy:
 
 
 @transaction.atomic
-def restore(*, actor: User | str, content: Document, interfaces: Mapping[str, str] | None = None) -> int:
+def restore(
+    *, actor: User | str, content: Document, interfaces: Mapping[str, str] | None = None,
+    tell: entry.Tell = entry.in_silence,
+) -> int:  # fmt: skip
     """The draft becomes what the document says; all or nothing. How many rules were left out as ended."""
-    left_out = entry.enter(actor=actor, document=content, interfaces=interfaces or {})
+    left_out = entry.enter(actor=actor, document=content, interfaces=interfaces or {}, tell=tell)
     target = queries.latest_revision() or Restoration()
     record(
         actor=actor, verb="restore", target=target, after={"made": content.made, "interfaces": dict(interfaces or {})}
@@ -105,8 +110,10 @@ def keep_for_restoring(*, actor: User | str, content: Document) -> Restoration:
 
 
 @transaction.atomic
-def restore_kept(*, actor: User | str, kept: Restoration, interfaces: Mapping[str, str]) -> int:
-    left_out = restore(actor=actor, content=document.checked(kept.content), interfaces=interfaces)
+def restore_kept(
+    *, actor: User | str, kept: Restoration, interfaces: Mapping[str, str], tell: entry.Tell = entry.in_silence
+) -> int:
+    left_out = restore(actor=actor, content=document.checked(kept.content), interfaces=interfaces, tell=tell)
     kept.delete()
     return left_out
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from appliance.backup import document, entry
 from appliance.kernel.inquiry import NetadminUnavailable
+from appliance.live.jobs import Job
 from appliance.network import queries as network
 from appliance.system import services
 from appliance.system.forms import BackupForm, RestoreForm
@@ -63,6 +64,7 @@ def look(request: OperatorRequest) -> HttpResponse:
         kept.append(services.keep_for_restoring(actor=request.user, content=content))
 
     if form.accepted(open_file):
+        request.session["job"] = request.POST.get("job", "")  # the page still waits: the look belongs to its form
         return redirect("system:backup_restore", pk=kept[0].pk)
     return render(request, "system/backup.html", {"backup_form": BackupForm(), "restore_form": form})
 
@@ -75,10 +77,12 @@ def restore(request: OperatorRequest, pk: int) -> HttpResponse:
     context: dict[str, Any] = {"kept": kept, "content": content, "here": _here(), "chosen": chosen}
     try:
         if "restore" in request.POST:
-            left_out = services.restore_kept(actor=request.user, kept=kept, interfaces=chosen)
+            with Job("restore", request.POST.get("job", "")) as job:
+                left_out = services.restore_kept(actor=request.user, kept=kept, interfaces=chosen, tell=job)
             messages.success(request, _restored(left_out))
             return redirect("system:changes_review")
-        context["preview"] = services.preview(content=content, interfaces=chosen)
+        with Job("preview", request.POST.get("job") or request.session.pop("job", "")) as job:
+            context["preview"] = services.preview(content=content, interfaces=chosen, tell=job)
     except ValidationError as error:
         context["errors"] = error.message_dict if hasattr(error, "error_dict") else {"": error.messages}
     return render(request, "system/restore.html", context)

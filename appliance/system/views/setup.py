@@ -124,6 +124,8 @@ def apply(request: OperatorRequest) -> HttpResponse:
     if not request.htmx:
         return redirect("system:setup_step", step="apply")
     shown = _to_apply(request, queries.setup_now())
+    if shown["revision"] and request.GET.get("state") == shown["revision"].state and not shown["done"]:
+        return HttpResponse(status=204)  # nothing is another: no button is taken away from under a hand
     answer = render(request, "setup/_apply.html", shown | context)
     return trigger_client_event(answer, "changed") if shown["done"] else answer
 

@@ -23,7 +23,7 @@ from appliance.accounts.models import User
 from appliance.advisor.finding import Fix
 from appliance.sip import queries as sip
 from appliance.system import queries as system
-from appliance.ui import columns
+from appliance.ui import columns, requests
 from appliance.ui.requests import permission_of
 
 register = template.Library()
@@ -133,6 +133,13 @@ def may(context: Context, permission: str) -> bool:
     """Whether the reader may that: `{% may "rules.change" as may_change %}`. It hides what would be refused."""
     user = context["request"].user
     return isinstance(user, User) and queries.permits(user, permission)
+
+
+@register.simple_tag(takes_context=True)
+def undo_offer(context: Context) -> dict[str, Any] | None:
+    """What the reader's last act would need to be taken back."""
+    request = context.get("request")
+    return requests.undo_offer(request) if isinstance(request, HttpRequest) and hasattr(request, "session") else None
 
 
 @register.simple_tag

@@ -53,7 +53,7 @@ def test_without_a_job_queue_it_says_so_and_does_not_run(owner):
 def test_page_follows_it_and_shows_what_failed(console, selftest):
     page = console.get(f"/calls/selftests/{selftest.pk}/", headers={"HX-Request": "true"}).content.decode()
     assert "1 of 14 call flows are done" in page
-    assert "every 1s" in page
+    assert "live:jobs from:body" in page
     failed = RESULT | {"ok": False, "detail": "INVITE did not arrive at 203.0.113.1:5060."}
     services.note_result(selftest=selftest, result=failed)
     services.finish_selftest(selftest=selftest)

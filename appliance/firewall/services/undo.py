@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Taking back the last deletion or move of a rule. What is needed for it is plain JSON that its page keeps a while."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from django.core import serializers
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from appliance.audit.services import record
+from appliance.firewall.models import Rule
+from appliance.firewall.services.rules import Actor, describe_rule, place_rule
+
+Kind = Literal["delete", "move"]
+
+
+def remembered(rule: Rule, kind: Kind) -> dict[str, Any]:
+    """The rule as it stands, before it is deleted or moved."""
+    row = json.loads(serializers.serialize("json", [rule]))[0]
+    return {"kind": kind, "row": row, "name": rule.name, "table": rule.table}
+
+
+@transaction.atomic
+def take_back(*, actor: Actor, offer: dict[str, Any]) -> Rule:
+    """Under its own key, at its place and in its section; raise ValidationError where that is not possible any more."""
+    row = offer["row"]
+    there = Rule.objects.filter(pk=row["pk"]).first()
+    if (there is None) != (offer["kind"] == "delete"):
+        raise ValidationError(_("It cannot be undone any more: “%s” was changed since.") % offer["name"])
+    if there is None:
+        rule = _made_again(row, offer["name"])
+    else:
+        rule = there
+        rule.section = row["fields"]["section"]
+        rule.save(update_fields=["section"])
+    place_rule(rule, position=row["fields"]["position"])
+    record(actor=actor, verb=f"undo {offer['kind']}", target=rule, after=describe_rule(rule))
+    return rule
+
+
+def _made_again(row: dict[str, Any], name: str) -> Rule:
+    try:
+        with transaction.atomic():
+            for each in serializers.deserialize("python", [row], ignorenonexistent=True):
+                each.save()
+            rule = Rule.objects.get(pk=row["pk"])
+            rule.clean_fields()  # SQLite would look at what it names only when all is done
+    except (IntegrityError, ValidationError, serializers.base.DeserializationError) as error:
+        raise ValidationError(_("“%s” named an object that is gone.") % name) from error
+    return rule
