@@ -49,6 +49,8 @@ SAMPLES: Final[dict[str, Sample]] = {
     "alg:providers_setting": lambda lab: f"{_first('providers')(lab)}/timers-inactive_media",
     "system:changes_revision": _first("revisions", "number"),
     "system:changes_progress": _first("revisions", "number"),
+    "system:setup_step": lambda lab: "look",
+    "system:about_licence_of": lambda lab: "django",
     "system:advisor_ignore": lambda lab: "none",
     "system:advisor_fix": lambda lab: "none",
     "accounts:link": lambda lab: "used-up",
