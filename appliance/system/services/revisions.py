@@ -102,7 +102,8 @@ def _ask(actor: User | str, verb: str, revision: Revision) -> Revision:
         message = _("Revision %(number)d does not wait for confirmation: it is %(state)s.")
         values = {"number": revision.number, "state": revision.get_state_display()}
         raise ValidationError({"revision": [message % values]}, code="not_waiting")
-    record(actor=actor, verb=verb, target=revision)
+    with transaction.atomic():
+        record(actor=actor, verb=verb, target=revision)
     if not _ask_netadmin(f"{verb}_revision", revision):
         message = _("The job queue (Redis) does not answer. Without a confirmation the kernel goes back by itself.")
         raise ValidationError({"revision": [message]}, code="unavailable")

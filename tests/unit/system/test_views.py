@@ -100,6 +100,7 @@ def test_every_page_has_the_countdown_and_its_buttons(console, trial, path):
         assert f"/system/changes/2/{verb}/" in text
 
 
+@pytest.mark.django_db(transaction=True)  # as a request has it: no transaction around it all
 @pytest.mark.parametrize("verb", ["keep", "extend", "undo"])
 def test_a_verb_without_queue_says_that_the_kernel_goes_back(console, trial, verb):
     text = text_of(console.post(f"/system/changes/2/{verb}/", follow=True))
