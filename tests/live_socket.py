@@ -15,7 +15,7 @@ class LiveSocket:
     def __init__(self, headers):
         scope = {
             "type": "websocket", "path": "/ws/live/", "raw_path": b"/ws/live/", "query_string": b"",
-            "headers": headers, "subprotocols": [],
+            "headers": headers, "subprotocols": [], "client": ["192.168.0.20", 50000],
         }  # fmt: skip
         self._wire = ApplicationCommunicator(application, scope)
         self.accepted = False

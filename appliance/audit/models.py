@@ -43,6 +43,7 @@ class Entry(models.Model):
     class Meta:
         ordering: ClassVar = ["-sequence"]
         verbose_name_plural = "entries"
+        indexes: ClassVar = [models.Index(fields=["verb", "actor", "time"], name="who_looked_when")]
 
     def __str__(self) -> str:
         return f"{self.sequence} {self.time:%Y-%m-%d %H:%M:%S} {self.actor} {self.verb} {self.target}"

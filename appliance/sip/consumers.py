@@ -14,14 +14,16 @@ from django.db import DatabaseError
 
 from appliance import veil
 from appliance.accounts.queries import permits
+from appliance.audit.services import origin, record_list, record_view
 from appliance.gate import may_watch
 from appliance.live.access import Identify
 from appliance.live.hub import Viewer, hub
+from sipalg_core.contract.events import CALL_TOPIC
 
 # --- Implementation constants ---
 
 LONGEST_MESSAGE: Final = 16 * 1024  # octets from a client
-IDENTITY_INTERVAL: Final = 4.0  # s; a sign-out closes the socket within 5 s
+IDENTITY_INTERVAL: Final = 2.0  # s; a sign-out closes the socket within 5 s, on a busy machine as well
 UNAUTHENTICATED: Final = 4401
 TOO_BIG: Final = 1009  # RFC 6455 §7.4.1
 
@@ -33,6 +35,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
 
     async def connect(self) -> None:
         self._tasks: list[asyncio.Task[None]] = []
+        origin.set((self.scope.get("client") or ("",))[0])
         self._numbers = False  # until it is known that he may see them whole
         await self.accept()
         self._identify: Identify = cast(Any, self.scope)["identify"]  # LiveAccess put it there
@@ -81,8 +84,17 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         elif self.viewer is not None:
             try:
                 await hub.subscribe(self.viewer, topic)
+                await self._note(topic)
             except KeyError:
                 await self.send_json({"error": "Too many calls are looked at. Close some pages.", "topic": topic})
+
+    async def _note(self, topic: str) -> None:
+        """Looking at calls is written down, by whichever way one looks."""
+        user = await self._identify()
+        if user is not None and topic == "calls":
+            await database_sync_to_async(record_list)(actor=user, what="live calls")
+        elif user is not None and topic.startswith(CALL_TOPIC):
+            await database_sync_to_async(record_view)(actor=user, what=f"call {topic.removeprefix(CALL_TOPIC)}")
 
     async def _may_watch(self, topics: set[str]) -> bool:
         user = await self._identify()

@@ -3,7 +3,10 @@
 
 import http.client
 import re
+import socket
+import time
 import urllib.parse
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,24 @@ pytestmark = pytest.mark.lab
 
 HANDSHAKES = 1000
 SECRET = "never-to-be-written-down-7c1f"
+MAKE = """
+from appliance.accounts.services import create_user
+print("/accounts/link/" + create_user(actor="test", username="{name}", role="auditor").link + "/")
+"""
+TAKE = """
+from appliance.accounts.models import User
+from appliance.accounts.services import set_role
+set_role(actor="test", user=User.objects.get(username="{name}"), role="support")
+"""
+REMOVE = """
+from django.db import transaction
+from appliance.accounts.models import User
+from appliance.audit.services import record
+user = User.objects.get(username="{name}")
+with transaction.atomic():
+    record(actor="test", verb="delete", target=user)
+    user.delete()
+"""
 DIGEST = re.compile(rb'response="[0-9a-f]{32}"')
 
 
@@ -105,3 +126,53 @@ def test_logs_hold_no_password_no_token_and_no_digest_response(lab):
         assert SECRET.encode() not in text, path.name
         assert lab.token.encode() not in text, path.name
         assert not DIGEST.search(text), path.name
+
+
+@contextmanager
+def open_channel(cookies):
+    """A live channel of a browser that has these cookies, as the wire has it: the answer to the handshake is read."""
+    wire = socket.create_connection(("127.0.0.1", console_port()), timeout=10)
+    own = f"http://127.0.0.1:{console_port()}"
+    wire.sendall(
+        f"GET /ws/live/ HTTP/1.1\r\nHost: 127.0.0.1:{console_port()}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nOrigin: {own}\r\n"
+        f"Cookie: {cookies}\r\n\r\n".encode()
+    )
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += wire.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 101")
+    with wire:
+        yield wire
+
+
+def closed_within(wire, seconds):
+    """Whether the other end says goodbye (RFC 6455 §5.5.1) or hangs up in that time."""
+    ends, heard = time.monotonic() + seconds, b""
+    while (left := ends - time.monotonic()) > 0:
+        wire.settimeout(left)
+        try:
+            heard += wire.recv(4096)
+        except TimeoutError:
+            return False
+        if b"\x88\x02\x11\x31" in heard:  # close, two octets: 4401
+            return True
+    return False
+
+
+@pytest.mark.parametrize("ends", ["signed out", "lost role"])
+def test_a_live_channel_is_cut_within_five_seconds(lab, owner_cookies, ends):
+    name = f"channel {ends}"
+    made = lab.manage("shell", "-c", MAKE.format(name=name))
+    link = urllib.parse.urlsplit(made.split()[-1]).path
+    answer, _text, given = post(link, {}, cookies_of(link))
+    assert answer.status == 302
+    cookies = "; ".join(given)
+    with open_channel(cookies) as wire:
+        assert not closed_within(wire, 2.5), "it lives as long as he may look"
+        if ends == "signed out":
+            assert post("/accounts/sign-out/", {}, cookies)[0].status == 302
+        else:
+            lab.manage("shell", "-c", TAKE.format(name=name))
+        assert closed_within(wire, 5)
+    lab.manage("shell", "-c", REMOVE.format(name=name))

@@ -14,6 +14,18 @@ from django.db import connections, models
 from appliance.database.base import FUNCTION
 
 PREFIX: Final = "guard_"
+_ALL: Final = ("INSERT", "UPDATE", "DELETE")
+_POWERS: Final = ("role", "is_active", "is_superuser", "ends", "source", "username")
+OF_PEOPLE: Final = {
+    "accounts_grant": _ALL,
+    "accounts_user": ("INSERT", "DELETE", f"UPDATE OF {', '.join(_POWERS)}"),
+    "accounts_apitoken": ("INSERT", "DELETE", "UPDATE OF hash, role, user_id, expires"),
+    "accounts_maintenancewindow": _ALL,
+    "firewall_activation": ("INSERT",),
+    "sip_historysettings": _ALL,
+    "system_noticesettings": _ALL,
+}
+"""Beside what a revision holds: who may do what, what acts for a time, who is told. Being seen is no change."""
 
 
 def install_guards(using: str = "default") -> None:
@@ -61,10 +73,10 @@ def _append_only() -> Iterator[tuple[str, str]]:
 
 
 def _watched() -> Iterator[tuple[str, str]]:
-    for table in watched_tables():
-        for verb in ("INSERT", "UPDATE", "DELETE"):
+    for table, verbs in (dict.fromkeys(watched_tables(), _ALL) | OF_PEOPLE).items():
+        for verb in verbs:
             yield (
                 table,
-                f"CREATE TRIGGER {PREFIX}{table}_{verb.lower()} AFTER {verb} ON {table} "
+                f"CREATE TRIGGER {PREFIX}{table}_{verb.split()[0].lower()} AFTER {verb} ON {table} "
                 f"BEGIN SELECT {FUNCTION}('{table}'); END",
             )

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 FIRST_HASH: Final = "0" * 64
 VIEW_MEMORY: Final = timedelta(minutes=5)
+LIST_MEMORY: Final = timedelta(hours=1)
 HERE: Final = "device"
 """Where an act comes from that nobody asked for over the network."""
 origin: ContextVar[str] = ContextVar("origin", default="")
@@ -87,13 +88,18 @@ def record(
     return entry
 
 
-@transaction.atomic
-def record_view(*, actor: User, what: str) -> Entry | None:
-    """Somebody looked at what a call said or who called whom; who goes on looking is not written down again."""
-    since = timezone.now() - VIEW_MEMORY
+def record_view(*, actor: User, what: str, memory: timedelta = VIEW_MEMORY) -> Entry | None:
+    """Somebody looked at what a call said; who goes on looking is not written down again for as long as `memory`."""
+    since = timezone.now() - memory
     if Entry.objects.filter(verb="view", actor=str(actor), time__gt=since, after__what=what).exists():
-        return None
-    return record(actor=actor, verb="view", target=actor, after={"what": what})
+        return None  # found without a lock: programs ask every second
+    with transaction.atomic():
+        return record(actor=actor, verb="view", target=actor, after={"what": what})
+
+
+def record_list(*, actor: User, what: str) -> Entry | None:
+    """Somebody looked at who called whom, once an hour: pages and programs ask for such a list all day."""
+    return record_view(actor=actor, what=what, memory=LIST_MEMORY)
 
 
 @transaction.atomic

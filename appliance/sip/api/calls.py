@@ -14,7 +14,7 @@ from django.http import Http404, HttpRequest
 from ninja import Router, Schema, Status
 
 from appliance.accounts.models import User
-from appliance.audit.services import record_view
+from appliance.audit.services import record_list, record_view
 from appliance.sip import queries, services
 from appliance.ui.requests import may
 from sipalg_core.contract.events import (
@@ -120,6 +120,7 @@ def _list(rows: Sequence[Any]) -> dict[str, Any]:
 @router.get("/calls", response=CallList)
 @may("calls.see")
 def list_calls(request: HttpRequest) -> dict[str, Any]:
+    record_list(actor=cast(User, request.user), what="live calls")
     return _list(queries.snapshot("calls")["rows"])
 
 
@@ -129,6 +130,7 @@ def list_records(
     request: HttpRequest, q: str = "", state: str = "", days: int = 0, faults: bool = False, offset: int = 0
 ) -> dict[str, Any]:
     """Calls that are over, the youngest first, a hundred at a time; `count` is all that the search finds."""
+    record_list(actor=cast(User, request.user), what="call history")
     found = queries.records(text=q, state=state, days=days or None, faults=faults)
     start = max(offset, 0)
     items = [model_to_dict(record, _RECORD) for record in found[start : start + RECORDS_AT_A_TIME]]
@@ -142,6 +144,7 @@ def read_call(request: HttpRequest, call_id: str) -> dict[str, Any]:
     seen = queries.call_seen(call_id)
     if seen is None:
         raise Http404
+    record_view(actor=cast(User, request.user), what=f"call {call_id}")
     return {"call": seen.call, "streams": seen.streams, "messages": len(seen.messages)}
 
 

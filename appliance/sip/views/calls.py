@@ -39,6 +39,7 @@ def call(request: OperatorRequest, call_id: str) -> HttpResponse:
 @may("calls.trace")
 def message(request: OperatorRequest, call_id: str, message_id: str) -> HttpResponse:
     """For the side panel."""
+    record_view(actor=request.user, what=f"call {call_id}")
     rows = queries.messages(call_id)
     at = next((at for at, row in enumerate(rows) if row["id"] == message_id), None)
     if at is None:

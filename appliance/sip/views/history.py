@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from appliance import veil
-from appliance.audit.services import record_download
+from appliance.audit.services import record_download, record_list
 from appliance.sip import queries, services
 from appliance.sip.columns import CALL_STATE, said
 from appliance.sip.exports.table import csv_lines
@@ -26,6 +26,7 @@ MOST_EXPORTED: Final = 50_000
 
 @may("calls.see")
 def history(request: OperatorRequest) -> HttpResponse:
+    record_list(actor=request.user, what="call history")
     form = HistorySearch(request.GET)
     pages = Paginator(_found(form), CALLS_ON_A_PAGE)
     context = {

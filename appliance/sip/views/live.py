@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from appliance.accounts.queries import permits
+from appliance.audit.services import record_list
 from appliance.live.control import EngineUnavailable
 from appliance.sip import queries, services
 from appliance.sip.columns import CALLS, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
@@ -25,6 +26,7 @@ BANS_SHOWN: Final = 500
 
 @may("calls.see")
 def calls(request: OperatorRequest) -> HttpResponse:
+    record_list(actor=request.user, what="live calls")
     return render(request, "sip/calls.html", {"table": CALLS})
 
 

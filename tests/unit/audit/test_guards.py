@@ -7,14 +7,18 @@ from contextlib import suppress
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
-from appliance.accounts.models import User
+from appliance.accounts.models import ApiToken, Grant, MaintenanceWindow, User
+from appliance.accounts.services import create_user, set_role
 from appliance.audit.models import Entry
 from appliance.audit.services import record, record_download, record_view, trail, verify, verify_copy
-from appliance.audit.services.guards import install_guards, remove_guards, watched_tables
+from appliance.audit.services.guards import OF_PEOPLE, install_guards, remove_guards, watched_tables
 from appliance.database.base import Unrecorded
-from appliance.firewall.models import AddressObject, Rule
+from appliance.firewall.models import Activation, AddressObject, Rule
 from appliance.firewall.services import create_address, create_rule, delete_rule
+from appliance.sip.models import HistorySettings
+from appliance.system.models import NoticeSettings
 from sipalg_core.contract import names
 
 
@@ -37,6 +41,42 @@ def test_a_change_without_an_entry_is_not_committed(guarded):
     assert not AddressObject.objects.exists()
 
 
+MADE = {
+    "accounts_grant": lambda: Grant.objects.create(role="auditor", permission="calls.numbers", allowed=True),
+    "accounts_user": lambda: User.objects.create(username="intruder", role="owner"),
+    "accounts_apitoken": lambda: ApiToken.objects.create(user=User.objects.get(), name="x", prefix="x", hash="x"),
+    "accounts_maintenancewindow": lambda: MaintenanceWindow.objects.create(
+        started_by="x", reason="x", scope=3, ends=timezone.now(), boot="x"
+    ),
+    "firewall_activation": lambda: Activation.objects.create(kind="rule", name="x", started_by="x", reason="x"),
+    "sip_historysettings": lambda: HistorySettings.objects.create(masking="all"),
+    "system_noticesettings": lambda: NoticeSettings.objects.create(webhook_url="https://evil.example/"),
+}
+
+
+def test_every_other_watched_table_has_a_row_to_try():
+    assert MADE.keys() == OF_PEOPLE.keys()
+
+
+@pytest.mark.parametrize("table", MADE)
+def test_nobody_gets_power_without_an_entry(guarded, table):
+    create_user(actor="test", username="anna", role="auditor")
+    with pytest.raises(Unrecorded, match=table), transaction.atomic():
+        MADE[table]()
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM {table}")
+        assert cursor.fetchone()[0] == (table == "accounts_user")
+
+
+def test_a_role_is_not_changed_without_an_entry_and_being_seen_needs_none(guarded):
+    user = create_user(actor="test", username="anna", role="auditor").user
+    with pytest.raises(Unrecorded), transaction.atomic():
+        User.objects.update(role="owner")
+    User.objects.update(last_login=timezone.now())
+    set_role(actor="test", user=user, role="administrator")
+    assert User.objects.get().role == "administrator"
+
+
 def test_a_statement_outside_of_a_transaction_is_refused(guarded):
     create_address(actor="test", name="x", kind="host", value="192.0.2.1")
     with pytest.raises(Exception, match="user-defined function raised exception"):
@@ -45,7 +85,7 @@ def test_a_statement_outside_of_a_transaction_is_refused(guarded):
 
 
 def test_an_entry_that_was_rolled_back_does_not_count(guarded):
-    owner = User.objects.create(username="anna")
+    owner = create_user(actor="test", username="anna", role="owner").user
 
     def record_and_fail():
         with transaction.atomic():
@@ -64,7 +104,7 @@ def test_an_entry_that_was_rolled_back_does_not_count(guarded):
 
 
 def test_an_entry_of_another_transaction_does_not_count(guarded):
-    owner = User.objects.create(username="anna")
+    owner = create_user(actor="test", username="anna", role="owner").user
     with transaction.atomic():
         record(actor=owner, verb="test", target=owner)
     with pytest.raises(Unrecorded), transaction.atomic():
