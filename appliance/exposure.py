@@ -14,6 +14,7 @@ from appliance.accounts.models import ApiToken, MaintenanceWindow, SignInLink, U
 from appliance.audit.models import Entry
 from appliance.firewall import queries as firewall
 from appliance.kernel.inquiry import NetadminUnavailable, ask
+from appliance.kernel.logins import logins
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.activations import deciding_rules
 from appliance.ruleset.snapshot import snapshot
@@ -50,6 +51,7 @@ def look() -> dict[str, Any]:
         "window": queries.open_window(),
         "acting": firewall.acting(names.NODE),
         "people": people,
+        "logins": logins(),
         "tokens": ApiToken.objects.filter(live, user__is_active=True).select_related("user"),
         "links": SignInLink.objects.filter(used=None, expires__gt=now).select_related("user"),
         "keys": sorted(each.name for each in names.state_dir().glob("*key*") if each.is_file()),

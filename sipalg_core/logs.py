@@ -52,8 +52,18 @@ class Sparing(logging.Filter):
         return True
 
 
+class OneLine(logging.Formatter):
+    """What a stranger says begins no line of its own and moves no cursor: all that cannot be printed is written out."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        if not record.message.isprintable():
+            record.message = "".join(each if each.isprintable() else ascii(each)[1:-1] for each in record.message)
+        return super().formatMessage(record)
+
+
 def begin(process: str, level: str) -> None:
     """Write to standard error, sparingly."""
-    logging.basicConfig(level=level, format=f"%(asctime)s {process} %(levelname)s %(message)s")
+    logging.basicConfig(level=level)
     for handler in logging.getLogger().handlers:
+        handler.setFormatter(OneLine(f"%(asctime)s {process} %(levelname)s %(message)s"))
         handler.addFilter(Sparing())

@@ -152,7 +152,12 @@ class NoticeForm(OperatorForm):
     webhook_secret = forms.CharField(
         label=_("Its secret (empty: as it was)"), required=False, max_length=200, widget=forms.PasswordInput
     )
-    syslog_host = forms.CharField(label=_("Syslog server"), required=False, max_length=253)
+    syslog_host = forms.CharField(
+        label=_("Syslog server"),
+        required=False,
+        max_length=253,
+        help_text=_("Gets the notices, and each entry of the audit log from then on."),
+    )
     syslog_port = forms.IntegerField(label=_("Its port"), min_value=1, max_value=65535, initial=514)
     syslog_protocol = forms.ChoiceField(label=_("Protocol"), choices=[("udp", "UDP"), ("tcp", "TCP")])
 

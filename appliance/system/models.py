@@ -135,6 +135,7 @@ class NoticeSettings(models.Model):
     syslog_host = models.CharField(max_length=253, blank=True)
     syslog_port = models.PositiveIntegerField(default=514)
     syslog_protocol = models.CharField(max_length=3, default="udp")
+    audit_told = models.PositiveBigIntegerField(null=True, help_text=_("last entry of the audit log that syslog has"))
 
     def __str__(self) -> str:
         return self.node

@@ -156,6 +156,7 @@ def notify() -> None:
     """Without netadmin: tell people what happened, and again what did not arrive."""
     services.note_events()
     services.send_notices()
+    services.export_audit()
 
 
 @app.task(name="appliance.system.tasks.reconcile")

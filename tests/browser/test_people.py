@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -92,8 +93,20 @@ def test_j6_exempting_a_server_takes_four_clicks(page: Page, lab: RunningLab):
     assert until(lambda: lab.get("activations")["count"] == 0, 5)
 
 
+def look_into(page: Page, configuration: str) -> None:
+    """Of somebody else's configuration, what it would change here."""
+    page.goto("/system/backup/")
+    content = {"name": f"{MARKUP[:20]}.json", "mimeType": "application/json", "buffer": configuration.encode()}
+    page.get_by_label("File").set_input_files(content)  # type: ignore[arg-type]  # a file that lies nowhere
+    page.get_by_role("button", name="Look into it").click()
+    page.wait_for_url("**/system/backup/*/")
+
+
 def test_names_that_hold_markup_run_nowhere(page: Page, lab: RunningLab):
-    """Rules, objects, people, reasons and comments; every page that shows them. The fixtures watch the browser."""
+    """Rules, objects, people, reasons, comments and what is imported; every page that shows them.
+
+    The fixtures watch the browser.
+    """
     dialogs: list[str] = []
     page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
     made: list[str] = []
@@ -114,6 +127,9 @@ def test_names_that_hold_markup_run_nowhere(page: Page, lab: RunningLab):
             page.goto(path)
             page.wait_for_load_state()
             assert page.locator(RUNS).count() == 0, path
+        look_into(page, json.dumps(lab.get("configuration")).replace("alert(", "alerd("))
+        expect(page.locator("main")).to_contain_text("alerd(")
+        assert page.locator(RUNS).count() == 0, "what an import would change"
     finally:
         for each in made:
             lab.request("DELETE", each)

@@ -79,8 +79,9 @@ def test_exempt_server_passes_unchanged_and_comes_back_by_itself(lab):
     assert PHONE.encode() not in back.payload
 
 
-def test_lifted_by_hand_the_alg_has_it_back_at_once(lab):
-    row = start(lab, 600, values=[SERVER])
+@pytest.mark.parametrize("fields", [{"values": [SERVER]}, {"everything": True}], ids=["one server", "every server"])
+def test_lifted_by_hand_the_alg_has_it_back_at_once(lab, fields):
+    row = start(lab, 600, **fields)
     assert PHONE.encode() in seen_outside(lab, "exempt").payload
     lab.request("POST", f"activations/{row['id']}/stop")
     back = until(lambda: (seen := seen_outside(lab, "lifted")) and PHONE.encode() not in seen.payload and seen, 3)

@@ -8,7 +8,8 @@ import logging
 
 import pytest
 
-from sipalg_core.logs import MOST_KINDS, WHOLE, WINDOW, Sparing
+from appliance import settings
+from sipalg_core.logs import MOST_KINDS, WHOLE, WINDOW, OneLine, Sparing
 
 
 class Log:
@@ -66,3 +67,26 @@ def test_kinds_that_somebody_invents_fill_no_memory(log):
     for number in range(MOST_KINDS + 50):
         sparing.filter(logging.LogRecord("x", logging.INFO, "", 0, f"kind {number}", None, None))
     assert len(sparing._seen) == MOST_KINDS
+
+
+FORGED = "bob\r\nINFO web: owner signed in\x1b[2J\u2028\u202e\x00"
+
+
+def test_nobody_begins_a_line_of_his_own():
+    """Log injection: what a stranger sent stays in its line, and its escapes are written out (ASVS 16.4.1)."""
+    formatter = OneLine("%(levelname)s %(message)s")
+    line = formatter.format(logging.LogRecord("x", logging.WARNING, "", 0, "refused %s", (FORGED,), None))
+    assert line.isprintable()
+    assert line == r"WARNING refused bob\r\nINFO web: owner signed in\x1b[2J\u2028\u202e\x00"
+
+
+def test_a_fault_keeps_its_trace():
+    try:
+        raise ValueError
+    except ValueError as fault:
+        record = logging.LogRecord("x", logging.ERROR, "", 0, "über", (), (ValueError, fault, fault.__traceback__))
+    assert OneLine("%(message)s").format(record).startswith("über\nTraceback")
+
+
+def test_the_console_writes_its_log_so():
+    assert settings.LOGGING["formatters"]["line"]["()"] == "sipalg_core.logs.OneLine"

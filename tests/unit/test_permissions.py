@@ -2,12 +2,15 @@
 """Every page, API operation and live topic, for every role, against the one table. What has no entry fails here."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from channels.db import database_sync_to_async
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from appliance.accounts import queries
+from appliance.accounts.models import MaintenanceWindow
 from appliance.accounts.services import create_api_token
 from appliance.api import api
 from appliance.firewall.services import create_rule
@@ -16,10 +19,13 @@ from appliance.permissions import ANYBODY, PERMISSIONS, TOPICS, Role, Scope, all
 from appliance.sip import consumers
 from appliance.ui.requests import permission_of
 from tests.live_socket import live
+from tests.unit.accounts.factors import give_app
 from tests.unit.people import person
 
 METHODS = ("GET", "POST")
+ALL_METHODS = (*METHODS, "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE")
 SAMPLES = {"IntConverter": "999999", "StringConverter": "x", "SlugConverter": "x", "UUIDConverter": "0" * 32}
+CASES = [*((role, None) for role in Role), *((Role.SUPPORT, scope) for scope in Scope)]
 OPEN_DESCRIPTION = "openapi-json"  # names addresses, holds no data
 
 
@@ -57,8 +63,17 @@ def _refused(answer):
     )
 
 
-def _expected(permission, role):
-    return permission == ANYBODY or allows(permission, role)
+def _expected(permission, role, scope=None):
+    return permission == ANYBODY or allows(permission, role, scope)
+
+
+def _in_a_window(user, scope):
+    """Remote maintenance is open, and he has the second factor without which support comes nowhere."""
+    MaintenanceWindow.objects.create(
+        started_by="test", reason="no audio", scope=scope, sources=["127.0.0.1"], boot=queries.boot_id(),
+        ends=timezone.now() + timedelta(hours=1),
+    )  # fmt: skip
+    give_app(user)
 
 
 @pytest.fixture
@@ -68,7 +83,9 @@ def people(db):
 
 def test_every_page_names_a_permission():
     assert len(PAGES) > 40
-    assert [path for path, each in PAGES for method in METHODS if permission_of(each.callback, method) is None] == []
+    assert [
+        path for path, each in PAGES for method in ALL_METHODS if permission_of(each.callback, method) is None
+    ] == []
 
 
 def test_every_operation_names_a_permission():
@@ -102,6 +119,22 @@ def test_pages_open_for_whom_the_table_says(client, people, engine, role):
     assert wrong == []
 
 
+@pytest.mark.parametrize("scope", Scope)
+def test_pages_open_for_support_as_far_as_the_window_goes(client, people, engine, scope):
+    user, wrong = people[Role.SUPPORT], []
+    _in_a_window(user, scope)
+    for path, each in PAGES:
+        for method in METHODS:
+            client.force_login(user)
+            answer = getattr(client, method.lower())(_filled(path, each))
+            assert answer.status_code < 500
+            if _refused(answer) == _expected(permission_of(each.callback, method), Role.SUPPORT, scope):
+                wrong.append((method, path, answer.status_code))
+            if not queries.has_second_factor(user):
+                give_app(user)  # he may take his own away
+    assert wrong == []
+
+
 def test_pages_lead_who_is_not_signed_in_to_the_door(client, db):
     for path, each in PAGES:
         for method in METHODS:
@@ -110,8 +143,10 @@ def test_pages_lead_who_is_not_signed_in_to_the_door(client, db):
                 assert (answer.status_code, answer.url.partition("?")[0]) == (302, "/accounts/sign-in/"), path
 
 
-@pytest.mark.parametrize("role", Role)
-def test_operations_answer_whom_the_table_says(client, people, engine, broker, role):
+@pytest.mark.parametrize(("role", "scope"), CASES)
+def test_operations_answer_whom_the_table_says(client, people, engine, broker, role, scope):
+    if scope is not None:
+        _in_a_window(people[role], scope)
     _token, text = create_api_token(user=people[role], name="tests")
     wrong = []
     for path, method, operation in OPERATIONS:
@@ -122,21 +157,23 @@ def test_operations_answer_whom_the_table_says(client, people, engine, broker, r
             method, address, "{}", content_type="application/json", headers={"Authorization": f"Bearer {text}"}
         )
         assert answer.status_code < 500 or answer.status_code == 503, (address, answer.content)  # netadmin is away
-        if (answer.status_code != 403) != _expected(permission_of(operation.view_func, method), role):
+        if (answer.status_code != 403) != _expected(permission_of(operation.view_func, method), role, scope):
             wrong.append((method, address, answer.status_code))
     assert wrong == []
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("role", Role)
-async def test_topics_open_for_whom_the_table_says(engine, role):
+@pytest.mark.parametrize(("role", "scope"), CASES)
+async def test_topics_open_for_whom_the_table_says(engine, role, scope):
     user = await database_sync_to_async(person)(role)
+    if scope is not None:
+        await database_sync_to_async(_in_a_window)(user, scope)
     text = (await database_sync_to_async(create_api_token)(user=user, name="tests"))[1]
     async with live((b"authorization", f"Bearer {text}".encode())) as socket:
-        for topic in hub.feeds:
+        for topic in (*hub.feeds, "call:1"):
             await socket.send({"subscribe": [topic]})
             answer = await socket.receive(topic)
-            assert ("error" not in answer) == allows(TOPICS[topic], role), topic
+            assert ("error" not in answer) == allows(TOPICS[topic.partition(":")[0]], role, scope), topic
 
 
 @pytest.mark.django_db(transaction=True)

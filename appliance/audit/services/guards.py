@@ -16,6 +16,7 @@ from appliance.database.base import FUNCTION
 PREFIX: Final = "guard_"
 _ALL: Final = ("INSERT", "UPDATE", "DELETE")
 _POWERS: Final = ("role", "is_active", "is_superuser", "ends", "source", "username")
+_RECEIVERS: Final = ("inside", "email_to", "smtp_host", "webhook_url", "syslog_host", "syslog_port", "syslog_protocol")
 OF_PEOPLE: Final = {
     "accounts_grant": _ALL,
     "accounts_user": ("INSERT", "DELETE", f"UPDATE OF {', '.join(_POWERS)}"),
@@ -23,7 +24,7 @@ OF_PEOPLE: Final = {
     "accounts_maintenancewindow": _ALL,
     "firewall_activation": ("INSERT",),
     "sip_historysettings": _ALL,
-    "system_noticesettings": _ALL,
+    "system_noticesettings": ("INSERT", "DELETE", f"UPDATE OF {', '.join(_RECEIVERS)}"),
 }
 """Beside what a revision holds: who may do what, what acts for a time, who is told. Being seen is no change."""
 

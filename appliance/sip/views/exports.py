@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpResponse
+from django.utils.http import content_disposition_header
 
 from appliance.audit.services import record_download
 from appliance.sip import queries
@@ -32,4 +33,5 @@ def export(request: OperatorRequest, call_id: str) -> HttpResponse:
 
 
 def _download(content: bytes, kind: str, name: str) -> HttpResponse:
-    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    header = content_disposition_header(as_attachment=True, filename=name)  # quoted, whatever the name holds
+    return HttpResponse(content, content_type=kind, headers={"Content-Disposition": header})

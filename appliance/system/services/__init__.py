@@ -28,6 +28,7 @@ from appliance.system.services.notices import (
     send_notices,
     send_test,
 )
+from appliance.system.services.remote_log import export_audit
 from appliance.system.services.revisions import (
     DEFAULT_WINDOW,
     EXTENSION,
@@ -80,6 +81,7 @@ __all__ = [
     "draft_setup",
     "end_setup",
     "expire",
+    "export_audit",
     "extend",
     "extended",
     "fail",

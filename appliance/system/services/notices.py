@@ -115,7 +115,7 @@ def _opened(sealed: str) -> str:
         return ""  # the appliance's own key is another: the secret must be entered again
 
 
-def _way(current: NoticeSettings) -> Way:
+def way_of(current: NoticeSettings) -> Way:
     own = tuple(each.partition("/")[0] for addresses in network.found().values() for each in addresses)
     values = {each.name: getattr(current, each.name) for each in fields(Way) if each.name != "own"}
     values |= {name: _opened(values[name]) for name in _SECRETS} | {"email_to": tuple(current.email_to)}
@@ -128,7 +128,7 @@ def _way(current: NoticeSettings) -> Way:
 def note_events(*, now: datetime | None = None) -> list[Notice]:
     """Write a notice for each event that has none; nothing from before the settings were made."""
     current, now = notice_settings(), now or timezone.now()
-    if current.pk is None or not wanted(_way(current)):
+    if current.pk is None or not wanted(way_of(current)):
         return []
     made = []
     for event in _events(current, now):
@@ -172,7 +172,7 @@ def _of_rule(rule: Rule, kind: str, level: str, sentence: str) -> Event:
 
 def send_notices(*, now: datetime | None = None) -> int:
     """Try each notice by each channel that has not taken it yet and is due; how many went out."""
-    way, now = _way(notice_settings()), now or timezone.now()
+    way, now = way_of(notice_settings()), now or timezone.now()
     waiting = Notice.objects.filter(done=False)
     return sum(_send(notice, channel, way, now) for notice in waiting for channel in wanted(way))
 
@@ -180,7 +180,7 @@ def send_notices(*, now: datetime | None = None) -> int:
 def send_test(*, actor: User | str) -> dict[str, str]:
     """A notice at once by each channel; what each answered, "" where it went out."""
     current = notice_settings()
-    way = _way(current)
+    way = way_of(current)
     if not wanted(way):
         raise ValidationError({"email_to": [_("Set up e-mail, a webhook or syslog first.")]})
     message = Message(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Remote maintenance: nothing without a window, no more than its scope, only from its addresses, nothing afterwards."""
 
+import pwd
 from datetime import timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from appliance.exposure import support_acts, window_changes
 from appliance.firewall import queries as firewall
 from appliance.firewall.models import AddressObject
 from appliance.firewall.services import activations, create_address, create_rule
+from appliance.kernel.logins import logins
 from appliance.kernel.sockets import listening
 from appliance.permissions import Role, Scope
 from appliance.ruleset.decide import Packet, decide
@@ -250,6 +252,21 @@ def test_page_of_what_could_get_in(client, owner, helper, monkeypatch):
     assert "Off." in page
     assert "cannot sign in now" in page
     assert "does not answer" in page, "without netadmin it says so, and nothing made up"
+    assert 'data-login="root"' in page
+
+
+def test_accounts_of_the_system_that_can_log_in_with_their_keys(tmp_path):
+    def account(name, shell):
+        (tmp_path / name).mkdir()
+        return pwd.struct_passwd((name, "x", 1000, 1000, "", str(tmp_path / name), shell))
+
+    made = [account("admin", "/bin/bash"), account("daemon", "/usr/sbin/nologin"), account("no", "/bin/false")]
+    made.append(account("closed", "/bin/sh"))
+    keys = tmp_path / "admin" / ".ssh"
+    keys.mkdir()
+    (keys / "authorized_keys").write_text("# of the office\n\nssh-ed25519 AAAA a\nssh-ed25519 BBBB b\n")
+    (tmp_path / "closed" / ".ssh").write_text("no folder at all")
+    assert logins(made) == [("admin", "/bin/bash", 2), ("closed", "/bin/sh", None)]
 
 
 def test_listening_sockets_are_the_kernels():

@@ -34,6 +34,15 @@ def test_page_says_the_verdict_before_any_script_ran(page, engine):
     assert "#rule-1" in text
 
 
+def test_no_name_in_an_address_becomes_a_header(page, engine):
+    engine.items["trace"] = [MESSAGE | TEXTS]
+    answer, _text = page('/calls/x"%0d%0aSet-Cookie:%20a=b/export/')
+    assert answer.status_code == 200
+    assert "\n" not in answer.headers["Content-Disposition"]
+    assert "Set-Cookie" not in answer.headers
+    assert "a" not in answer.cookies
+
+
 def test_call_that_nobody_knows_is_not_found(page):
     assert page("/calls/c1/")[0].status_code == 404
 

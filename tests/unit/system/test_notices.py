@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Notices: one for each event, tried until it arrives or is given up, and no secret ever shown."""
 
+import socket
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from appliance.audit.models import Entry
+from appliance.audit.services import record
 from appliance.firewall.models import Content, Rule
 from appliance.firewall.services import create_rule
 from appliance.notices import channels
 from appliance.system import services
 from appliance.system.models import Notice, NoticeSettings, Revision, State
-from appliance.system.services.notices import _way
+from appliance.system.services.notices import way_of
 
 pytestmark = pytest.mark.django_db
 
@@ -77,9 +81,9 @@ def test_secrets_are_sealed_kept_and_never_told(api, owner):
     assert told["smtp_password"] is True
     row = NoticeSettings.objects.get()
     assert "sesame" not in row.smtp_password
-    assert _way(row).smtp_password == "open sesame"
+    assert way_of(row).smtp_password == "open sesame"
     api("patch", "notices/settings", {"smtp_password": "", "smtp_port": 25})
-    assert _way(NoticeSettings.objects.get()).smtp_password == "open sesame"
+    assert way_of(NoticeSettings.objects.get()).smtp_password == "open sesame"
     assert "sesame" not in str([(entry.before, entry.after) for entry in Entry.objects.all()])
 
 
@@ -108,3 +112,61 @@ def test_page_saves_tests_and_lists(client, owner, sent):
     assert "syslog: sent." in client.post("/system/notices/test/", follow=True).content.decode()
     sent.append("fail")
     assert "no route" in client.post("/system/notices/test/", follow=True).content.decode()
+
+
+# --- the audit log elsewhere ---
+
+
+def receive(listener):
+    told = []
+    with suppress(BlockingIOError):
+        while True:
+            told.append(listener.recv(4096).decode())
+    return told
+
+
+@pytest.fixture
+def collector(monkeypatch):
+    """A syslog server whose address the guard lets through."""
+    monkeypatch.setattr("appliance.notices.channels.address_of", lambda host, *_more, **_options: host)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.setblocking(False)
+        yield listener
+
+
+def test_each_entry_goes_to_syslog_once_and_in_order(api, owner, collector):
+    port = collector.getsockname()[1]
+    assert services.export_audit() == 0, "nobody is set up"
+    api("patch", "notices/settings", {"syslog_host": "127.0.0.1", "syslog_port": port, "inside": True})
+    services.export_audit()
+    assert receive(collector) == [], "what was before it was set up stays here"
+    for name in ("one", "two\n<14>1 forged"):
+        with transaction.atomic():
+            record(actor=owner, verb="test", target=owner, reason=name, source="192.168.0.20")
+    assert services.export_audit() == 2
+    told = receive(collector)
+    entries = Entry.objects.order_by("-sequence")[:2]
+    for line, entry in zip(told, reversed(entries), strict=True):
+        assert f" pinhole - audit - {entry.sequence} 'anna' test from='192.168.0.20'" in line
+        assert entry.hash in line
+        assert "\n" not in line
+    assert services.export_audit() == 0
+
+
+def test_what_the_server_does_not_take_waits_and_nothing_is_left_out(api, owner, collector, monkeypatch):
+    port = collector.getsockname()[1]
+    api("patch", "notices/settings", {"syslog_host": "127.0.0.1", "syslog_port": port, "inside": True})
+    services.export_audit()
+
+    def away(*_arguments):
+        raise OSError("no route")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("appliance.system.services.remote_log.syslog", away)
+        for number in range(3):
+            with transaction.atomic():
+                record(actor=owner, verb=f"test{number}", target=owner)
+        assert services.export_audit() == 0
+    assert services.export_audit() == 3
+    assert [f"test{number}" in line for number, line in enumerate(receive(collector))] == [True] * 3
