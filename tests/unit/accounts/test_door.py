@@ -190,7 +190,9 @@ def test_a_pass_ends_by_itself_and_works_only_from_its_place(client):
     assert sign_in(client, technician, source="203.0.113.80").url == "/accounts/sign-in/"
     assert not is_in(client)
     assert sign_in(client, technician).url == "/"
-    assert client.get("/", REMOTE_ADDR="192.168.0.20").status_code == 200
+    page = client.get("/accounts/", REMOTE_ADDR="192.168.0.20").content.decode()
+    assert f'data-countdown="{technician.ends.isoformat()}"' in page.split('id="pass"')[1]
+    assert "192.168.0.0/24" in page
     assert client.get("/", REMOTE_ADDR="203.0.113.80").status_code == 302, "a session that was carried away"
     sign_in(client, technician)
     technician.ends = timezone.now() - timedelta(seconds=1)
