@@ -59,8 +59,8 @@ def broker_answers() -> bool:
     return ask_engine({"op": "ping"}).get("broker") is not False
 
 
-def engine_snapshot(topic: Topic) -> Snapshot:
-    answer: Any = ask_engine({"op": "snapshot", "topic": topic})
+def engine_snapshot(topic: Topic, timeout: float = ENGINE_TIMEOUT) -> Snapshot:
+    answer: Any = ask_engine({"op": "snapshot", "topic": topic}, timeout)
     snapshot: Snapshot = veil.rows(answer) if veil.hides() else answer
     return snapshot
 

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 JOBS: Final = "jobs"
 FLUSH_INTERVAL: Final = 0.25  # s; at most 4 messages a second and topic (console reference 3.7)
 POLL_INTERVAL: Final = 1.0  # s; how often the engine is asked while Redis is away or quiet
+SNAPSHOT_TIMEOUT: Final = 3.0  # s; thousands of rows take the engine longer than a page would wait
+DELAYED: Final = 1000  # numbers; one that lags by more is of another life of the engine, by a clock that was set back
 SILENCE: Final = 2.0  # s without even a pong: Redis hangs
 LONGEST_QUEUE: Final = 64  # messages; a viewer that is this slow starts again from snapshots
 JOBS_SHOWN: Final = 20
@@ -178,7 +180,10 @@ class Hub:
 
     async def _take(self, delta: Message) -> None:
         topic = delta["topic"]
-        if delta["seq"] != self._seen.get(topic, 0) + 1 or not self._engine_answers:
+        seen = self._seen.get(topic, 0)
+        if seen - DELAYED < delta["seq"] <= seen and self._engine_answers:
+            return  # on its way while a snapshot was taken that has it
+        if delta["seq"] != seen + 1 or not self._engine_answers:
             await self._load_all() if not self._engine_answers else await self._load(topic)
             return
         self._seen[topic] = delta["seq"]
@@ -206,7 +211,7 @@ class Hub:
     async def _load(self, topic: Any) -> bool:
         """Take the engine's word for the whole topic; what the viewers hold stays where it does not answer."""
         try:
-            snapshot = await asyncio.to_thread(engine_snapshot, topic)
+            snapshot = await asyncio.to_thread(engine_snapshot, topic, SNAPSHOT_TIMEOUT)
         except EngineUnavailable:
             self._judge(engine_answers=False)
             return False

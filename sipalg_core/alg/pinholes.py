@@ -7,8 +7,9 @@ Ids are random, so that those of an engine before us that are still in the kerne
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sipalg_core.alg.calls import Call, Hole
 from sipalg_core.alg.changes import Changes
@@ -21,6 +22,10 @@ from sipalg_core.alg.verdicts import AUDIO_BOTH, Strays, of_call
 from sipalg_core.contract.control import NO_PINHOLE, Counter, Pinhole, Stray
 from sipalg_core.contract.events import ClosedBecause
 from sipalg_core.net import Endpoint
+
+# --- Implementation constants ---
+COUNTS_TOLD: Final = 100
+"""Openings whose packet counts alone are new, of which one count tells: of fifty calls all, of more each in turn."""
 
 
 class Entry(NamedTuple):
@@ -35,6 +40,7 @@ class Ledger:
         self._unseen: set[int] = set()  # of an engine before us; whether the kernel still has them is not known yet
         self._entries: dict[int, Entry] = {}
         self._rtcp_at: dict[Endpoint, set[int]] = {}  # by external endpoint: which pinholes of RTCP there are
+        self._untold: dict[int, None] = {}  # whose counts alone have grown, the longest untold first
         self._counted = 0.0  # when the kernel's counts came last
         self._strays = Strays()
         self.stray_packets = 0  # from outside, of all flows that fitted no pinhole
@@ -121,7 +127,11 @@ class Ledger:
         return [gone] if hole.shadow else [ClosePinhole(hole.pinhole), gone]
 
     def count(self, counters: list[Counter], now: float) -> list[Entry]:
-        """Take the kernel's packet counts; returns the entries of which something that people see has changed."""
+        """Take the kernel's packet counts; returns the entries of which something that people see has changed.
+
+        An arrow that goes on or off is told at once. Of thousands of streams whose counts only grow, all are told in
+        turn: a row for each of them twice a second would be no news, and megabytes to every browser.
+        """
         self._counted = now
         changed = []
         for counter in counters:
@@ -138,7 +148,14 @@ class Ledger:
                 hole.last_out = now if hole.active_out else hole.last_out
             if hole.is_audio and not (hole.active_in and hole.active_out and entry.call.verdict == AUDIO_BOTH):
                 self._unsettled[entry.call.id] = entry.call
-            if hole.active_in or hole.active_out or was != (False, False):
+            if was != (hole.active_in, hole.active_out):
+                changed.append(entry)
+                self._untold.pop(counter.id, None)
+            elif hole.active_in or hole.active_out:
+                self._untold[counter.id] = None
+        for ident in list(islice(self._untold, COUNTS_TOLD)):
+            del self._untold[ident]
+            if entry := self._entries.get(ident):
                 changed.append(entry)
         return changed
 

@@ -1,29 +1,44 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A live table: keyed rows painted in one animation frame. While the pointer or the focus is in it, rows stay where
-// they are: new ones wait behind a button and ended ones keep their place.
+// they are: new ones wait behind a button and ended ones keep their place. Of thousands, those that can be seen are
+// in the page (window.js).
 
 import { kinds } from "./cells.js";
 import { live } from "./live.js";
+import { RowWindow } from "./window.js";
 
 const SUMMARY_PAUSE = 10000; // ms between two spoken summaries
+const CALM = 2000; // ms; a new row is marked where none came for so long: where they come all the time it says nothing
 
-/** Every word must occur; one with a leading "-" must not. */
-export function matches(row, query) {
-  const text = Object.values(row)
-    .map((value) => (typeof value === "string" ? value.toLowerCase() : ""))
-    .join(" ");
-  return query
+const texts = new WeakMap(); // row -> what a filter looks at; a row that changes is another object
+
+function textOf(row) {
+  let text = texts.get(row);
+  if (text === undefined) {
+    const words = Object.values(row).filter((value) => typeof value === "string");
+    texts.set(row, (text = words.join(" ").toLowerCase()));
+  }
+  return text;
+}
+
+/** A test for rows: every word must occur; one with a leading "-" must not. */
+export function matching(query) {
+  const words = query
     .toLowerCase()
     .split(/\s+/)
-    .filter((word) => word && word !== "-")
-    .every((word) => (word.startsWith("-") ? !text.includes(word.slice(1)) : text.includes(word)));
+    .filter((word) => word && word !== "-");
+  return (row) =>
+    words.every((word) => (word.startsWith("-") ? !textOf(row).includes(word.slice(1)) : textOf(row).includes(word)));
 }
 
 export class LiveTable {
   #section;
   #body;
   #config;
-  #shown = new Map(); // id -> {node, paint: [functions], row}
+  #window;
+  #order = new Map(); // id -> row as it is shown, from top to bottom
+  #fresh = new Set(); // ids that have come since the last frame
+  #built = new Map(); // id -> {node, paint: [functions]}: the rows of #order that are in the page
   #scheduled = false;
   #ready = false;
   #paused = false;
@@ -31,12 +46,14 @@ export class LiveTable {
   #release = false; // the operator asked for the rows that wait
   #query = "";
   #arrived = 0;
+  #cameLast = 0;
   #spoken = 0;
 
   constructor(section) {
     this.#section = section.closest("[data-live-page]") ?? section;
     this.#body = section.querySelector("tbody");
     this.#config = JSON.parse(document.getElementById(section.dataset.config).textContent);
+    this.#window = new RowWindow(this.#body, this.#config.columns.length, () => this.schedule());
     this.#listen();
   }
 
@@ -93,7 +110,8 @@ export class LiveTable {
     this.#scheduled = true;
     requestAnimationFrame(() => {
       this.#scheduled = false;
-      if (!this.#paused) this.#render();
+      if (!this.#paused) this.#take();
+      this.#show();
     });
   }
 
@@ -101,46 +119,69 @@ export class LiveTable {
     const { key, descending } = this.#config.order;
     const sign = descending ? -1 : 1;
     return [...live.rows(this.topic).values()]
-      .filter((row) => matches(row, this.#query))
+      .filter(matching(this.#query))
       .sort((one, other) => sign * (one[key] - other[key]) || (one.id < other.id ? -1 : 1));
   }
 
-  #render() {
+  /** Note what is to be shown, and in which order. */
+  #take() {
     const wanted = this.#wanted();
-    const held = (this.#inside || this.#body.contains(document.activeElement)) && this.#shown.size > 0 && !this.#release;
-    const waiting = held ? wanted.filter((row) => !this.#shown.has(row.id)).length : 0;
+    const before = this.#order;
+    const held = (this.#inside || this.#body.contains(document.activeElement)) && before.size > 0 && !this.#release;
     this.#release = false;
+    const arrived = wanted.filter((row) => !before.has(row.id));
     if (held) {
-      for (const row of wanted) if (this.#shown.has(row.id)) this.#shown.get(row.id).row = row;
+      for (const row of wanted) if (before.has(row.id)) before.set(row.id, row);
     } else {
-      this.#place(wanted);
+      this.#order = new Map(wanted.map((row) => [row.id, row]));
+      if (before.size && arrived.length) this.#note(arrived);
     }
-    for (const entry of this.#shown.values()) this.#paint(entry);
-    this.#showWaiting(waiting);
     const known = live.rows(this.topic).size;
+    this.#showWaiting(held ? arrived.length : 0);
     this.#part("empty").hidden = known > 0;
-    this.#part("no-match").hidden = known === 0 || this.#shown.size > 0;
+    this.#part("no-match").hidden = known === 0 || this.#order.size > 0;
     this.#speak();
   }
 
-  #place(wanted) {
-    const ids = new Set(wanted.map((row) => row.id));
-    const first = this.#shown.size === 0;
-    for (const [id, entry] of this.#shown) {
-      if (ids.has(id)) continue;
-      entry.node.remove();
-      this.#shown.delete(id);
-    }
-    let next = this.#body.firstElementChild;
-    for (const row of wanted) {
-      const entry = this.#shown.get(row.id) ?? this.#build(row, first);
-      entry.row = row;
-      if (entry.node === next) next = next.nextElementSibling;
-      else this.#body.insertBefore(entry.node, next);
-    }
+  #note(arrived) {
+    const calm = performance.now() - this.#cameLast > CALM;
+    this.#cameLast = performance.now();
+    if (calm) this.#fresh = new Set(arrived.map((row) => row.id));
+    this.#arrived += arrived.length;
   }
 
-  #build(row, quietly) {
+  /** Bring the rows of the window into the page. */
+  #show() {
+    const rows = [...this.#order.values()];
+    const [from, to] = this.#window.range(rows.length);
+    this.#place(rows, from, to);
+    this.#window.pad(from, to, rows.length);
+    this.#fresh.clear();
+    if (this.#paused) return;
+    for (const [id, entry] of this.#built) this.#paint(entry, this.#order.get(id));
+  }
+
+  #place(rows, from, to) {
+    const wanted = rows.slice(from, to);
+    const ids = new Set(wanted.map((row) => row.id));
+    for (const [id, entry] of this.#built) {
+      if (ids.has(id)) continue;
+      entry.node.remove();
+      this.#built.delete(id);
+    }
+    const whole = wanted.length === rows.length;
+    let next = this.#body.firstElementChild;
+    for (const [place, row] of wanted.entries()) {
+      const { node } = this.#built.get(row.id) ?? this.#build(row);
+      if (node === next) next = next.nextElementSibling;
+      else this.#body.insertBefore(node, next);
+      if (whole) node.removeAttribute("aria-rowindex");
+      else node.ariaRowIndex = String(from + place + 2); // the head is the first
+    }
+    this.#body.parentElement.ariaRowCount = whole ? null : String(rows.length + 1);
+  }
+
+  #build(row) {
     const node = document.createElement("tr");
     node.dataset.id = row.id;
     const paint = this.#config.columns.map((column) => {
@@ -151,16 +192,14 @@ export class LiveTable {
       node.append(cell);
       return kinds[column.kind](cell, column);
     });
-    if (!quietly) {
-      node.classList.add("arrived");
-      this.#arrived += 1;
-    }
-    const entry = { node, paint, row };
-    this.#shown.set(row.id, entry);
+    if (this.#fresh.has(row.id)) node.classList.add("arrived");
+    const entry = { node, paint };
+    this.#built.set(row.id, entry);
+    this.#paint(entry, row);
     return entry;
   }
 
-  #paint({ node, paint, row }) {
+  #paint({ node, paint }, row) {
     const state = row[this.#config.state];
     node.dataset.state = state;
     node.dataset.ended = String(this.#config.ended.includes(state));
@@ -176,7 +215,7 @@ export class LiveTable {
   #speak() {
     if (!this.#arrived || Date.now() - this.#spoken < SUMMARY_PAUSE) return;
     this.#part("summary").textContent = this.#config.summary
-      .replace("{rows}", this.#shown.size)
+      .replace("{rows}", this.#order.size)
       .replace("{new}", this.#arrived);
     this.#spoken = Date.now();
     this.#arrived = 0;

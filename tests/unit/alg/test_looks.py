@@ -5,11 +5,25 @@ from __future__ import annotations
 
 import json
 
+from sipalg_core.alg.effects import Changed
 from sipalg_core.alg.history import KEPT
 from sipalg_core.alg.ledger import MAX_CLOSED, Openings
+from sipalg_core.alg.pinholes import COUNTS_TOLD
 from sipalg_core.contract.control import Counter
+from sipalg_core.contract.policy import PortRange
 from sipalg_core.net import Endpoint
-from tests.unit.alg.harness import MEDIA_PROXY, PHONE, PROVIDER, World, established, incoming, invite, respond, sdp
+from tests.unit.alg.harness import (
+    MEDIA_PROXY,
+    PHONE,
+    PROVIDER,
+    World,
+    established,
+    incoming,
+    invite,
+    policy,
+    respond,
+    sdp,
+)
 
 WALL = 1_700_000_000.0
 
@@ -162,3 +176,21 @@ def test_ended_calls_are_kept_for_who_comes_late_and_forgotten_in_the_end():
     world.out(invite("call-2", cseq=2, to_tag="b", method="BYE"))
     world.wait(10)
     assert [row["call"]["call_id"] for row in world.engine.looks.ended(0)] == ["call-2"]
+
+
+def test_counts_of_many_streams_are_told_in_turn():
+    """A row for each twice a second would be no news; whose arrow goes on or off is told at once."""
+    world = World(policy(media_ports=PortRange(20000, 21999)))
+    for number in range(120):
+        established(world, f"call-{number}", body=sdp(PHONE.host, 14000 + 2 * number))
+    holes = list(world.open)
+
+    def told(packets: int) -> set[str]:
+        world.count(*(Counter(ident, packets, packets) for ident in holes))
+        return {effect.id for effect in world.effects if isinstance(effect, Changed) and effect.topic == "pinholes"}
+
+    assert len(told(1)) == len(holes) > 2 * COUNTS_TOLD
+    rounds = [told(packets) for packets in range(2, 5)]
+    assert {len(each) for each in rounds} == {COUNTS_TOLD}
+    assert set.union(*rounds) == {str(ident) for ident in holes}
+    assert len(told(4)) == len(holes)  # silence
