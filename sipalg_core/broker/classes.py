@@ -19,23 +19,23 @@ _OURS: Final = Match(Field("socket transparent"), 1)
 """Nobody else on this machine has such sockets."""
 
 
-def media_rules(chain: Chain, media: tuple[Statement, ...], policy: AlgPolicy) -> Iterator[Rule]:
-    """Where media is forwarded, translated already. A peering with a class of its own is known by its addresses, and
-    where the far end's are not known beforehand, by its telephones."""
+def media_rules(chain: Chain, policy: AlgPolicy) -> Iterator[Rule]:
+    """For the chain of media that is forwarded, translated already. A peering with a class of its own is known by its
+    addresses, and where the far end's are not known beforehand, by its telephones."""
     common = policy.handling.dscp_media
     special = any(policy.handling_of(each).dscp_media != common for each in policy.peerings)
     for family in FAMILIES:
         for peering in policy.peerings if special else ():
             dscp = policy.handling_of(peering).dscp_media
             for ends in _both_ways(family, peering, (*peering.external, *peering.media)):
-                yield _rule(chain, family, dscp, *media, *ends)
+                yield from _rules(chain, family, dscp, *ends)
         for peering in policy.peerings if special else ():
             dscp = policy.handling_of(peering).dscp_media
             if dscp != common:
                 for ends in _both_ways(family, peering, None):
-                    yield _rule(chain, family, dscp, *media, *ends)
+                    yield from _rules(chain, family, dscp, *ends)
         if common is not None:
-            yield _rule(chain, family, common, *media)
+            yield from _rules(chain, family, common)
 
 
 def signalling_rules(policy: AlgPolicy) -> Iterator[Rule]:
@@ -47,16 +47,19 @@ def signalling_rules(policy: AlgPolicy) -> Iterator[Rule]:
             dscp = policy.handling_of(peering).dscp_signalling
             external, internal = _of(family, peering.external), _of(family, peering.internal)
             if external:
-                yield _rule(OUTPUT, family, dscp, _OURS, Match(Field(f"{family.word} daddr"), external))
+                yield from _rules(OUTPUT, family, dscp, _OURS, Match(Field(f"{family.word} daddr"), external))
             for ends in _both_ways(family, peering, peering.external)[1:] if internal else ():
-                yield _rule(OUTPUT, family, dscp, _OURS, *ends)
+                yield from _rules(OUTPUT, family, dscp, _OURS, *ends)
 
 
-def _rule(chain: Chain, family: Family, dscp: int | None, *matches: Statement) -> Rule:
-    """None: as it comes."""
+def _rules(chain: Chain, family: Family, dscp: int | None, *matches: Statement) -> Iterator[Rule]:
+    """None: as it comes. Most telephones mark their media themselves: to write what is there already would cost a
+    packet more than all else that it meets in the chain."""
     protocol = Match(Field("meta nfproto"), "ipv4" if family.version == 4 else "ipv6")
-    mark = () if dscp is None else (Assign(Field(f"{family.word} dscp"), dscp),)
-    return Rule(chain, (protocol, *matches, *mark, ACCEPT), "dscp")
+    if dscp is not None:
+        field = Field(f"{family.word} dscp")
+        yield Rule(chain, (protocol, *matches, Match(field, dscp, "!="), Assign(field, dscp), ACCEPT), "dscp")
+    yield Rule(chain, (protocol, *matches, ACCEPT), "dscp")
 
 
 def _both_ways(family: Family, peering: Peering, far: tuple[Network, ...] | None) -> list[tuple[Match, ...]]:

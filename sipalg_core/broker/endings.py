@@ -23,10 +23,8 @@ from sipalg_core.nft.statements import Field, Masked, Match, Named, Range
 
 _MARK: Final = Field("meta mark")
 _CT_MARK: Final = Field("ct mark")
-_OURS: Final = Match(Masked(_MARK, MARK_ACCEPT), MARK_ACCEPT)
 _NOT_OURS: Final = Match(Masked(_MARK, MARK_ACCEPT | MARK_DIVERT), 0)
 _INTERCEPTED: Final = Match(Masked(_CT_MARK, MARK_DIVERT), MARK_DIVERT)
-_UDP: Final = Match(Field("meta l4proto"), "udp")
 _FOREVER: Final = 0xFFFFFFFF  # Unix seconds; nft knows no larger time
 
 
@@ -50,8 +48,8 @@ def phones(policy: AlgPolicy, version: int) -> Iterator[Ending]:
     return (((each.network,), each.until) for each in lasting(named))
 
 
-def rules(forward: Chain, family: Family, policy: AlgPolicy) -> Iterator[Rule]:
-    """For the chain of what is forwarded."""
+def rules(let_in: Chain, family: Family, policy: AlgPolicy) -> Iterator[Rule]:
+    """For the chain of media that is forwarded."""
     for peering in (*policy.peerings, *policy.ended):
         hosts = tuple(collapse_addresses(of_version((*peering.internal, *peering.media_hosts), family.version)))
         if not hosts or not _ends(peering, policy):
@@ -60,7 +58,7 @@ def rules(forward: Chain, family: Family, policy: AlgPolicy) -> Iterator[Rule]:
         for side in ("saddr", "daddr"):
             host = Field(f"{family.word} {side}")
             gone = Match(host, hosts), Match(host, Named(family.phones.name), "!=")
-            yield drop(forward, "rule-ended", _UDP, _OURS, *when, *gone)
+            yield drop(let_in, "rule-ended", *when, *gone)
 
 
 def interception_rule(forward: Chain, policy: AlgPolicy) -> Rule:

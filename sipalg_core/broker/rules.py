@@ -42,6 +42,7 @@ from sipalg_core.nft.statements import (
     Statement,
     Tproxy,
     Update,
+    goto,
     jump,
     selector,
 )
@@ -69,11 +70,15 @@ _CHAINS: Final = (_PREROUTING, _DNAT, _SNAT, _FORWARD, classes.OUTPUT)
 _RUNNING: Final = Chain(TABLE, "running_media")
 """Pinholes once more, in front of everything else: what runs was let in before, and need not ask who may signal."""
 
+_LET_IN: Final = Chain(TABLE, "forward_let_in")
+"""Of what is forwarded, that which a pinhole let in: asked for first, since it is nearly all."""
+
 _MARK: Final = Field("meta mark")
 _CT_MARK: Final = Field("ct mark")
 _IIFNAME: Final = Field("iifname")
 _UDP: Final = Match(Field("meta l4proto"), "udp")
 _TCP: Final = Match(Field("meta l4proto"), "tcp")
+_REMEMBER: Final = Assign(_CT_MARK, Masked(_CT_MARK, MARK_ACCEPT, "|"))
 _DIVERT: Final = Assign(_MARK, Masked(_MARK, MARK_ACCEPT | MARK_DIVERT, "|"))
 
 
@@ -87,7 +92,7 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
         commands += [Delete(TABLE), Add(TABLE)]
     commands += [Add(LAYOUT), *map(Add, _CHAINS), *map(Flush, _CHAINS)]
     commands += [Add(counter_of(reason)) for reason in KERNEL_REASONS]
-    commands += [Add(_RUNNING), Flush(_RUNNING)]
+    commands += [Add(_RUNNING), Flush(_RUNNING), Add(_LET_IN), Flush(_LET_IN)]
     commands += [*map(Add, screening.CHAINS), *map(Flush, screening.CHAINS), Add(STREAMS), Add(STRANGERS_STREAMS)]
     for family in FAMILIES:
         commands += map(Add, (*family.pinhole_sets, family.dnat, family.snat, family.sources))
@@ -141,9 +146,9 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
         ):
             if interfaces:
                 exact = ("saddr", "sport", "daddr", "dport")
-                for chain in (_RUNNING, _PREROUTING):
-                    yield _pinhole_rule(chain, family, interfaces, direction.exact, exact, policy)
-                    yield _pinhole_rule(chain, family, interfaces, direction.any_port, words, policy)
+                for chain, remember in ((_RUNNING, ()), (_PREROUTING, (_REMEMBER,))):
+                    for pinholes, key in ((direction.exact, exact), (direction.any_port, words)):
+                        yield _pinhole_rule(chain, family, interfaces, pinholes, key, policy, remember)
         yield from _bound_rules(family, internal, external)
         yield from _wrong_side_rules(family, policy)
         yield from _stray_rules(family, internal, external, policy)
@@ -159,13 +164,14 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
         yield Rule(_SNAT, (Match(Field("oifname"), external), _UDP, media, Nat("snat", family.word, mapped)))
     yield drop(_DNAT, "unmapped-in", Match(_IIFNAME, external), _UDP, media)
     yield drop(_SNAT, "unmapped-out", Match(Field("oifname"), external), _UDP, media)
+    yield Rule(_FORWARD, (_UDP, media, goto(_LET_IN.name)))
     # A closed pinhole stops running media, whoever accepts established connections after us.
     closed = Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), Match(Masked(_MARK, MARK_ACCEPT), 0)
     yield drop(_FORWARD, "pinhole-closed", _UDP, *closed)
     yield endings.interception_rule(_FORWARD, policy)
     for family in FAMILIES:
-        yield from endings.rules(_FORWARD, family, policy)
-    yield from classes.media_rules(_FORWARD, (_UDP, media), policy)  # its last word is accept
+        yield from endings.rules(_LET_IN, family, policy)
+    yield from classes.media_rules(_LET_IN, policy)  # its last word is accept
     yield from classes.signalling_rules(policy)
 
 
@@ -249,7 +255,13 @@ def _stranger_rules(family: Family) -> Iterator[Rule]:
 
 
 def _pinhole_rule(
-    chain: Chain, family: Family, side: tuple[Constant, ...], pinholes: Set, words: tuple[str, ...], policy: AlgPolicy
+    chain: Chain,
+    family: Family,
+    side: tuple[Constant, ...],
+    pinholes: Set,
+    words: tuple[str, ...],
+    policy: AlgPolicy,
+    remember: tuple[Statement, ...],
 ) -> Rule:
     key = selector(*family.selectors(*words))
     return Rule(
@@ -259,7 +271,7 @@ def _pinhole_rule(
             Match(key, Named(pinholes.name)),
             Update(pinholes.name, key, policy.longest_silence),
             Assign(_MARK, Masked(_MARK, MARK_ACCEPT, "|")),
-            Assign(_CT_MARK, Masked(_CT_MARK, MARK_ACCEPT, "|")),
+            *remember,
             ACCEPT,
         ),
     )

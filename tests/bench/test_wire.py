@@ -137,11 +137,17 @@ def test_cost_of_a_whole_call(wires: dict[str, Wire], tables: list[str], limits:
 
 RTP = b"\x80\x08" + bytes(170)
 """20 ms of G.711."""
+EXPEDITED = 46
+"""RFC 3246: what telephones mark their speech with."""
 MEDIA = Pinhole(1, Endpoint(PHONE.host, 4000), Endpoint(OURS, 20000), Endpoint(PROVIDER.host, 7000), 60)
 
 
-def test_cost_of_a_media_packet(wires: dict[str, Wire], tables: list[str], limits: Limits) -> None:
-    """Through a pinhole of the broker, beside plain forwarding that masquerades; the engine has no part in it."""
+@pytest.mark.parametrize("dscp", [EXPEDITED, 0], ids=["marked", "unmarked"])
+def test_cost_of_a_media_packet(wires: dict[str, Wire], tables: list[str], limits: Limits, dscp: int) -> None:
+    """Through a pinhole of the broker, beside plain forwarding that masquerades; the engine has no part in it.
+
+    Most telephones mark their speech; that of others is marked here, which plain forwarding does not do.
+    """
     through = {name: wires[name] for name in ("direct", "plain", "alg")}
     broker_socket = through["alg"].broker_socket
     assert broker_socket is not None
@@ -149,7 +155,7 @@ def test_cost_of_a_media_packet(wires: dict[str, Wire], tables: list[str], limit
     assert broker.open(MEDIA).status is Status.OK
     broker.disconnect()
     with contextlib.ExitStack() as stack:
-        ends = {name: stack.enter_context(media_ends(each.name)) for name, each in through.items()}
+        ends = {name: stack.enter_context(media_ends(each.name, dscp)) for name, each in through.items()}
 
         def run(each: Wire) -> Cost:
             packets = [RTP] * WINDOW
@@ -162,7 +168,7 @@ def test_cost_of_a_media_packet(wires: dict[str, Wire], tables: list[str], limit
         share = median(plain.cpu / mine.cpu for plain, mine in zip(costs["plain"], costs[name], strict=True))
         rows.append((NAMES[name], cpu, 1e6 / cpu, share))
     columns = ("through", "µs whole", "packets/s on a core", "of plain forwarding")
-    tables.append(table(f"A media packet of {len(RTP)} octets, phone to provider", columns, rows))
+    tables.append(table(f"A media packet of {len(RTP)} octets with DSCP {dscp}, phone to provider", columns, rows))
     assert rows[1][3] >= limits["media"]["share of plain"]
 
 

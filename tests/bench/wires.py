@@ -161,9 +161,10 @@ def _socket(space: str, at: tuple[str, int]) -> socket.socket:
 
 
 @contextlib.contextmanager
-def media_ends(name: str) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """A phone's and a provider's RTP socket at the ends of this wire."""
+def media_ends(name: str, dscp: int) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A phone's and a provider's RTP socket at the ends of this wire; how the phone marks what it sends (RFC 2474)."""
     phone = _socket(f"bn-{name}-lan", (PHONE.host, 4000))
+    phone.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
     provider = _socket(f"bn-{name}-wan", (PROVIDER.host, 7000))
     with phone, provider:
         phone.connect((PROVIDER.host, 7000))

@@ -26,9 +26,9 @@ def of_peering(**handling: object) -> AlgPolicy:
 
 def test_media_gets_one_class_for_all():
     (four, six) = lines(POLICY, "dscp set")
-    assert "add rule inet sipalg forward_media meta nfproto ipv4" in four
-    assert "ip dscp set 0x0000002e accept" in four
-    assert "ip6 dscp set 0x0000002e accept" in six
+    assert "add rule inet sipalg forward_let_in meta nfproto ipv4" in four
+    assert "ip dscp != 46 ip dscp set 0x0000002e accept" in four
+    assert "ip6 dscp != 46 ip6 dscp set 0x0000002e accept" in six
 
 
 def test_media_leaves_as_it_comes_where_no_class_is_set():
@@ -42,12 +42,22 @@ def test_peering_with_a_class_of_its_own_comes_before_the_others():
     assert any("ip saddr { 192.168.0.0/28 } ip daddr { 203.0.113.1 }" in line for line in own)
     assert any("ip daddr { 192.168.0.0/28 } ip saddr { 203.0.113.1 }" in line for line in own)
     assert any(
-        line.endswith('ip saddr { 192.168.0.0/28 } ip dscp set 0x00000022 accept comment "dscp"') for line in own
+        line.endswith('ip saddr { 192.168.0.0/28 } ip dscp != 34 ip dscp set 0x00000022 accept comment "dscp"')
+        for line in own
     )
 
 
+def test_media_that_has_its_class_already_meets_no_later_rule():
+    found = lines(of_peering(dscp_media=34), '"dscp"')
+    marking = [number for number, line in enumerate(found) if "0x00000022" in line]
+    assert marking
+    for number in marking:
+        matches, _, rest = found[number].partition(" dscp != 34 ")
+        assert found[number + 1] == f'{matches.rpartition(" ")[0]} accept comment "dscp"', rest
+
+
 def test_peering_whose_media_leaves_as_it_comes_is_left_alone():
-    (*_, common) = lines(of_peering(dscp_media=None), '"dscp"')
+    (*_, common, _as_it_is) = lines(of_peering(dscp_media=None), '"dscp"')
     assert "dscp set" in common
     first = lines(of_peering(dscp_media=None), '"dscp"')[0]
     assert "dscp set" not in first
