@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Policy into the kernel and to the ALG: check, fill sets, swap, write the policy file, tell broker and engine.
+"""Policy into the kernel and to the ALG: fill sets, swap, write the policy file, tell broker and engine.
 
 Runs in `netadmin` only. Until the swap no rule has changed; it is one nft transaction, all or nothing, and the sets of
 moving objects are full before it. What decides is what the kernel says (`standing`), not what anybody remembers.
@@ -36,7 +36,6 @@ from sipalg_core.nft.ruleset import Add, Flush, Set, Transaction, to_text
 class Kernel(Protocol):
     """What apply needs of sipalg_core.nft.client.Client."""
 
-    def check(self, transaction: Transaction, /) -> list[NftError]: ...
     def apply(self, transaction: Transaction, /) -> None: ...
     def chains(self, name: str, /) -> list[str]: ...
     def sets(self, name: str, /) -> list[str]: ...
@@ -66,7 +65,7 @@ class ApplyResult:
     """Times in seconds. `notes` says who could not be told; they read the policy file when they come back."""
 
     nft: str
-    check: float
+    prepare: float
     swap: float
     tell: float
     notes: tuple[str, ...]
@@ -74,7 +73,7 @@ class ApplyResult:
 
     @property
     def duration(self) -> float:
-        return self.check + self.swap + self.tell
+        return self.prepare + self.swap + self.tell
 
 
 # --- The verbs ---
@@ -98,15 +97,14 @@ def apply(policy: Policy, kernel: Kernel, fallback: Policy | None = None, window
         *transaction,
         *_activations(policy),
     )
-    _check(policy, kernel, whole)
-    checked = time.monotonic()
+    prepared = time.monotonic()
     if trial and fallback:
         files.keep(compile_alg(fallback))
     swapped, notes = _swap(policy, kernel, whole, window if trial else None)
     sets.sweep(kernel)
     told = time.monotonic()
     return ApplyResult(
-        to_text(transaction), checked - started, swapped - checked, told - swapped, notes, window if trial else 0
+        to_text(transaction), prepared - started, swapped - prepared, told - swapped, notes, window if trial else 0
     )
 
 
@@ -280,12 +278,6 @@ def _within_window(kernel: Kernel, transaction: Transaction) -> None:
 
 def _chains(kernel: Kernel) -> list[str]:
     return kernel.chains(TABLE.name)
-
-
-def _check(policy: Policy, kernel: Kernel, transaction: Transaction) -> None:
-    errors = kernel.check(_without_sets(transaction))
-    if errors:
-        raise _refused(policy, errors[0])
 
 
 def _refused(policy: Policy, error: NftError) -> ApplyRefused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 Kind = Literal["host", "network", "range"]
@@ -31,6 +32,7 @@ class Ports(NamedTuple):
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
 
 
+@lru_cache(maxsize=16_384)
 def address_range(text: str) -> AddressRange:
     """Read a host, a network or a range `first-last`; raise ValueError for anything else."""
     first_text, dash, last_text = (part.strip() for part in text.partition("-"))

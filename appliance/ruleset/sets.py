@@ -60,6 +60,19 @@ class Stored:
             return Spans(file.read(head["ip"]), file.read(head["ip6"]))
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Sets that must hold something else, and the file that says so beside the one before.
+
+    `before` is what they hold already; None: ask the kernel, if they are there at all.
+    """
+
+    sets: dict[int, Set]
+    held: Spans
+    before: Spans | None = None
+    coming: Path | None = None
+
+
 # --- The verbs ---
 
 
@@ -69,17 +82,19 @@ def load(policy: Policy, kernel: Kernel) -> Policy:
     if not wanted:
         return policy
     present = _present(kernel)
-    generations = {name: _load(address, kernel, present) for name, address in wanted.items()}
+    generations, fillings = {}, []
+    for name, address in wanted.items():
+        generations[name], filling = _compared(address, present)
+        fillings += [filling] if filling else []
+    _fill(fillings, kernel, present)
     return moved(policy, lambda address: replace(address, generation=generations.get(address.set, "")))
 
 
 def restore(kernel: Kernel) -> list[str]:
     """Fill all sets from their files, for the rules of the last revision to stand on; the names."""
     stored = [each for each in map(_read, _folder().glob("s_*")) if each is not None]
-    present = _present(kernel)
-    for each in stored:
-        sets = _sets(each.name, each.generation, ranged=each.ranged)
-        _fill(sets, each.spans(), kernel, present=present, before=None)
+    fillings = [Filling(_sets(each.name, each.generation, ranged=each.ranged), each.spans()) for each in stored]
+    _fill(fillings, kernel, _present(kernel))
     return [each.name for each in stored]
 
 
@@ -111,15 +126,15 @@ def sweep(kernel: Kernel) -> None:
 # --- Their steps ---
 
 
-def _load(address: Address, kernel: Kernel, present: set[str]) -> str:
-    """Its generation."""
+def _compared(address: Address, present: set[str]) -> tuple[str, Filling | None]:
+    """Its generation, and what is to be done so that it is there; the file of that is written."""
     path = _folder() / address.set
     coming = path.with_name(f".{path.name}")
     stored, clean = _read(path), not coming.exists()
     sets = _sets(address.set, stored.generation, ranged=address.ranged) if stored else None
     standing = sets is not None and all(each.name in present for each in sets.values())
     if stored and standing and clean and stored.fingerprint == _fingerprint(address):
-        return stored.generation
+        return stored.generation, None
     before = stored.spans() if stored and standing and clean else None
     if sets is None or (address.ranged and not (standing and _few_deletions(before, address.held))):
         generation = _generation(address, stored) if address.ranged else ""
@@ -127,9 +142,7 @@ def _load(address: Address, kernel: Kernel, present: set[str]) -> str:
     else:
         generation = stored.generation if stored else ""
     _write(coming, address, generation)
-    _fill(sets, address.held, kernel, present=present, before=before)
-    coming.replace(path)
-    return generation
+    return generation, Filling(sets, address.held, before, coming)
 
 
 def _few_deletions(before: Spans | None, held: Spans) -> bool:
@@ -144,26 +157,39 @@ def _generation(address: Address, stored: Stored | None) -> str:
     return fingerprint[:8] if stored is None or fingerprint[:8] != stored.generation else fingerprint[8:16]
 
 
-def _fill(
-    sets: dict[int, Set], held: Spans, kernel: Kernel, *, present: set[str], before: Spans | None
-) -> None:  # fmt: skip
-    """`before` is what they hold already; None: ask the kernel, if they are there at all."""
-    missing = [each for each in sets.values() if each.name not in present]
+def _fill(fillings: Sequence[Filling], kernel: Kernel, present: set[str]) -> None:
+    if not fillings:
+        return
+    missing = [each for filling in fillings for each in filling.sets.values() if each.name not in present]
     if missing:
         kernel.apply((*layout.frame(), *map(Add, missing)))
-        present.update(each.name for each in missing)
-    table = RangeTable(TABLE.name)
+    table = RangeTable(TABLE.name)  # one for all: to close it waits for the kernel's RCU
     try:
-        for version, each in sets.items():
-            new = _members(held, version, ranged=bool(each.flags))
-            if each in missing:
-                old: Sequence[Member] = ()
-            else:
-                old = _members(before, version, ranged=bool(each.flags)) if before else table.members(each.name)
-            for delete, add in steps(old, new):
-                table.change(each.name, delete=delete, add=add)
+        for filling in fillings:
+            for version, each in filling.sets.items():
+                if each in missing and each.flags:
+                    _fill_anew(each, filling.held.octets(version), WIDTH[version], table)
+                    continue
+                new = _members(filling.held, version, ranged=bool(each.flags))
+                if each in missing:
+                    old: Sequence[Member] = ()
+                elif filling.before:
+                    old = _members(filling.before, version, ranged=bool(each.flags))
+                else:
+                    old = table.members(each.name)
+                for delete, add in steps(old, new):
+                    table.change(each.name, delete=delete, add=add)
+            if filling.coming:
+                filling.coming.replace(filling.coming.with_name(filling.coming.name.removeprefix(".")))
     finally:
         table.close()
+
+
+def _fill_anew(ranges: Set, octets: bytes, width: int, table: RangeTable) -> None:
+    """Of a hundred thousand ranges none becomes an object."""
+    step = 2 * width * CHUNK
+    for at in range(0, len(octets), step):
+        table.add_packed(ranges.name, octets[at : at + step], width)
 
 
 def steps(old: Iterable[Member], new: Iterable[Member]) -> Iterator[tuple[list[Member], list[Member]]]:

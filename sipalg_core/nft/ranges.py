@@ -9,6 +9,8 @@ from __future__ import annotations
 import errno
 import struct
 from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import islice
 from typing import Final, NamedTuple
 
 from sipalg_core.nft.netlink import (
@@ -63,8 +65,21 @@ class RangeTable:
 
     def change(self, name: str, *, delete: Sequence[Member] = (), add: Sequence[Member] = ()) -> None:
         """One transaction, deletions first, all or nothing; a thousand members hold the commit lock for some 20 ms."""
-        messages = [*self._messages(_DELSETELEM, 0, name, delete)]
-        messages += self._messages(_NEWSETELEM, NLM_F_CREATE, name, add)
+        gone, come = map(_element, delete), map(_element, add)
+        self._commit(
+            name, [*self._messages(_DELSETELEM, 0, name, gone), *self._messages(_NEWSETELEM, NLM_F_CREATE, name, come)]
+        )
+
+    def add_packed(self, name: str, octets: bytes, width: int) -> None:
+        """As `change`, of ranges as they come from a file: first, last, first, last, …, in addresses of that width."""
+        head, between, end = _around(width, ranged=True)
+        elements = (
+            head + octets[at : at + width] + between + octets[at + width : at + 2 * width] + end
+            for at in range(0, len(octets), 2 * width)
+        )
+        self._commit(name, [*self._messages(_NEWSETELEM, NLM_F_CREATE, name, elements)])
+
+    def _commit(self, name: str, messages: list[Message]) -> None:
         for code in self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages) if messages else ():
             if code:
                 raise OSError(code, f"set {name}: {errno.errorcode.get(code, str(code))}")
@@ -89,10 +104,10 @@ class RangeTable:
                 break
         return []
 
-    def _messages(self, kind: int, flags: int, name: str, members: Sequence[Member]) -> Iterator[Message]:
-        for at in range(0, len(members), _PER_MESSAGE):
-            elements = nested(_LIST_ELEMENTS, *map(_element, members[at : at + _PER_MESSAGE]))
-            yield Message(kind, flags, _NFPROTO_INET, self._table + _name(name) + elements)
+    def _messages(self, kind: int, flags: int, name: str, elements: Iterator[bytes]) -> Iterator[Message]:
+        while some := tuple(islice(elements, _PER_MESSAGE)):
+            payload = self._table + _name(name) + nested(_LIST_ELEMENTS, *some)
+            yield Message(kind, flags, _NFPROTO_INET, payload)
 
 
 def _name(name: str) -> bytes:
@@ -100,19 +115,29 @@ def _name(name: str) -> bytes:
 
 
 def _element(member: Member) -> bytes:
-    if not member.last:
-        return _attribute(_LIST_ELEM | _NESTED, _value(_KEY, member.first))
-    first, last = member.first + _ANY_PROTOCOL[0], member.last + _ANY_PROTOCOL[1]
-    return _attribute(_LIST_ELEM | _NESTED, _value(_KEY, first) + _value(_KEY_END, last))
+    head, between, end = _around(len(member.first), ranged=bool(member.last))
+    return head + member.first + between + member.last + end if member.last else head + member.first
 
 
-def _value(kind: int, key: bytes) -> bytes:
-    return _attribute(kind | _NESTED, _attribute(_DATA_VALUE, key))
+@cache
+def _around(width: int, *, ranged: bool) -> tuple[bytes, bytes, bytes]:
+    """What stands before, between and behind the addresses of an element: there are a hundred thousand of them."""
+    if not ranged:
+        return _heads(width, _KEY, 0), b"", b""
+    first, last = _ANY_PROTOCOL
+    size = width + len(first)
+    rest = _heads(size, _KEY_END, 0)[_HEADER.size :]
+    return _heads(size, _KEY, len(rest) + size), first + rest, last
 
 
-def _attribute(kind: int, value: bytes) -> bytes:
-    """As `netlink.attribute`, for what has a length of fours anyway."""
-    return _HEADER.pack(_HEADER.size + len(value), kind) + value
+def _heads(size: int, kind: int, more: int) -> bytes:
+    """Of an element, a key of it, and the value of so many octets; `more` octets follow in the element."""
+    nested_key = 2 * _HEADER.size + size
+    return (
+        _HEADER.pack(_HEADER.size + nested_key + more, _LIST_ELEM | _NESTED)
+        + _HEADER.pack(nested_key, kind | _NESTED)
+        + _HEADER.pack(_HEADER.size + size, _DATA_VALUE)
+    )
 
 
 def _members(payload: bytes) -> Iterator[Member]:

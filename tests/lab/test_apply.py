@@ -68,8 +68,8 @@ def test_what_nobody_allowed_is_dropped(inside, kernel):
 class Sabotaged(Client):
     """A jump into nowhere in the middle of a rule: no policy compiles to something that the kernel refuses."""
 
-    def check(self, transaction):
-        return super().check(tuple(map(self._sabotage, transaction)))
+    def apply(self, transaction):
+        super().apply(tuple(map(self._sabotage, transaction)))
 
     @staticmethod
     def _sabotage(command):
@@ -79,20 +79,11 @@ class Sabotaged(Client):
         return command
 
 
-class SabotagedSwap(Sabotaged):
-    def check(self, transaction):
-        return Client.check(self, transaction)
-
-    def apply(self, transaction):
-        Client.apply(self, tuple(map(self._sabotage, transaction)))
-
-
-@pytest.mark.parametrize("client", [Sabotaged, SabotagedSwap])
-def test_refused_revision_names_the_rule_and_leaves_everything(inside, kernel, client):
+def test_refused_revision_names_the_rule_and_leaves_everything(inside, kernel):
     inside(apply, POLICY, kernel)
     before, policy_before = ruleset(), names.policy_file().read_bytes()
     with pytest.raises(ApplyRefused, match=r"refused the rules \(rule 1, “RTP in”\)"):
-        inside(apply, replace(POLICY, revision=2), inside(client))
+        inside(apply, replace(POLICY, revision=2), inside(Sabotaged))
     assert (ruleset(), names.policy_file().read_bytes()) == (before, policy_before)
 
 
