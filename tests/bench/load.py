@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import socket
+import struct
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ NAP: Final = 0.0005
 """Seconds between looks at what has come. A receiver that waits in the kernel is woken by every message, and whoever
 sends it pays 10 µs for that; the box in front of a real provider does not."""
 LARGEST: Final = 4096
+_SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h; Python has no name for it
+_STAMP: Final = struct.Struct("=qq")
 
 
 class _Iovec(ctypes.Structure):
@@ -114,3 +117,18 @@ def burst(
     arrived = receive_all(receiver, len(messages))
     wall = time.perf_counter() - began
     return Cost(len(messages), wall, spent, processes() - spent_before), arrived
+
+
+def stamped(receiver: socket.socket) -> None:
+    """From now on the kernel notes when a datagram came."""
+    receiver.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    receiver.settimeout(PATIENCE)
+
+
+def journey(sender: socket.socket, receiver: socket.socket, message: bytes) -> float:
+    """Milliseconds from `send` until the kernel has it at the other end, whenever we are given a processor to look."""
+    began = time.time_ns()
+    sender.send(message)
+    ((_, _, stamp),) = receiver.recvmsg(LARGEST, 256)[1]
+    seconds, nanoseconds = _STAMP.unpack(stamp)
+    return (seconds * 10**9 + nanoseconds - began) / 1e6

@@ -28,13 +28,15 @@ from sipalg_core.io.questions import questions
 from sipalg_core.net import Datagram
 from tests.bench import messages
 from tests.bench.crowd_of_calls import BACK, OUT
-from tests.unit.alg.harness import policy
+from tests.unit.alg.harness import policy, respond
 
 FIRST_PORT: Final = 10_000
 PORTS: Final = 25_000
 """Of the phone's media: a pair each, so many before they are taken again."""
 TURN: Final = 0.02  # s; what is due is done so often
 COUNTING: Final = 0.5  # s, as the engine in service asks the kernel
+EXCHANGES: Final = 28
+"""Of the last call that is there from the beginning: with INVITE, 180, 200 and ACK these are sixty messages."""
 PACKETS: Final = 25
 """Of speech, in that time."""
 
@@ -64,6 +66,14 @@ class Switchboard:
         for _ in range(calls):
             self._begin()
             self._answer()
+
+    def lengthen(self, exchanges: int) -> None:
+        """The last call has much to say."""
+        name = f"call{self._number}"
+        for cseq in range(2, 2 + exchanges):
+            info = messages.request("INFO", name, cseq, to_tag=messages.CALLEE_TAG)
+            (sent,) = self._receive(Datagram(info, OUT))
+            self._receive(Datagram(respond(sent, 200, "OK"), BACK))
 
     def act(self) -> None:
         """One change of one call."""
@@ -111,6 +121,7 @@ class Switchboard:
 
     async def run(self, calls: int) -> None:
         self.fill(calls)
+        self.lengthen(EXCHANGES)
         self._publisher.deltas()  # nobody has looked yet
         await self._control.start(names.engine_socket())
         publishing = asyncio.create_task(self._publisher.run())

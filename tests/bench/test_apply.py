@@ -79,11 +79,12 @@ def known() -> Known:
     return Known(read((folder / name).read_bytes() for name in ("ipv4.csv", "ipv6.csv")).countries)
 
 
-def policy(revision: int, *, moving: bool) -> Policy:
+def policy(revision: int, *, moving: bool, count: int = RULES, countries: Sequence[str] = COUNTRIES) -> Policy:
     """Every tenth rule names something that moves, where that is wanted."""
+    names = NAMES if countries is COUNTRIES else ()
     objects = [
-        *(Address(each, (), lookups=(each,)) for each in NAMES),
-        *(Address(each, (), countries=(each,)) for each in COUNTRIES),
+        *(Address(each, (), lookups=(each,)) for each in names),
+        *(Address(each, (), countries=(each,)) for each in countries),
     ]
     rules = tuple(
         Rule(
@@ -92,7 +93,7 @@ def policy(revision: int, *, moving: bool) -> Policy:
             else Address(f"Net {number}", (f"10.{number // 250}.{number % 250}.0/24",)),
             Address("Servers", ("203.0.113.1", "203.0.113.3")), Service(f"Port {number}", "tcp", str(1000 + number)),
         )
-        for number in range(1, RULES + 1)
+        for number in range(1, count + 1)
     )  # fmt: skip
     return Policy(revision, "local", INTERFACES, rules)
 
@@ -141,6 +142,27 @@ def test_apply_with_names_and_countries(
     assert ranges > 100_000
     assert seconds[first] < limits["apply"]["first"]
     assert seconds[again] - seconds["1,000 rules"] < limits["apply"]["more"]
+
+
+def test_usual_apply_and_rollback(
+    inside: Callable[..., object], known: Known, tables: list[str], limits: Limits
+) -> None:
+    """500 rules with two countries, on trial beside what ran before; and back."""
+    kernel: Client = inside(Client)  # type: ignore[assignment]
+    before = fill(policy(2, moving=True, count=500, countries=("DE", "AT")), known)
+    inside(applying.apply, before, kernel)
+    frozen = dump(policy(3, moving=True, count=500, countries=("CH", "FR")))
+    began = time.perf_counter()
+    filled = fill(load(frozen), known)
+    assert not [finding for finding in verify(filled) if finding.level == "error"]
+    inside(applying.apply, filled, kernel, before, 60)
+    applied = time.perf_counter()
+    inside(applying.revert, before, kernel)
+    seconds = {"apply": applied - began, "rollback": time.perf_counter() - applied}
+    rows = [(what, 1000 * each) for what, each in seconds.items()]
+    tables.append(table("500 rules and two countries that are not in the kernel yet", ("what", "ms"), rows))
+    for what, each in seconds.items():
+        assert each < limits["usual apply"][what]
 
 
 def test_pinholes_open_beside_large_sets(

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -65,3 +66,8 @@ def look(browser: Browser, console: Console, state: Any, address: str, *, visit:
     if visit:
         page.goto(address)
     return page
+
+
+def load() -> str:
+    """Processes that want a processor, of late: what a figure must be read beside."""
+    return Path("/proc/loadavg").read_text().split()[0]

@@ -76,6 +76,10 @@ RULES: Final = {
 }
 
 
+PRIORITY: Final = 10
+"""CPUSchedulingPriority of deploy/units."""
+
+
 @dataclass
 class Wire:
     name: str
@@ -87,6 +91,12 @@ class Wire:
     def cpu(self) -> float:
         """CPU seconds of the processes, all threads, to the nanosecond: clock_getcpuclockid(3)."""
         return sum(time.clock_gettime((~process.pid << 3) | 2) for process in self.processes)
+
+    def hurry(self) -> None:
+        """Engine and broker get a processor when they want one, as deploy/units has them."""
+        for process in self.processes:
+            for thread in Path(f"/proc/{process.pid}/task").iterdir():
+                os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(PRIORITY))
 
     def out(self, sent: list[bytes]) -> tuple[Cost, list[bytes]]:
         return burst(self.phone, self.provider, sent, self.cpu)

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How soon pages answer, what the first of them weighs, and what all services take of memory while nobody calls."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.bench import viewers
+from tests.bench.conftest import Limits
+from tests.bench.console import Console, console
+from tests.bench.report import table
+from tests.lab.kernel_rig import ROOT
+from tests.lab.running import RunningLab
+
+pytestmark = [pytest.mark.bench]
+
+TURNS: Final = 5
+MESSAGES: Final = 60
+PAINTED: Final = "() => performance.getEntriesByName('first-contentful-paint')[0].startTime"
+WEIGHT: Final = """() => [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+  .reduce((sum, each) => sum + each.encodedBodySize, 0) / 1000"""
+# Milliseconds from what the operator does until htmx has put the answer into the page.
+ANSWERED: Final = """(act) => new Promise((resolve) => {
+  document.body.addEventListener('htmx:afterSettle', () => resolve(performance.now() - began), {once: true});
+  const began = performance.now();
+  const filter = document.getElementById('rule-filter');
+  if (act === 'filter') {
+    filter.value += '1';
+    filter.dispatchEvent(new Event('input', {bubbles: true}));
+  } else document.querySelectorAll('.rules [role=switch]')[200].click();
+})"""
+DRAWN: Final = f"""() => new Promise((resolve) => {{
+  const answered = performance.getEntriesByType('navigation')[0].responseEnd;
+  const look = () => {{
+    if (document.querySelectorAll('.ladder .entry').length >= {MESSAGES}) resolve(performance.now() - answered);
+    else requestAnimationFrame(look);
+  }};
+  look();
+}})"""
+
+
+@pytest.fixture(scope="module")
+def office() -> Iterator[Console]:
+    with console(100) as made:
+        command = (sys.executable, "-m", "tests.bench.office")
+        subprocess.run(command, env=made.environment, cwd=ROOT, check=True, timeout=300)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with viewers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def owner(browser: Browser, office: Console) -> Any:
+    return viewers.signed_in(browser, office)
+
+
+def test_pages_answer_in_time(office: Console, browser: Browser, owner: Any, tables: list[str], limits: Limits):
+    def visited(address: str, measure: Callable[[Page], float]) -> float:
+        page = viewers.look(browser, office, owner, address)
+        found = measure(page)
+        page.context.close()
+        return found
+
+    (last, *_) = sorted(office.ask(op="snapshot", topic="calls")["rows"], key=lambda row: -row["since"])
+    seen = {
+        "first load, kB": visited("/", lambda page: float(page.evaluate(WEIGHT))),
+        "rules page, first paint, ms": _often(lambda: visited("/firewall/rules/", lambda page: page.evaluate(PAINTED))),
+        "filter, keystroke to list, ms": _often(
+            lambda: visited("/firewall/rules/", lambda page: page.evaluate(ANSWERED, "filter"))
+        ),
+        "switch a rule, click to list, ms": _often(
+            lambda: visited("/firewall/rules/", lambda page: page.evaluate(ANSWERED, "switch"))
+        ),
+        "ladder of 60 messages, ms": _often(
+            lambda: visited(f"/calls/{last['id']}/", lambda page: page.evaluate(DRAWN))
+        ),
+    }
+    tables.append(table(f"Pages, 500 rules, load {viewers.load()}", ("what", "median"), [*seen.items()]))
+    for what, value in seen.items():
+        assert value <= limits["pages"][what], what
+
+
+def test_idle_services_are_small(lab: RunningLab, tables: list[str], limits: Limits):
+    """What is theirs alone and their part of what they share (PSS), a laboratory's second web server left out."""
+    names = ("redis", "broker", "engine", "netadmin", "worker", "beat", "web")
+    sizes = {name: sum(map(_megabytes, _family(lab.pids[name]))) for name in names}
+    rows = [*sizes.items(), ("together", sum(sizes.values()))]
+    tables.append(table("Memory of the services while nobody calls, MB", ("service", "PSS"), rows))
+    assert sum(sizes.values()) <= limits["memory"]["idle"]
+
+
+def _often(measure: Callable[[], float]) -> float:
+    return median(measure() for _ in range(TURNS))
+
+
+def _family(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(each for child in children for each in _family(int(child)))]
+
+
+def _megabytes(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    (size,) = (int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return size / 1000
