@@ -58,6 +58,15 @@ def counting(*chains):
 
 
 def counted(namespace):
+    """Once nothing is on its way any more."""
+    before, now = {}, _counted(namespace)
+    while now != before:
+        time.sleep(0.2)
+        before, now = now, _counted(namespace)
+    return now
+
+
+def _counted(namespace):
     listed = json.loads(run("nft", "-j", "list", "counters", "table", "inet", "counting", namespace=namespace))
     return {each["counter"]["name"]: each["counter"]["packets"] for each in listed["nftables"] if "counter" in each}
 

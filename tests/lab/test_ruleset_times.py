@@ -120,6 +120,24 @@ def test_clock_that_is_set_back_opens_nothing_again_with_nobody_there(wire, monk
     assert wire.reach(HOST, PEER, 81, kind="tcp") == HOST
 
 
+@pytest.mark.parametrize("zone", ["Australia/Sydney", "America/New_York"])
+def test_no_zone_and_no_summer_time_moves_an_end(wire, monkeypatch, zone):
+    """Of the two one has summer time now, whenever that is; to the kernel an end is seconds since 1970, as to us."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        until = int(time.time()) + 4
+        far = Rule(2, 2, "far", "accept", service=Service("Other", "tcp", "81"), until=until + 182 * 86400)
+        load(wire, Rule(1, 1, "out", "accept", service=WEB, until=until), far)
+        with wire.connection(HOST, PEER, 80) as connection, wire.connection(HOST, PEER, 81) as next_season:
+            ended = ended_at(connection, until)
+            assert passes(*next_season)
+        assert until - 0.3 <= ended <= until + 1
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 @pytest.mark.parametrize(("begin", "end", "open_now"), [(-60, 60, True), (60, 120, False), (-120, -60, False)])
 def test_schedule_opens_in_its_window_only(wire, begin, end, open_now):
     now = time.time()
