@@ -16,6 +16,7 @@ import pytest
 from tests.lab.wire.attacking import changed_counters, closed_within, cpu, stream
 from tests.lab.wire.messages import answer, body_of, fresh, header, sdp
 from tests.lab.wire.rig import Wire
+from tests.lab.wire.variants import tcp_only
 
 pytestmark = pytest.mark.lab
 
@@ -162,10 +163,9 @@ def test_a30_a_repeated_single_header_is_refused(wire: Wire):
     drain(wire)
 
 
+@tcp_only
 def test_a32_octet_by_octet_costs_no_rescan(wire: Wire):
     """Twice the message costs about twice; a rescan would make it four times. Scaled: 8 and 16 kB."""
-    if wire.transport == "udp":
-        return  # no stream, nothing to scan again
     costs = []
     for size in (8_000, 16_000):
         data = options(wire).replace(b"Content-Length: 0\r\n\r\n", b"Content-Length: %d\r\n\r\n" % size) + b"x" * size
@@ -206,10 +206,9 @@ def test_a40_other_protocols_are_closed_at_once_and_named(wire: Wire, protocol: 
 # --- what the CVEs of others teach (hardening 1.6) ---
 
 
+@tcp_only
 def test_many_messages_on_a_stream_with_a_bad_header_end_it_and_nothing_else(wire: Wire):
     """Juniper CVE-2026-21905: several messages on one connection, one of them bad, and the parser never came back."""
-    if wire.transport == "udp":
-        return
     good = [options(wire) for _ in range(50)]
     bad = options(wire).replace(b"Max-Forwards: 70", b"Max-Forwards 70")
     used = cpu(wire.alg)
@@ -223,10 +222,9 @@ def test_many_messages_on_a_stream_with_a_bad_header_end_it_and_nothing_else(wir
     still_serves(wire)
 
 
+@tcp_only
 def test_an_invite_on_a_stream_that_is_closed_at_once_leaves_nothing(wire: Wire):
     """CVE-2018-7286, CVE-2020-28327: INVITE over TCP, then close, again and again."""
-    if wire.transport == "udp":
-        return
     offer = sdp(wire.at("a2").host, 14000)
     second = wire.party("b2")
     for _ in range(20):

@@ -16,15 +16,9 @@ from tests.lab.wire.between import OURS, VARIANTS
 from tests.lab.wire.messages import answer, endpoint_of, header, sdp, uri_of
 from tests.lab.wire.parties import Party, both_ways, nothing_passes
 from tests.lab.wire.rig import Wire, until
+from tests.lab.wire.variants import tcp_only, udp_only
 
 pytestmark = pytest.mark.lab
-
-udp_only = pytest.mark.parametrize(
-    "wire", [each for each in VARIANTS if each.transport == "udp"], indirect=True, ids=str
-)
-tcp_only = pytest.mark.parametrize(
-    "wire", [each for each in VARIANTS if each.transport == "tcp"], indirect=True, ids=str
-)
 
 
 def rings(wire: Wire, contact: str, phone: Party, caller: Party | None = None) -> None:

@@ -7,19 +7,12 @@ import time
 
 import pytest
 
-from tests.lab.wire.between import VARIANTS
 from tests.lab.wire.messages import answer, body_of, endpoint_of, header, sdp, uri_of
 from tests.lab.wire.parties import both_ways
 from tests.lab.wire.rig import Wire
+from tests.lab.wire.variants import tcp_only, udp_only
 
 pytestmark = pytest.mark.lab
-
-udp_only = pytest.mark.parametrize(
-    "wire", [each for each in VARIANTS if each.transport == "udp"], indirect=True, ids=str
-)
-tcp_only = pytest.mark.parametrize(
-    "wire", [each for each in VARIANTS if each.transport == "tcp"], indirect=True, ids=str
-)
 
 
 @tcp_only

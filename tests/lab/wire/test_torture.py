@@ -19,6 +19,7 @@ from tests.lab.wire.attacking import closed_within, stream
 from tests.lab.wire.messages import header
 from tests.lab.wire.parties import PATIENCE, Party
 from tests.lab.wire.rig import Wire
+from tests.lab.wire.variants import tcp_only
 from tests.torture.test_torture import CASES, Case, expected, first_of, text
 
 pytestmark = pytest.mark.lab
@@ -109,10 +110,9 @@ def test_every_message_fares_as_it_must(wire: Wire, side: Side):
     assert wire.opened() == set()
 
 
+@tcp_only
 def test_what_never_gets_whole_is_closed_and_says_why(wire: Wire):
     """RFC 4475 §3.1.2.2 over a stream: a Content-Length larger than what comes."""
-    if wire.transport == "udp":
-        return  # a datagram is whole
     before = wire.alg.counters().get("closed:slow-body", 0)
     with stream(wire, "a", wire.at("b")) as connection:
         connection.sendall(text("clerr"))
