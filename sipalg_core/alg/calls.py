@@ -85,6 +85,11 @@ class Hole:
     last_out: Moment = 0.0
 
     @property
+    def pinned(self) -> bool:
+        """Whether only the kernel knows the internal port: of a telephone that asked a STUN server."""
+        return not self.pinhole.internal.port
+
+    @property
     def is_audio(self) -> bool:
         return self.kind == "audio" and self.component == "rtp"
 

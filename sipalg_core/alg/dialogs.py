@@ -310,7 +310,7 @@ class Dialogs:
             if call.alive:
                 call.apply(Happening.TIMED_OUT, now, say("no-answer" if call.state == "setup" else "maximum-duration"))
                 effects += self._end(call, now)
-            elif call.holes() or call.pairs:  # drained
+            elif call.holes() or call.pairs or call not in self.history:  # drained
                 effects += self._end(call, now)
             else:
                 self.table.forget(call)

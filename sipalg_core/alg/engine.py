@@ -141,6 +141,8 @@ class Engine:
         """The broker did not open it: the message does not go on, and its call must not stay half open."""
         reason = f"pinhole-{status.name.lower()}" + (f"-p{detail}" if status is Status.REFUSED else "")
         entry = self._dialogs.negotiation.ledger.get(pinhole.id)
+        if entry is not None and entry.hole.pinned:
+            return self._dialogs.negotiation.not_behind_us(entry, self._last)
         effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
         passage = self._last
         if passage is None or not any(effect.pinhole.id == pinhole.id for effect in passage.opens):

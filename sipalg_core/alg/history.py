@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections import deque
 from typing import Final
 
@@ -19,12 +20,20 @@ class History:
     """In the order of their ends. A call that ends twice, since a 200 crossed its CANCEL, is there twice."""
 
     def __init__(self) -> None:
-        self._ended: deque[tuple[float, Call]] = deque(maxlen=MAX_ENDED)
+        self._ended: deque[tuple[float, Call]] = deque()
+        self._times: Counts[str] = Counts()  # of each id: how often it is there
+
+    def __contains__(self, call: Call) -> bool:
+        return call.id in self._times
 
     def note(self, call: Call, now: float) -> None:
         self._ended.append((now, call))
-        while self._ended[0][0] < now - KEPT:
-            self._ended.popleft()
+        self._times[call.id] += 1
+        while self._ended[0][0] < now - KEPT or len(self._ended) > MAX_ENDED:
+            oldest = self._ended.popleft()[1].id
+            self._times[oldest] -= 1
+            if not self._times[oldest]:
+                del self._times[oldest]
 
     def get(self, ident: str) -> Call | None:
         return next((call for _, call in reversed(self._ended) if call.id == ident), None)

@@ -11,6 +11,7 @@ from typing import Final
 
 from sipalg_core.alg.calls import Call, Hole
 from sipalg_core.contract.events import ClosedBecause, OpeningRow
+from sipalg_core.net import Endpoint
 
 # --- Implementation constants ---
 MAX_CLOSED: Final = 5_000
@@ -58,9 +59,9 @@ def _row(hole: Hole, ident: str, call_id: str, provider: str, rule: str, party: 
         "media": hole.kind,
         "component": hole.component,
         "line": hole.line,
-        "internal": str(pinhole.internal),
+        "internal": written(pinhole.internal),
         "mapped": str(pinhole.mapped),
-        "external": str(pinhole.external) if pinhole.external.port else f"{pinhole.external.host}:*",
+        "external": written(pinhole.external),
         "opened": hole.opened + wall,
         "opened_by": hole.opened_by,
         "opened_from": hole.opened_from,
@@ -72,3 +73,8 @@ def _row(hole: Hole, ident: str, call_id: str, provider: str, rule: str, party: 
         "active_out": hole.active_out,
         "held": hole.held,
     }
+
+
+def written(endpoint: Endpoint) -> str:
+    """Port 0 stands for any, or for the one that only the kernel knows."""
+    return str(endpoint) if endpoint.port else f"{endpoint.host}:*"

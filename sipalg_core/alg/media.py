@@ -45,7 +45,7 @@ class Want(NamedTuple):
 
     kind: str
     component: Component
-    internal: Endpoint
+    internal: Endpoint  # port 0: the one behind the mapped port, which the telephone had from a STUN server
     mapped: Endpoint
     external: Endpoint  # port 0: any
 

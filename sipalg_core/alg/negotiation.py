@@ -16,7 +16,7 @@ from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.media import Agreed, Line, Offer, Want
 from sipalg_core.alg.passage import Passage, Refused
-from sipalg_core.alg.pinholes import Ledger
+from sipalg_core.alg.pinholes import Entry, Ledger
 from sipalg_core.alg.ports import QUARANTINE, NoPair, PortPool
 from sipalg_core.alg.sayings import say
 from sipalg_core.alg.screening import Screening
@@ -44,6 +44,9 @@ class _Party:
 
     def allocate(self, rtp: Endpoint, rtcp: Endpoint | None) -> int:
         return self._negotiation.allocate(self._passage, self._call, rtp, rtcp)
+
+    def pinned(self, rtp: Endpoint) -> Endpoint | None:
+        return self._negotiation.pinned(self._passage, self._call, rtp)
 
 
 class Negotiation:
@@ -119,7 +122,7 @@ class Negotiation:
     def _from_inside(self, passage: Passage, part: Part, session: sdp.Session, call: Call) -> tuple[Line, ...] | None:
         party = _Party(self, passage, call)
         external = party.external
-        edits, lines = rewrite_sdp.outward(session, external, party.allocate, self._refusal, self._counts)
+        edits, lines = rewrite_sdp.outward(session, external, party.allocate, party.pinned, self._refusal, self._counts)
         if any(described.has_candidates for described in session.media):
             candidates = rewrite_ice.outward(passage.message.data, part.body, lines, external)
             if candidates is None:
@@ -161,6 +164,13 @@ class Negotiation:
         if rtcp is not None:
             self.pool.name_second(rtp, rtcp)
         return port
+
+    def pinned(self, passage: Passage, call: Call, rtp: Endpoint) -> Endpoint | None:
+        """C23: an address of ours at a port that is none of ours to give: the phone asked a STUN server for it."""
+        given = (self._policy.media_ports, self._policy.signalling_ports)
+        if rtp.host != call.outside or any(each.first <= rtp.port <= each.last for each in given):
+            return None
+        return Endpoint(passage.mapping.internal.host, 0) if passage.mapping.translates else None
 
     def _refusal(self, host: str) -> str:
         if not host:
@@ -232,14 +242,15 @@ class Negotiation:
     def open_gates(self, passage: Passage, call: Call) -> None:
         if call.offer is not None and call.alive:
             for want, line in media.gates(call.offer, self._screening.gate_sources(passage.peering, passage.peer)):
-                call.gates[want] = self._open(passage, call, want, line, gate=True)
+                if want not in call.gates:  # two lines may name one port
+                    call.gates[want] = self._open(passage, call, want, line, gate=True)
 
     def _open(self, passage: Passage, call: Call, want: Want, line: int, *, gate: bool) -> Hole:
         timers = self._policy.timers_of(passage.peering)
         lifetime = timers.gate if gate else timers.inactive_media
         hole, effect = self.ledger.open(want, call, passage, line=line, gate=gate, lifetime=lifetime)
-        if not call.shadow:
-            passage.opens.append(effect)
+        if not call.shadow:  # the kernel may know nothing of a port from a STUN server: no message waits for that
+            (passage.after if hole.pinned else passage.opens).append(effect)
         passage.after.append(Changed("pinholes", str(effect.pinhole.id)))
         call.warning, call.silence = None, 0
         return hole
@@ -254,6 +265,21 @@ class Negotiation:
             call.let_go(hole)
             passage.before += self.ledger.close(hole, passage.now, "replaced")
         return True
+
+    def not_behind_us(self, entry: Entry, passage: Passage | None) -> list[Effect]:
+        """The kernel does not know the port that a telephone says it has outside: it was never open, nor is what was to
+        open behind it in the same passage."""
+        self._counts["sdp:not-behind-us"] += 1
+        refused = entry.hole.pinhole.id
+        asked = [each.pinhole.id for each in passage.after if isinstance(each, OpenPinhole)] if passage else []
+        effects: list[Effect] = [Changed("calls", entry.call.id)]
+        for ident in asked[asked.index(refused) :] if refused in asked else [refused]:
+            if (lost := self.ledger.get(ident)) is not None:
+                lost.call.let_go(lost.hole)
+                self._changes.note("call", lost.call.id)
+                self.ledger.forget(lost.hole)
+                effects.append(Changed("pinholes", str(ident)))
+        return effects
 
     def close_gates(self, passage: Passage, call: Call) -> None:
         for hole in call.gates.values():

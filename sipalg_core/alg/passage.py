@@ -36,7 +36,7 @@ class Passage:
     edits: list[Edit] = field(default_factory=list)
     before: list[ClosePinhole | Changed] = field(default_factory=list)  # in the way of what opens
     opens: list[OpenPinhole] = field(default_factory=list)  # confirmed before the message goes on
-    after: list[ClosePinhole | Changed] = field(default_factory=list)
+    after: list[OpenPinhole | ClosePinhole | Changed] = field(default_factory=list)
 
     @property
     def side(self) -> Side:

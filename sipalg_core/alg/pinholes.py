@@ -114,6 +114,10 @@ class Ledger:
                 effects += self._silent(entry, now)
         return effects
 
+    def forget(self, hole: Hole) -> None:
+        if self._entries.pop(hole.pinhole.id, None) is not None:
+            self._leave(hole.pinhole)
+
     def close(self, hole: Hole, now: float, why: ClosedBecause) -> list[ClosePinhole | Changed]:
         entry = self._entries.pop(hole.pinhole.id, None)
         if entry is not None:

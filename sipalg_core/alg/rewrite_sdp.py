@@ -29,20 +29,31 @@ Allocate = Callable[[Endpoint, Endpoint | None], int]
 """The even external port for an internal RTP endpoint and its RTCP endpoint."""
 Owner = Callable[[Endpoint], Endpoint | None]
 """The internal endpoint that a media endpoint of ours stands for."""
+Pinned = Callable[[Endpoint], Endpoint | None]
+"""Whose an endpoint of ours is that the party had from a STUN server; its port is 0, since only the kernel knows it."""
 Refusal = Callable[[str], str]
 """The counter for a media address that is not the sending party's."""
 
 
 def outward(
-    session: Session, external: External, allocate: Allocate, refusal: Refusal, counts: Counter[str]
+    session: Session,
+    external: External,
+    allocate: Allocate,
+    pinned: Pinned,
+    refusal: Refusal,
+    counts: Counter[str],
 ) -> tuple[list[Edit], tuple[Line, ...]]:
     """Edits for a description that leaves, and its lines with the mapped endpoints filled in."""
     edits: list[Edit] = []
     lines: list[Line] = []
     for line, media in zip(lines_of(session), session.media, strict=True):
         if line.rtp is not None:
-            line = _mapped(line, line.rtp, external, allocate)
-            if line.rtp is None and media.connection and media.connection.host not in UNSPECIFIED:
+            line = _mapped(line, line.rtp, external, allocate, pinned)
+            if (
+                (line.rtp is None or not line.rtp.port)
+                and media.connection
+                and media.connection.host not in UNSPECIFIED
+            ):
                 counts[refusal(media.connection.host or "")] += 1
             edits.extend(_port_edits(media, line))
         lines.append(line)
@@ -50,11 +61,15 @@ def outward(
     return edits, tuple(lines)
 
 
-def _mapped(line: Line, rtp: Endpoint, external: External, allocate: Allocate) -> Line:
+def _mapped(line: Line, rtp: Endpoint, external: External, allocate: Allocate, pinned: Pinned) -> Line:
     """The line with our endpoints beside its own, or switched off where the address is not the sending party's."""
     host = external(rtp.host)
     if host is None:
-        return line._replace(rtp=None, rtcp=None)
+        behind = pinned(rtp)
+        if behind is None:
+            return line._replace(rtp=None, rtcp=None)
+        rtcp = behind if line.rtcp and line.rtcp.host == rtp.host else None
+        return line._replace(rtp=behind, rtcp=rtcp, mapped=rtp, mapped_rtcp=line.rtcp if rtcp else None)
     rtcp = line.rtcp if line.rtcp and line.rtcp.host == rtp.host else None
     if host == rtp.host:
         return line._replace(mapped=rtp, mapped_rtcp=rtcp)  # nothing is translated
@@ -63,7 +78,7 @@ def _mapped(line: Line, rtp: Endpoint, external: External, allocate: Allocate) -
 
 
 def _port_edits(media: Media, line: Line) -> Iterator[Edit]:
-    if line.mapped == line.rtp:
+    if line.mapped == line.rtp or (line.rtp and not line.rtp.port):
         return
     if line.mapped:
         yield Edit(media.port_span, b"%d" % line.mapped.port, MEDIA_PORT)

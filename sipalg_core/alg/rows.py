@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sipalg_core.alg.calls import Call
 from sipalg_core.alg.dialogs import Dialogs
+from sipalg_core.alg.ledger import written
 from sipalg_core.alg.pinholes import Entry
 from sipalg_core.alg.registrations import Registration, Registrations, advice
 from sipalg_core.contract.events import Audio, CallRow, HealthRow, PinholeRow, RegistrationRow, Row, Topic
@@ -51,7 +52,6 @@ def pinhole_row(entry: Entry, wall: float) -> PinholeRow:
     hole, call = entry
     pinhole = hole.pinhole
     draining = not call.alive
-    any_port = pinhole.external.port == 0
     return {
         "id": str(pinhole.id),
         "call": call.id,
@@ -67,9 +67,9 @@ def pinhole_row(entry: Entry, wall: float) -> PinholeRow:
         else "exact",
         "component": hole.component,
         "media": hole.kind,
-        "internal": str(pinhole.internal),
+        "internal": written(pinhole.internal),
         "mapped": str(pinhole.mapped),
-        "external": f"{pinhole.external.host}:*" if any_port else str(pinhole.external),
+        "external": written(pinhole.external),
         "opened": hole.opened + wall,
         "expires": (call.deadline if draining else hole.last_packet + pinhole.lifetime) + wall,
         "packets_in": hole.packets_in,

@@ -20,14 +20,15 @@ _NFNL_SUBSYS_CTNETLINK: Final = 1
 _GET: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 1
 _DELETE: Final = _NFNL_SUBSYS_CTNETLINK << 8 | 2
 
-_CTA_TUPLE_ORIG, _CTA_MARK, _CTA_MARK_MASK, _CTA_FILTER = 1, 8, 21, 25
+_CTA_TUPLE_ORIG, _CTA_TUPLE_REPLY, _CTA_MARK, _CTA_MARK_MASK, _CTA_FILTER = 1, 2, 8, 21, 25
 _CTA_TUPLE_IP, _CTA_TUPLE_PROTO = 1, 2
 _CTA_IP = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
 _CTA_PROTO_NUM, _CTA_PROTO_SRC_PORT, _CTA_PROTO_DST_PORT = 1, 2, 3
-_CTA_FILTER_ORIG_FLAGS: Final = 1
+_CTA_FILTER_ORIG_FLAGS, _CTA_FILTER_REPLY_FLAGS = 1, 2
 _FILTER_PROTO, _FILTER_SPORT, _FILTER_DPORT = 8, 16, 32
 
 
+_TUPLES: Final = (_CTA_TUPLE_ORIG, _CTA_TUPLE_REPLY)
 _UDP: Final = attribute(_CTA_PROTO_NUM, bytes((socket.IPPROTO_UDP,)))
 
 
@@ -56,6 +57,25 @@ class Conntrack:
             for original in originals
             if original.startswith(between)
         )
+
+    def behind(self, mapped: Endpoint, host: str) -> int:
+        """The UDP port of this internal host that other rules than ours translate to `mapped`; 0 where none is.
+
+        A walk through all connections.
+        """
+        flags = attribute(_CTA_FILTER_REPLY_FLAGS, struct.pack("=I", _FILTER_PROTO | _FILTER_DPORT))
+        wanted = _tuple(Endpoint(mapped.host, 0), mapped, _CTA_TUPLE_REPLY)
+        found = self._netlink.dump(Message(_GET, 0, _family(mapped), wanted + nested(_CTA_FILTER, flags)))
+        source, destination = _CTA_IP[_family(mapped)]
+        here, ours = attribute(source, pack(host)), attribute(destination, pack(mapped.host))
+        for payload in found:
+            tuples = {kind: dict(attributes(value)) for kind, value in attributes(payload) if kind in _TUPLES}
+            if len(tuples) < len(_TUPLES):
+                continue
+            sent, returned = tuples[_CTA_TUPLE_ORIG], tuples[_CTA_TUPLE_REPLY]
+            if sent[_CTA_TUPLE_IP].startswith(here) and ours in returned[_CTA_TUPLE_IP]:
+                return int.from_bytes(dict(attributes(sent[_CTA_TUPLE_PROTO]))[_CTA_PROTO_SRC_PORT])
+        return 0
 
     def forget_marked(self, mark: int) -> int:
         """Delete the connections of either transport whose mark has this bit. How many there were."""
@@ -88,7 +108,7 @@ class Conntrack:
         raise OSError(code, errno.errorcode.get(code, str(code)))
 
 
-def _family(endpoint: Endpoint) -> int:
+def _family(endpoint: Endpoint) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in endpoint.host else socket.AF_INET
 
 
@@ -98,9 +118,9 @@ def _addresses(source: str, destination: str) -> bytes:
     return nested(_CTA_TUPLE_IP, attribute(from_kind, pack(source)), attribute(to_kind, pack(destination)))
 
 
-def _tuple(source: Endpoint, destination: Endpoint) -> bytes:
+def _tuple(source: Endpoint, destination: Endpoint, kind: int = _CTA_TUPLE_ORIG) -> bytes:
     return nested(
-        _CTA_TUPLE_ORIG,
+        kind,
         _addresses(source.host, destination.host),
         nested(
             _CTA_TUPLE_PROTO,

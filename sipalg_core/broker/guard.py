@@ -77,6 +77,12 @@ class Guard:
         )
         return next((rule for rule, holds in checks if not holds), 0)
 
+    def may_be_pinned(self, mapped: Endpoint) -> bool:
+        """P6, of a port that the kernel gave a telephone by itself: none of those that we give away."""
+        ranges = (self._media_ports, *self._signalling_ports)
+        ours = any(each.first <= mapped.port <= each.last for each in ranges)
+        return mapped.host in self._mapped and mapped.port >= LOWEST_MEDIA_PORT and not ours
+
     def check_socket(self, at: Endpoint) -> int:
         """A wildcard socket may only take what is signalling: P6, the ports are ours. One that is bound to an address
         takes only what is for that: it may be a provider's, or a telephone's that keeps its own."""

@@ -29,6 +29,7 @@ from sipalg_core.contract.control import (
     WILDCARD,
     Counter,
     Op,
+    Pinhole,
     Reply,
     Request,
     Status,
@@ -112,21 +113,27 @@ class Broker:
 
     def _open(self, request: Request) -> Answer:
         new: Multiset[str] = Multiset()
-        for place, hole in enumerate(request.pinholes):
+        holes = [each if each.internal.port else self._found(each) for each in request.pinholes]
+        for place, hole in enumerate(holes):
             host = hole.internal.host
             renewed = hole.id in self.pinholes
             opened, by_host = len(self.pinholes) + new.total(), self.pinholes.opened_by(host) + new[host]
             rule = self._guard.check(hole, opened - renewed, by_host - renewed)
-            if rule == 6 and self.pinholes.translates(hole):
+            pinned = hole is not request.pinholes[place]
+            if rule == 6 and (pinned or self.pinholes.translates(hole)):
                 rule = self._guard.check(hole, opened - renewed, by_host - renewed, translated=True)
             if rule:
                 log.warning("refused by P%d: %s", rule, hole)
                 return Answer(Reply(request.serial, Status.REFUSED, rule, place))
             new[host] += not renewed
-        result = self.pinholes.open(request.pinholes)
+        result = self.pinholes.open(holes)
         if result is not Result.DONE:
-            log.warning("%s: %s", result.name, request.pinholes)
+            log.warning("%s: %s", result.name, holes)
         return Answer(Reply(request.serial, _STATUS[result], result.value))
+
+    def _found(self, hole: Pinhole) -> Pinhole:
+        """Of a telephone that knows its port outside from a STUN server: with the port behind it. P5 refuses port 0."""
+        return self.pinholes.behind(hole) if self._guard.may_be_pinned(hole.mapped) else hole
 
     def _close(self, request: Request) -> Answer:
         self.pinholes.close([hole.id for hole in request.pinholes])

@@ -27,6 +27,8 @@ _COUNTED_BYTES: Final = 12 * 1024
 _LEFT_OVER: Final = 120.0
 """Seconds that a connection may outlive its last packet: net.netfilter.nf_conntrack_udp_timeout_stream."""
 _MAXIMUM_LEFT_OVER: Final = 20_000
+_WALKS: Final = 10
+"""In a second, for telephones that asked a STUN server."""
 
 
 @dataclass(slots=True)
@@ -51,6 +53,7 @@ class PinholeTable:
         self._held: dict[int, _Held] = {}
         self._holders: Multiset[Name] = Multiset()
         self._by_host: Multiset[str] = Multiset()
+        self._walks, self._walks_until = 0, 0.0
         self._left_over: dict[Endpoint, tuple[Pinhole, float]] = {}
         """Closed pinholes of any port through which packets went, and when they closed, by both endpoints."""
 
@@ -64,6 +67,22 @@ class PinholeTable:
         """Whether a pinhole that is open has the same internal and mapped endpoint."""
         elements = elements_of(pinhole) if family_of(pinhole.internal.host) is family_of(pinhole.mapped.host) else None
         return elements is not None and all(self._holders[_name(each)] for each in (elements.dnat, elements.snat))
+
+    def behind(self, pinhole: Pinhole) -> Pinhole:
+        """The same, with the port that the kernel translates to the mapped one (alg.media.Want); 0 where it does not.
+
+        It costs a walk through all connections, so there are only some in a second.
+        """
+        held = self._held.get(pinhole.id)
+        if held is not None:
+            return pinhole._replace(internal=held.pinhole.internal)
+        now = time.monotonic()
+        if now >= self._walks_until:
+            self._walks_until, self._walks = now + 1, 0
+        self._walks += 1
+        host = pinhole.internal.host
+        port = self._conntrack.behind(pinhole.mapped, host) if self._walks <= _WALKS else 0
+        return pinhole._replace(internal=Endpoint(host, port))
 
     def opened_by(self, host: str) -> int:
         return self._by_host[host]

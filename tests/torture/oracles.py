@@ -53,6 +53,13 @@ def assert_contract(hole: Pinhole) -> None:
     assert external.packed[0] != 0, hole
     assert hole.external.host not in (OURS, "192.168.0.1"), hole
     assert not hole.external.host.startswith("192.168.0."), hole
+    if pinned(hole):  # of a phone that asked a STUN server; the broker asks the kernel for the port behind it
+        assert hole.mapped.host == OURS, hole
+        assert 1024 <= hole.mapped.port <= 65535, hole
+        assert hole.mapped.port not in NEVER_MEDIA, hole
+        assert hole.mapped.port not in range(20000, 20100), hole
+        assert hole.mapped.port not in range(30000, 30010), hole
+        return
     assert hole.internal.port >= 1024, hole
     assert hole.internal.port not in NEVER_MEDIA, hole
     assert hole.external.port <= 65535, hole
@@ -63,12 +70,16 @@ def assert_contract(hole: Pinhole) -> None:
     assert 0 < hole.lifetime <= 432_000, hole
 
 
+def pinned(hole: Pinhole) -> bool:
+    return hole.internal.port == 0
+
+
 def assert_effects(effects: Iterable[Effect]) -> None:
     """What is opened is allowed, and stands before the message that announces it."""
     sent = False
     for effect in effects:
         if isinstance(effect, OpenPinhole):
-            assert not sent, "announced before it was opened"
+            assert not sent or pinned(effect.pinhole), "announced before it was opened"
             assert_contract(effect.pinhole)
         sent = sent or (isinstance(effect, Forward) and effect.side is Side.EXTERNAL)
 

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 
+from sipalg_core.net import Endpoint
+from tests.lab.kernel_rig import FW, run
+from tests.lab.wire.between import VARIANTS
 from tests.lab.wire.calls import Call
 from tests.lab.wire.messages import answer, body_of, endpoint_of, header, port_of, sdp, uri_of
 from tests.lab.wire.parties import both_ways, flows, nothing_passes
-from tests.lab.wire.rig import Wire
+from tests.lab.wire.rig import Wire, until
 
 pytestmark = pytest.mark.lab
 
@@ -145,6 +151,66 @@ def test_c23_phone_that_asked_a_stun_server_is_left_alone(wire: Wire):
     if wire.alg:
         assert wire.counted("sdp:already-translated") == 1
     wire.cross(wire.b, answer(invite, 486, tag="far"), wire.a)
+
+
+@contextlib.contextmanager
+def stun_answers(wire: Wire, *ports: tuple[int, int]) -> Iterator[None]:
+    """The phone asked a STUN server from each first port, and was told that it is the second one outside: a binding
+    of the appliance's ordinary translation, not of the ALG."""
+    kind, host, server = wire.family, wire.at("a").host, wire.media("x", 3478)
+    ours = f"[{wire.ours}]" if kind == "ip6" else wire.ours
+    chains = (
+        ("forward_base", "udp dport 3478 accept"),
+        *(
+            ("postrouting_base", f"{kind} saddr {host} udp sport {port} udp dport 3478 snat {kind} to {ours}:{outside}")
+            for port, outside in ports
+        ),
+    )
+    handles = []
+    for chain, rule in chains:
+        told = run("nft", "-ae", "insert", "rule", "inet", "appliance", chain, *rule.split(), namespace=FW)
+        handles.append((chain, told.rpartition("handle ")[2].split()[0]))
+    try:
+        for port, outside in ports:
+            asking = wire.media("a", port)
+            asking.play(server.at, 1)
+            assert [source.port for _, source in server.heard(1)] == [outside]
+            asking.close()
+        yield
+    finally:
+        for chain, handle in handles:
+            run("nft", "delete", "rule", "inet", "appliance", chain, "handle", handle, namespace=FW)
+
+
+def test_c23_port_from_a_stun_server_reaches_the_telephone_behind_it(wire: Wire):
+    """It announces :40000 for its 14000: description as it came, and audio both ways, without a port of ours."""
+    before = wire.counted("sdp:already-translated")
+    own, first = (number + 10 * VARIANTS.index(wire.variant) for number in (15_000, 40_000))  # bindings outlive a test
+    with stun_answers(wire, (own, first), (own + 1, first + 1)):
+        inside, outside, stranger = wire.media("a", own), wire.media("m", 7000), wire.media("x", 7000)
+        call = wire.establish(sdp(wire.ours, first), sdp(outside.at.host, 7000))
+        assert body_of(call.invite) == sdp(wire.ours, first)
+        assert wire.counted("sdp:already-translated") == before + 1
+        announced = Endpoint(wire.ours, first)
+        assert until(lambda: len(wire.opened()) == 4, 2), wire.opened()
+        both_ways(inside, outside, announced)
+        stranger.play(announced)
+        assert inside.silent()
+        call.hang_up()
+        wire.settle()
+        nothing_passes(inside, outside, announced)
+
+
+def test_c23_port_that_nobody_asked_for_opens_nothing(wire: Wire):
+    """Also not for one telephone what a STUN server told another."""
+    own, told = (number + 10 * VARIANTS.index(wire.variant) for number in (15_500, 41_000))
+    with stun_answers(wire, (own, told)):
+        for party, port in ((wire.a, told + 2), (wire.party("a2"), told)):
+            call = wire.establish(sdp(wire.ours, port), sdp(wire.at("m").host, 7000), party)
+            assert until(lambda call=call: not wire.row(call.dialog.call_id)["pinholes"], 2)
+            assert wire.opened() == set()
+            call.hang_up()
+    assert wire.counted("sdp:not-behind-us") == 2
 
 
 @pytest.mark.parametrize("name", ["pbx", "a", "media_host"])

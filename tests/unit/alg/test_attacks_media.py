@@ -238,6 +238,15 @@ def test_a11_what_is_repeated_after_the_end_opens_nothing():
     assert world.open == {}
 
 
+def test_a11_two_lines_of_one_port_leave_no_gate_behind():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000, "m=image 14020 udptl t38", "m=image 14020 udptl t38")))
+    world.into(respond(sent.data, 180, "Ringing", tag="b"))
+    assert len(world.open) == 4  # two ports, for two hosts each
+    world.into(respond(sent.data, 486, "Busy Here", tag="b"))
+    assert world.open == {}
+
+
 def test_a11_reinvite_after_the_bye_opens_nothing():
     world = World()
     established(world)

@@ -261,3 +261,19 @@ def test_mapping_that_the_kernel_has_outlives_another_range_of_ports():
     assert moved.check(GOOD, 0, 0) == 6
     assert moved.check(GOOD, 0, 0, translated=True) == 0
     assert moved.check(internal("192.168.0.66"), 0, 0, translated=True) == 2  # no excuse for anything else
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "may"),
+    [
+        ("203.0.113.2", 40000, True),
+        ("203.0.113.2", 20000, False),  # a media port, of whoever it was given to
+        ("203.0.113.2", 5060, False),
+        ("203.0.113.2", 30000, False),  # signalling
+        ("203.0.113.2", 1023, False),
+        ("192.168.0.1", 40000, False),
+        ("203.0.113.99", 40000, False),
+    ],
+)
+def test_only_what_we_do_not_give_away_is_pinned_to_a_telephone(host, port, may):
+    assert Guard(POLICY).may_be_pinned(Endpoint(host, port)) is may
