@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+LARGEST_DATAGRAM: Final = {4: 65_507, 6: 65_527}
+"""Octets that UDP carries, by IP version (RFC 791, RFC 8200: the header of IPv6 is not counted)."""
 
 
 class Transport(StrEnum):

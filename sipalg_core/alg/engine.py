@@ -33,7 +33,7 @@ from sipalg_core.alg.transactions import Refusal, Transactions
 from sipalg_core.contract.control import Counter, Pinhole, Status, Stray
 from sipalg_core.contract.events import HealthRow, Row, Topic, TraceRow
 from sipalg_core.contract.policy import AlgPolicy, Peering
-from sipalg_core.net import Datagram, Endpoint, Flow, Side
+from sipalg_core.net import LARGEST_DATAGRAM, Datagram, Endpoint, Flow, Side, Transport
 from sipalg_core.sip import edit
 from sipalg_core.sip.answer import answer
 from sipalg_core.sip.errors import ParseError
@@ -267,7 +267,11 @@ class Engine:
         target = mapping.internal
         if passage.side is Side.EXTERNAL and not message.is_request:
             target = rewrite.response_target(message, mapping, self._mappings)
-        onward = self._onward(edit.apply(message, passage.edits), passage.flow, target, mapping)
+        data = edit.apply(message, passage.edits)
+        flow = passage.flow
+        if len(data) > LARGEST_DATAGRAM[6 if ":" in flow.source.host else 4] and flow.transport is Transport.UDP:
+            raise Refused("message-too-large", 513)  # our addresses are longer than those that they replace
+        onward = self._onward(data, flow, target, mapping)
         self._traces.add(passage, "forwarded", onward)
         if passage.call is not None:
             self._changes.note("call", passage.call.id)
@@ -359,7 +363,8 @@ class Engine:
             return self._unchanged(passage, f"would be refused: {refused.reason}")
         effects: list[Effect] = []
         message, call = passage.message, passage.call
-        if call is not None and call.state == "setup" and message.method == b"INVITE" and not message.to_tag:
+        begins = call is not None and call.state == "setup" and message.method == b"INVITE" and not message.to_tag
+        if call is not None and (begins or (passage.opens and call.alive)):
             effects = self._dialogs.fail(call, passage.now, say("refused-here", reason=refused.reason))
         if message.is_request and refused.status:
             timers = self._policy.timers_of(passage.peering)

@@ -221,4 +221,6 @@ class Calls(RuleBasedStateMachine):
 
 
 TestCalls = Calls.TestCase
-TestCalls.settings = settings(max_examples=max(150, settings.default.max_examples // 20), stateful_step_count=40, phases=(Phase.generate,))
+TestCalls.settings = settings(
+    max_examples=max(150, settings.default.max_examples // 20), stateful_step_count=40, phases=(Phase.generate,)
+)

@@ -81,6 +81,16 @@ def test_c35_large_invite_arrives_whole_and_rewritten(wire: Wire, size: int):
     call.hang_up()
 
 
+def test_c35_largest_datagram_arrives_whole(wire: Wire):
+    """65,507 octets, the most that UDP carries over IPv4."""
+    shorter = wire.request(wire.a, wire.dialog(wire.a), "MESSAGE", body=b"x" * 60_000, kind="text/plain")
+    octets = 60_000 + 65_507 - len(shorter)
+    sent = shorter.replace(b"x" * 60_000, b"x" * octets).replace(b": 60000\r\n", b": %d\r\n" % octets)
+    assert len(sent) == 65_507
+    left = wire.cross(wire.a, sent, wire.b, wire.b.at)
+    assert body_of(left) == b"x" * octets
+
+
 def test_c36_large_notify_reaches_the_phone(wire: Wire):
     lamps = b"<dialog-info>" + b"<dialog id='x'/>" * 3200 + b"</dialog-info>"
     dialog = wire.called(wire.register(wire.a))

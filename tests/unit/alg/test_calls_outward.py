@@ -335,3 +335,19 @@ def test_moved_rtcp_leaves_its_port_before_it_takes_it_again():
         (f"{PHONE.host}:14000", f"{OURS}:{port}", "203.0.113.99:7000"),
         (f"{PHONE.host}:14001", f"{OURS}:{port + 1}", "203.0.113.99:7001"),
     }
+
+
+def test_screen_shared_over_udp_takes_one_port_and_over_tcp_none():
+    """BFCP (RFC 8856) beside audio: its stream over UDP is mapped without RTCP, over TCP its line stays as it came."""
+    world = World()
+    bfcp = ("m=application 14020 UDP/BFCP *", "a=floorctrl:c-s", "a=confid:4321")
+    established(world, body=sdp(PHONE.host, 14000, *bfcp), answer=sdp(*MEDIA_PROXY, "m=application 7020 UDP/BFCP *"))
+    assert len(world.open) == 3
+    assert {hole.external.port for hole in world.open.values() if hole.internal.port == 14020} == {7020}
+    world = World()
+    over_tcp = [bfcp[0].replace("UDP", "TCP"), *bfcp[1:]]
+    sent, _ = established(
+        world, body=sdp(PHONE.host, 14000, *over_tcp), answer=sdp(*MEDIA_PROXY, "m=application 7020 TCP/BFCP *")
+    )
+    assert over_tcp[0].encode() in sent
+    assert len(world.open) == 2

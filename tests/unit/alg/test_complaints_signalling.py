@@ -28,6 +28,7 @@ from tests.unit.alg.harness import (
     message,
     policy,
     respond,
+    ringing,
     sdp,
 )
 
@@ -163,6 +164,32 @@ def test_c35_large_invite_is_rewritten_whole(size):
     (left,) = world.out(invite(body=body))
     assert int(header(left.data, "Content-Length")) == len(body_of(left.data))
     assert body_of(left.data).endswith(b"x" * size + b"\r\n")
+
+
+def test_c35_largest_datagram_passes_and_what_would_grow_beyond_it_is_refused_in_words():
+    world = World()
+    world.registered()
+    spare = 65_507 - len(invite(method="MESSAGE", body=b"x" * 60_000))
+    (left,) = world.out(largest := invite(method="MESSAGE", body=b"x" * (60_000 + spare)))
+    assert (len(largest), left.side) == (65_507, Side.EXTERNAL)
+    assert body_of(left.data) == body_of(largest)
+    spare = 65_507 - len(incoming(method="MESSAGE", body=b"x" * 60_000))
+    (back,) = world.into(incoming(method="MESSAGE", body=b"x" * (60_000 + spare)))
+    assert (back.side, back.data[:12]) == (Side.EXTERNAL, b"SIP/2.0 513 ")  # 192.168.0.10 is longer than 203.0.113.2
+    assert b"message-too-large" in back.data
+    assert world.engine.counts["answered:message-too-large"] == 1
+
+
+def test_c35_call_whose_answer_would_grow_beyond_a_datagram_holds_nothing():
+    world = World()
+    sent = ringing(world)
+    body = sdp(PHONE.host, 1024, "a=rtcp:1025").replace(b"o=- 1 1 IN IP4 192.168.0.10", b"o=- 1 1 IN IP4 phone.example")
+    reply = respond(sent, 200, "OK", tag="a", body=body + b"a=x-" + b"x" * 60_000 + b"\r\n")
+    reply = respond(sent, 200, "OK", tag="a", body=body + b"a=x-" + b"x" * (125_507 - len(reply)) + b"\r\n")
+    assert len(reply) == 65_507
+    assert world.out(reply) == []
+    assert world.open == {}
+    assert world.call()["state"] == "rejected"
 
 
 def test_c36_large_notify_reaches_the_phone():
