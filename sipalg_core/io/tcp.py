@@ -29,6 +29,7 @@ MAX_CONNECTIONS: Final = 512  # both sides; a process has 1024 descriptors unles
 MAX_OF_INTERNAL_HOST: Final = 16
 """A telephone has one, a telephone system a few; the provider has one for each of our mappings."""
 CONNECT_TIMEOUT: Final = 5.0  # seconds
+_AGAIN: Final = 0.02  # seconds until it is tried again where the last connection of these ports is not gone yet
 _SWEEP: Final = 1.0  # seconds between looks at the deadlines
 
 
@@ -177,7 +178,8 @@ class TcpConnections:
         try:
             if connect:
                 async with asyncio.timeout(CONNECT_TIMEOUT):
-                    await loop.sock_connect(made, connection.flow.source)
+                    while not await _connected(made, connection.flow.source):
+                        await asyncio.sleep(_AGAIN)
             await loop.create_connection(lambda: connection, sock=made)
         except OSError as error:
             made.close()
@@ -216,3 +218,14 @@ class TcpConnections:
         for connection in list(self._connections.values()):
             connection.expire(loop.time())
         self._timer = loop.call_later(_SWEEP, self._sweep)
+
+
+async def _connected(made: socket.socket, to: Endpoint) -> bool:
+    """False where the kernel still knows the last connection between these two. Raises OSError for all else."""
+    try:
+        await asyncio.get_running_loop().sock_connect(made, to)
+    except OSError as error:
+        if error.errno != errno.EADDRNOTAVAIL:
+            raise
+        return False
+    return True

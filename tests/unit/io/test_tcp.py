@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections import Counter
 
 import pytest
@@ -107,6 +108,28 @@ async def test_a_connection_that_nobody_takes_is_counted(connections):
     await until(lambda: connections.counts)
     assert connections.counts == {"closed:connect-ECONNREFUSED": 1}
     assert connections._connections == {}
+
+
+async def test_a_connection_waits_until_the_last_one_of_its_ports_is_gone(connections):
+    """A telephone that comes again from its port at once: what it says must not be lost."""
+    ours = Endpoint("127.0.0.1", free_port())
+    with socket.socket() as provider, socket.socket() as last:
+        provider.bind(("127.0.0.1", 0))
+        provider.listen()
+        provider.setblocking(False)
+        last.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        last.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        last.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        last.bind(ours)
+        last.connect(provider.getsockname())
+        provider.accept()[0].close()
+        connections.send(Forward(MESSAGE, Transport.TCP, Side.EXTERNAL, ours, Endpoint(*provider.getsockname())))
+        await asyncio.sleep(0.1)
+        assert connections.counts == {}
+        last.close()
+        taken, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(provider), 2)
+        with taken:
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(taken, 100), 2) == MESSAGE
 
 
 async def test_without_a_broker_nothing_is_sent_and_that_is_counted(run_dir):
