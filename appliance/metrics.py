@@ -19,6 +19,8 @@ from prometheus_client.registry import Collector
 
 from appliance.accounts.models import User
 from appliance.accounts.queries import permits, user_for_token
+from appliance.advisor import reading
+from appliance.advisor.checks import CHECKS
 from appliance.live.control import EngineUnavailable, broker_answers
 from appliance.sip import queries
 from appliance.ui.requests import anybody
@@ -53,6 +55,7 @@ def _who(request: HttpRequest) -> User | None:
 
 class Appliance(Collector):
     def collect(self) -> Iterator[Metric]:
+        yield from _advice()
         up = GaugeMetricFamily("pinhole_up", "Whether this part answers", labels=["part"])
         up.add_metric(["redis"], _redis_answers())
         try:
@@ -63,6 +66,26 @@ class Appliance(Collector):
             up.add_metric(["engine"], 0)
             up.add_metric(["broker"], 0)  # only the engine knows
         yield up
+
+
+def _advice() -> Iterator[Metric]:
+    """Of the advisor's own last round."""
+    round_ = reading.latest()
+    if round_ is None:
+        return
+    let_be = set(reading.ignored_findings().values_list("finding", flat=True))
+    found = GaugeMetricFamily(
+        "pinhole_advisor_finding", "What the advisor found, and whether somebody lets it be",
+        labels=["finding", "check", "severity", "ignored"],
+    )  # fmt: skip
+    for each in round_.findings:
+        found.add_metric([each["id"], each["check"], each["severity"], str(each["id"] in let_be).lower()], 1)
+    yield found
+    made = GaugeMetricFamily("pinhole_advisor_check_made", "Whether a check had what it needs", labels=["check"])
+    for check in CHECKS:
+        made.add_metric([check.id], check.id not in round_.missed)
+    yield made
+    yield GaugeMetricFamily("pinhole_advisor_round_time_seconds", "When the advisor last looked", round_.at.timestamp())
 
 
 def _telephony() -> Iterator[Metric]:

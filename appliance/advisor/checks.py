@@ -20,39 +20,76 @@ Need = Literal["engine", "kernel"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
+    """`help` names the page that explains it (appliance.help)."""
+
     id: str
     severity: Severity
     title: str | Promise
+    looks_at: str | Promise
     look: Look
+    help: str
     needs: tuple[Need, ...] = ()
 
 
 CHECKS: Final = (
-    Check("A01", "error", _("Forwarding of the SIP port beside the ALG"), forwardings.sip_port),
-    Check("A02", "error", _("Forwarding of RTP ports beside the ALG"), forwardings.media_ports),
-    Check("A03", "warning", _("STUN beside the ALG"), signalling.stun, ("kernel",)),
-    Check("A04", "hint", _("Encrypted SIP"), signalling.encrypted, ("kernel",)),
-    Check("A05", "hint", _("Encrypted SIP, speech unknown"), signalling.encrypted, ("kernel",)),
-    Check("A06", "warning", _("Registration interval"), signalling.registration_interval, ("engine",)),
-    Check("A07", "warning", _("Connections of older rules"), surroundings.old_connections, ("kernel",)),
-    Check("A08", "hint", _("RTP forwarding that is not needed"), forwardings.not_needed, ("kernel",)),
-    Check("A09", "error", _("RTP forwarding that is missing"), forwardings.missing, ("kernel",)),
-    Check("A10", "warning", _("SIP port open to the Internet"), forwardings.open_to_anybody),
-    Check("A11", "warning", _("Maintenance access without end"), forwardings.maintenance),
-    Check("A12", "hint", _("Source limited by country only"), forwardings.by_country_only),
-    Check("A13", "hint", _("Packets before their opening"), media.early_packets, ("engine",)),
-    Check("A14", "warning", _("Provider banned"), surroundings.banned_provider, ("engine",)),
-    Check("A15", "warning", _("External phones without encryption"), forwardings.open_to_anybody),
-    Check("A16", "error", _("Outside address changed"), surroundings.another_address),
-    Check("A17", "error", _("Media ports used up"), media.ports_used_up, ("engine",)),
-    Check("A18", "hint", _("Media that does not pass here"), media.media_elsewhere, ("engine",)),
-    Check("A19", "hint", _("Streams closed for silence"), media.silent, ("engine",)),
-    Check("A20", "warning", _("Private address outside"), signalling.leaked_address, ("engine",)),
-    Check("A21", "warning", _("The kernel's SIP helper"), surroundings.kernel_helper, ("kernel",)),
-    Check("A22", "warning", _("Another ALG in front of us"), signalling.second_alg, ("engine",)),
-    Check("A23", "warning", _("Forgotten path of registrations"), signalling.path_forgotten, ("kernel",)),
-    Check("A24", "hint", _("Upkeep"), upkeep.upkeep),
-)
+    Check("A01", "error", _("Forwarding of the SIP port beside the ALG"),
+          _("Port forwardings of 5060 to a phone system that the ALG handles"), forwardings.sip_port, "rtp-forwarding"),
+    Check("A02", "error", _("Forwarding of RTP ports beside the ALG"),
+          _("Wide port forwardings over UDP to a phone system that the ALG handles"),
+          forwardings.media_ports, "rtp-forwarding"),
+    Check("A03", "warning", _("STUN beside the ALG"),
+          _("Connections of phone systems to STUN servers (UDP 3478)"), signalling.stun, "alg-and-stun", ("kernel",)),
+    Check("A04", "hint", _("Encrypted SIP"),
+          _("Connections to TCP port 5061"), signalling.encrypted, "encrypted-sip", ("kernel",)),
+    Check("A05", "hint", _("Encrypted SIP, speech unknown"),
+          _("Media of hosts that speak encrypted SIP"), signalling.encrypted, "encrypted-sip", ("kernel",)),
+    Check("A06", "warning", _("Registration interval"),
+          _("What each phone asked for and what its provider granted"),
+          signalling.registration_interval, "registration-interval", ("engine",)),
+    Check("A07", "warning", _("Connections of older rules"),
+          _("Connections that the rules would not allow now, or would translate differently"),
+          surroundings.old_connections, "old-connections", ("kernel",)),
+    Check("A08", "hint", _("RTP forwarding that is not needed"),
+          _("Port forwardings of speech, and whether speech of exempt servers comes back by itself"),
+          forwardings.not_needed, "rtp-forwarding", ("kernel",)),
+    Check("A09", "error", _("RTP forwarding that is missing"),
+          _("Speech to exempt servers that nothing comes back to"), forwardings.missing, "rtp-forwarding", ("kernel",)),
+    Check("A10", "warning", _("SIP port open to the Internet"),
+          _("Rules that let anybody send SIP"), forwardings.open_to_anybody, "from-outside"),
+    Check("A11", "warning", _("Maintenance access without end"),
+          _("Port forwardings for maintenance, their source and their end"), forwardings.maintenance, "from-outside"),
+    Check("A12", "hint", _("Source limited by country only"),
+          _("Sources of port forwardings and of rules for this device"), forwardings.by_country_only, "from-outside"),
+    Check("A13", "hint", _("Packets before their opening"),
+          _("Media from outside that fitted no opening, while calls are in sight"),
+          media.early_packets, "symmetric-rtp", ("engine",)),
+    Check("A14", "warning", _("Provider banned"),
+          _("Banned hosts among the provider's addresses"), surroundings.banned_provider, "bans", ("engine",)),
+    Check("A15", "warning", _("External phones without encryption"),
+          _("Port forwardings of 5060 from anywhere"), forwardings.open_to_anybody, "from-outside"),
+    Check("A16", "error", _("Outside address changed"),
+          _("Our outside addresses of the last day, and who has registered since"),
+          surroundings.another_address, "addresses"),
+    Check("A17", "error", _("Media ports used up"),
+          _("Calls refused for want of ports since the range was set"), media.ports_used_up, "openings", ("engine",)),
+    Check("A18", "hint", _("Media that does not pass here"),
+          _("Calls in conversation without an opening"), media.media_elsewhere, "openings", ("engine",)),
+    Check("A19", "hint", _("Streams closed for silence"),
+          _("Openings that closed without a packet since the timer was set"), media.silent, "openings", ("engine",)),
+    Check("A20", "warning", _("Private address outside"),
+          _("Messages of the latest calls as they left"), signalling.leaked_address, "addresses", ("engine",)),
+    Check("A21", "warning", _("The kernel's SIP helper"),
+          _("Rules of the kernel that hand connections to nf_conntrack_sip"),
+          surroundings.kernel_helper, "two-algs", ("kernel",)),
+    Check("A22", "warning", _("Another ALG in front of us"),
+          _("Our own Via in the last answer of each server"), signalling.second_alg, "two-algs", ("engine",)),
+    Check("A23", "warning", _("Forgotten path of registrations"),
+          _("The kernel's UDP timeout, where SIP passes without the ALG"),
+          signalling.path_forgotten, "idle-path", ("kernel",)),
+    Check("A24", "hint", _("Upkeep"),
+          _("Rules that do nothing or end soon, names that cannot be resolved, the age of country data"),
+          upkeep.upkeep, "upkeep"),
+)  # fmt: skip
 
 
 class Advice(NamedTuple):
@@ -70,6 +107,7 @@ def advise(evidence: Evidence) -> Advice:
     for check in made:
         for finding in check.look(evidence):
             if finding.check == check.id:
-                found.setdefault(finding.id, replace(finding, severity=finding.severity or check.severity))
+                severity = finding.severity or check.severity
+                found.setdefault(finding.id, replace(finding, severity=severity, help=check.help))
     ordered = sorted(found.values(), key=lambda each: (SEVERITIES.index(each.severity or "hint"), each.check))
     return Advice(tuple(ordered), made, tuple(check for check in CHECKS if check not in made))

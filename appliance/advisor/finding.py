@@ -11,18 +11,25 @@ Severity = Literal["error", "warning", "hint"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("error", "warning", "hint")
 """Something is broken now; it will break or is unsafe; it may be worth a look."""
 
-Verb = Literal["disable_rule", "open"]
+Verb = Literal["disable_rule", "set", "open"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """`disable_rule` drafts the change to the rule of id `argument`; `open` leads to the page of that name."""
+    """`disable_rule` drafts the change to the rule of id `argument`; `set` drafts `value` for the ALG's setting of that
+    path; `open` leads to the page of that name.
+    """
 
     label: str
     verb: Verb = "open"
     page: str = ""  # "firewall:rules_edit"
     argument: int | str | None = None  # of the page's address
     query: str = ""
+    value: int | str = ""
+
+    @property
+    def is_draft(self) -> bool:
+        return self.verb != "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +43,16 @@ class Finding:
     evidence: tuple[str, ...] = ()
     fixes: tuple[Fix, ...] = ()
     severity: Severity | Literal[""] = ""  # where it is another than the check's
+    help: str = ""  # the check's
 
     @property
     def id(self) -> str:
         return f"{self.check}-{self.subject}"
+
+    @property
+    def draft(self) -> Fix | None:
+        """The change that it proposes."""
+        return next((fix for fix in self.fixes if fix.is_draft), None)
 
 
 def moment(at: float) -> str:

@@ -8,6 +8,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
@@ -79,7 +80,7 @@ def open_to_anybody(evidence: Evidence) -> Iterator[Finding]:
                 _("A phone outside that speaks plain SIP shows its password's digest and its calls to everybody on the "
                   "way."),
                 (_about(rule),),
-                (_recipe(_("Draft the rules for encrypted phones"), "external"),),
+                (_recipe(_("Draft the rules for encrypted phones"), "external"), _disable(rule)),
             )  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def missing(evidence: Evidence) -> Iterator[Finding]:
                   "forwarding of the phone system's RTP ports, limited to the provider, it is dropped."),
                 (_("%(streams)d streams of %(inside)s to %(outside)s without an answer.")
                  % {"streams": streams, "inside": inside, "outside": outside},),
-                (_recipe(_("Draft the forwarding"), "rtp"), _exempt()),
+                (_recipe(_("Draft the forwarding"), "rtp", pbx=inside, source=outside), _exempt()),
             )  # fmt: skip
 
 
@@ -207,5 +208,5 @@ def _exempt() -> Fix:
     return Fix(_("Exempt the server from the ALG"), page="firewall:exemptions")
 
 
-def _recipe(label: str, name: str) -> Fix:
-    return Fix(label, page="firewall:recipes_one", argument=name)
+def _recipe(label: str, name: str, **answers: str) -> Fix:
+    return Fix(label, page="firewall:recipes_one", argument=name, query=urlencode(answers))

@@ -13,11 +13,15 @@ from appliance.advisor.evidence import Evidence
 from appliance.advisor.finding import Finding, Fix, moment
 from appliance.ruleset.compile import compile_alg
 from sipalg_core.contract.events import OpeningRow
+from sipalg_core.contract.policy import PortRange
 
 PORTS_USED_UP: Final = ("media-ports-of-host", "media-ports")
 """Reasons of the engine for a 503 where no pair of ports was to be had (sipalg_core.alg.ports)."""
 PORT_SETTINGS: Final = ("policy.media_ports", "limits.ports_per_host")
 SILENCE_SETTING: Final = "timers.inactive_media"
+LONGEST_SILENCE: Final = 2550  # s, of the setting
+LOWEST_PORT: Final = 10_000
+"""Of a wider range: below lie the ports of services."""
 LATELY: Final = 24 * 3600.0
 NAMED: Final = 3
 """Calls and streams that are evidence; there may be thousands."""
@@ -71,8 +75,17 @@ def ports_used_up(evidence: Evidence) -> Iterator[Finding]:
               % {"moment": moment(each.at), "phone": each.internal, "reason": each.reason}
               for each in refused[-NAMED:]),
         ),
-        (Fix(_("Widen the range"), page="alg:settings"),),
+        (*_wider(ports), Fix(_("Show the settings"), page="alg:settings")),
     )  # fmt: skip
+
+
+def _wider(ports: PortRange) -> Iterator[Fix]:
+    """Twice as many, downwards: above may lie the ports of signalling."""
+    first = max(2 * ports.first - ports.last - 1, LOWEST_PORT)
+    if first < ports.first:
+        wider = f"{first}-{ports.last}"
+        label = _("Widen the range to %s (as a draft)") % wider
+        yield Fix(label, "set", argument=PORT_SETTINGS[0], value=wider)
 
 
 def media_elsewhere(evidence: Evidence) -> Iterator[Finding]:
@@ -101,6 +114,7 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
         and row["closed"] is not None and row["closed"] > since
     ]  # fmt: skip
     if quiet:
+        longer = min(int(2 * compile_alg(evidence.policy).timers.inactive_media), LONGEST_SILENCE)
         yield Finding(
             "A19", "media",
             ngettext(
@@ -110,7 +124,10 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
             _("After the inactive media timeout without a packet an opening closes; the call itself stays. Change the "
               "timer only if your calls are silent for longer on purpose."),
             tuple(f"{moment(row['closed'] or 0.0)}: {row['internal']} ⇄ {row['external']}" for row in quiet[-NAMED:]),
-            (Fix(_("Adjust the timer"), page="alg:settings"),),
+            (
+                Fix(_("Wait for %d s (as a draft)") % longer, "set", argument=SILENCE_SETTING, value=longer),
+                Fix(_("Show the settings"), page="alg:settings"),
+            ),
         )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -10,11 +11,19 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import get_language
 
-from appliance.advisor.checks import Check, advise
-from appliance.advisor.finding import Finding
+from appliance.advisor.checks import CHECKS, Check, advise
+from appliance.advisor.finding import SEVERITIES, Finding
 from appliance.advisor.gather import gather
 from appliance.system.models import Advised, Ignored
 from sipalg_core.contract import names
+
+
+class Ran(NamedTuple):
+    """A check, whether it could be made now, and when it last was (None: never yet)."""
+
+    check: Check
+    made: bool
+    last: datetime | None
 
 
 class Reading(NamedTuple):
@@ -25,11 +34,21 @@ class Reading(NamedTuple):
     ignored: list[Ignored]
     made: tuple[Check, ...]
     missed: tuple[Check, ...]
+    checks: list[Ran]
+
+    @property
+    def by_severity(self) -> list[tuple[str, list[Finding]]]:
+        """The most serious first; only those that there are."""
+        groups = ((severity, [each for each in self.findings if each.severity == severity]) for severity in SEVERITIES)
+        return [(severity, findings) for severity, findings in groups if findings]
 
 
-def read() -> Reading:
+def read(node: str = names.NODE) -> Reading:
     """Looked up now, in the reader's language."""
     advice = advise(gather())
+    last = latest(node)
+    before = last.made if last else {}
+    now = timezone.now()
     ignored = {each.finding: each for each in ignored_findings()}
     return Reading(
         [each for each in advice.findings if each.id not in ignored],
@@ -37,7 +56,15 @@ def read() -> Reading:
         list(ignored.values()),
         advice.made,
         advice.missed,
+        [
+            Ran(check, check in advice.made, now if check in advice.made else _moment(before.get(check.id)))
+            for check in CHECKS
+        ],
     )
+
+
+def _moment(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)
 
 
 def finding(ident: str) -> Finding | None:
@@ -50,9 +77,14 @@ def ignored_findings() -> QuerySet[Ignored]:
     return Ignored.objects.filter(Q(until=None) | Q(until__gt=timezone.now()))
 
 
+def latest(node: str = names.NODE) -> Advised | None:
+    """The advisor's own last round."""
+    return Advised.objects.filter(node=node).first()
+
+
 def noted(node: str = names.NODE) -> list[dict[str, Any]]:
     """What the last round found, briefly: id, check, severity, and the text in the reader's language."""
-    row = Advised.objects.filter(node=node).first()
+    row = latest(node)
     ignored = set(ignored_findings().values_list("finding", flat=True))
     language = get_language() or settings.LANGUAGE_CODE
     return [

@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
@@ -49,7 +50,8 @@ def encrypted(evidence: Evidence) -> Iterator[Finding]:
             _("The ALG does not read what is encrypted, so it opens nothing. Rules for SIPS, for UDP outwards and for "
               "STUN are needed."),
             (f"{host}:{flows[0].sport} → {server}:{SIPS_PORT} TCP",),
-            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:recipes_one", argument="sips"),),
+            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:recipes_one", argument="sips",
+                 query=urlencode({"pbx": host, "server": server})),),
         )  # fmt: skip
         media = [flow for flow in _flows(evidence) if _is_speech(flow, host)]
         if media:

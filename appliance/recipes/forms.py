@@ -119,6 +119,7 @@ class Recipe:
     form: type[Questions]
     answers: Callable[..., Any]
     cook: Callable[[Any], Plan]
+    help: str = ""  # page of appliance.help
 
     def plan(self, cleaned: dict[str, Any]) -> Plan:
         """Raise ValidationError at the question."""
@@ -131,11 +132,11 @@ class Recipe:
 RECIPES: Final = {
     "pbx": Recipe(
         _("Telephone system with the ALG"), _("One rule; the ALG opens what each call needs. The usual case."),
-        WithAlgQuestions, telephony.WithAlg, telephony.with_alg,
+        WithAlgQuestions, telephony.WithAlg, telephony.with_alg, "openings",
     ),
     "sips": Recipe(
         _("Encrypted SIP"), _("SIPS to the provider, speech outwards, STUN; the ALG cannot read it."),
-        EncryptedQuestions, telephony.Encrypted, telephony.encrypted,
+        EncryptedQuestions, telephony.Encrypted, telephony.encrypted, "encrypted-sip",
     ),
     "plain": Recipe(
         _("Telephone system without the ALG"), _("SIP and speech outwards, unchanged; it needs STUN."),
@@ -143,15 +144,15 @@ RECIPES: Final = {
     ),
     "rtp": Recipe(
         _("Provider without symmetric RTP"), _("Lets the provider's speech in to the telephone system's own ports."),
-        AsymmetricQuestions, telephony.Asymmetric, telephony.asymmetric,
+        AsymmetricQuestions, telephony.Asymmetric, telephony.asymmetric, "rtp-forwarding",
     ),
     "external": Recipe(
         _("Telephones outside"), _("By VPN, or by SIPS and SRTP. Plain SIP from the Internet is refused."),
-        ExternalQuestions, telephony.External, telephony.external,
+        ExternalQuestions, telephony.External, telephony.external, "from-outside",
     ),
     "maintenance": Recipe(
         _("Remote maintenance of the telephone system"), _("For a time, from somewhere; it ends by itself."),
-        MaintenanceQuestions, telephony.Maintenance, telephony.maintenance,
+        MaintenanceQuestions, telephony.Maintenance, telephony.maintenance, "from-outside",
     ),
     "app": Recipe(
         _("Ports of a maker's app"), _("What an app of the telephone system's maker asks for."),

@@ -92,6 +92,7 @@ class Advised(models.Model):
     at = models.DateTimeField()
     findings = models.JSONField(default=list, help_text=_("id, check, severity and texts by language of each"))
     missed = models.JSONField(default=list, help_text=_("ids of checks whose evidence could not be had"))
+    made = models.JSONField(default=dict, help_text=_("by id of a check: when it was last made (Unix seconds)"))
 
     def __str__(self) -> str:
         return f"{self.node} at {self.at:%H:%M:%S}"

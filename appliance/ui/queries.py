@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from appliance.accounts.models import User
 from appliance.accounts.queries import permits
 from appliance.firewall.queries import KnownContents, found_addresses, rules
+from appliance.help.pages import PAGES
 from appliance.live.control import EngineUnavailable
 from appliance.sip.queries import party, snapshot
 from appliance.ui.templatetags.ui import NAVIGATION, may_open
@@ -39,6 +40,7 @@ def found(request: HttpRequest, text: str) -> list[Found]:
         return []
     hits = list(islice(_pages(request, words), None if not words else OF_A_KIND))
     if words:
+        hits += islice(_help(words), OF_A_KIND)
         for permission, look in (("rules.see", _rules), ("objects.see", _objects), ("calls.see", _calls)):
             if permits(user, permission):
                 hits += islice(look(words), OF_A_KIND)
@@ -50,6 +52,12 @@ def _pages(request: HttpRequest, words: list[str]) -> Iterator[Found]:
         for page in pages:
             if _has(f"{title} {page.label}", words) and may_open(request, page.view):
                 yield Found(_("Pages"), page.icon, page.label, str(title), reverse(page.view))
+
+
+def _help(words: list[str]) -> Iterator[Found]:
+    for name, page in PAGES.items():
+        if _has(str(page.title), words):
+            yield Found(_("Help"), "hint", page.title, "", reverse("ui:help_page", args=[name]))
 
 
 def _rules(words: list[str]) -> Iterator[Found]:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The overview, and the state that every page keeps current."""
+"""The overview, help, and the state that every page keeps current."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from appliance.accounts import queries as people
 from appliance.advisor.reading import noted
+from appliance.help.pages import PAGES
 from appliance.network import queries as network
 from appliance.network.models import Role
 from appliance.sip import queries as sip
@@ -17,7 +18,7 @@ from appliance.sip.columns import CALLS_IN_BRIEF
 from appliance.system import queries as system
 from appliance.ui import queries
 from appliance.ui.requests import OperatorRequest, may
-from appliance.ui.templatetags.ui import status_context
+from appliance.ui.templatetags.ui import address_of, may_open_address, status_context
 from sipalg_core.contract import names
 
 FINDINGS_SHOWN: Final = 3
@@ -45,6 +46,22 @@ def _external_address() -> dict[str, str] | None:
         if interface.role == Role.EXTERNAL and addresses:
             return {"address": addresses[0].partition("/")[0], "interface": interface.name}
     return None
+
+
+@may("overview.see")
+def help_pages(request: OperatorRequest) -> HttpResponse:
+    return render(request, "help/pages.html", {"pages": PAGES})
+
+
+@may("overview.see")
+def help_page(request: OperatorRequest, name: str) -> HttpResponse:
+    """In the side panel of the page where the question arose, or by its permanent link."""
+    page = PAGES.get(name)
+    if page is None:
+        raise Http404
+    ways = [(way, address_of(way)) for way in page.ways if may_open_address(request, address_of(way))]
+    context = {"page": page, "ways": ways, "further": [(other, PAGES[other]) for other in page.further]}
+    return render(request, "help/_page.html" if request.htmx else "help/page.html", context)
 
 
 @may("overview.see")

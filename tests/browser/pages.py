@@ -54,6 +54,7 @@ SAMPLES: Final[dict[str, Sample]] = {
     "system:advisor_ignore": lambda lab: "none",
     "system:advisor_fix": lambda lab: "none",
     "accounts:link": lambda lab: "used-up",
+    "ui:help_page": lambda lab: "symmetric-rtp",
 }
 """What stands for the arguments of a page's address, several with a stroke between."""
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -12,8 +12,10 @@ from django.shortcuts import redirect, render
 from django.utils.translation import ngettext
 
 from appliance.firewall import services
-from appliance.recipes.forms import RECIPES
+from appliance.recipes.forms import RECIPES, Questions
 from appliance.ui.requests import OperatorRequest, may
+
+LONGEST_ANSWER: Final = 200
 
 
 @may("rules.see")
@@ -26,7 +28,7 @@ def recipe(request: OperatorRequest, name: str) -> HttpResponse:
     if name not in RECIPES:
         raise Http404
     kind = RECIPES[name]
-    form = kind.form(request.POST or None)
+    form = kind.form(request.POST or None, initial=_answered(request, kind.form))
     context: dict[str, Any] = {"form": form, "recipe": kind, "name": name, "recipes": RECIPES}
     if request.method == "POST" and form.is_valid():
         try:
@@ -42,3 +44,8 @@ def recipe(request: OperatorRequest, name: str) -> HttpResponse:
         except ValidationError as error:
             form.take(error)
     return render(request, "firewall/recipe.html", context)
+
+
+def _answered(request: OperatorRequest, form: type[Questions]) -> dict[str, str]:
+    """Answers that a link already has (`?pbx=192.168.0.2`)."""
+    return {name: request.GET[name][:LONGEST_ANSWER] for name in form.base_fields if name in request.GET}

@@ -9,20 +9,31 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 from django.http import HttpRequest
+from django.urls import reverse
 from ninja import Router, Schema, Status
 
 from appliance.accounts.models import User
+from appliance.advisor.finding import Fix
 from appliance.advisor.reading import finding as finding_of
 from appliance.advisor.reading import read
 from appliance.system import services
 from appliance.system.models import Ignored
 from appliance.ui.requests import may
+from appliance.ui.templatetags.ui import address_of
 
 router = Router(tags=["advisor"])
 
 
+class FixOut(Schema):
+    """`draft`: POST …/fix makes it one; else `page` is where it can be done."""
+
+    label: str
+    draft: bool
+    page: str
+
+
 class FindingOut(Schema):
-    """`fixable`: POST …/fix drafts the change that it proposes."""
+    """`fixable`: POST …/fix drafts the change that it proposes. `page` shows it, `help` explains it."""
 
     id: str
     check: str
@@ -31,6 +42,21 @@ class FindingOut(Schema):
     why: str
     evidence: list[str]
     fixable: bool
+    fixes: list[FixOut]
+    page: str
+    help: str
+
+
+class CheckOut(Schema):
+    """`made`: it could be made now; `last` is when it last was."""
+
+    id: str
+    severity: Literal["error", "warning", "hint"]
+    title: str
+    looks_at: str
+    help: str
+    made: bool
+    last: datetime | None
 
 
 class IgnoredOut(Schema):
@@ -50,6 +76,7 @@ class AdviceOut(Schema):
     ignored: list[IgnoredOut]
     made: list[str]
     missed: list[str]
+    checks: list[CheckOut]
 
 
 class IgnoreIn(Schema):
@@ -64,14 +91,27 @@ def advisor(request: HttpRequest) -> dict[str, Any]:
     items = [
         {
             "id": each.id, "check": each.check, "severity": each.severity, "text": each.text, "why": each.why,
-            "evidence": each.evidence, "fixable": any(fix.verb == "disable_rule" for fix in each.fixes),
+            "evidence": each.evidence, "fixable": each.draft is not None, "fixes": [_fix(fix) for fix in each.fixes],
+            "page": f"{reverse('system:advisor')}#{each.id}", "help": reverse("ui:help_page", args=[each.help]),
         }
         for each in advised.findings
+    ]  # fmt: skip
+    checks = [
+        {
+            "id": check.id, "severity": check.severity, "title": str(check.title), "looks_at": str(check.looks_at),
+            "help": reverse("ui:help_page", args=[check.help]), "made": made, "last": last,
+        }
+        for check, made, last in advised.checks
     ]  # fmt: skip
     return {
         "items": items, "count": len(items), "ignored": advised.ignored,
         "made": [check.id for check in advised.made], "missed": [check.id for check in advised.missed],
+        "checks": checks,
     }  # fmt: skip
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {"label": fix.label, "draft": fix.is_draft, "page": "" if fix.is_draft else address_of(fix)}
 
 
 @router.post("/advisor/{finding}/ignore", response={201: IgnoredOut})

@@ -20,6 +20,7 @@ from appliance.advisor.gather import gather
 from appliance.audit.services import record
 from appliance.firewall import services as firewall
 from appliance.firewall.models import Rule
+from appliance.sip import services as telephony
 from appliance.system.models import Advised, Ignored
 from sipalg_core.contract import names
 
@@ -52,10 +53,13 @@ def mind_finding(*, actor: User | str, ignored: Ignored) -> None:
 @transaction.atomic
 def draft_fix(*, actor: User | str, finding: Finding) -> None:
     """The change that the finding proposes, as a draft."""
-    proposed = [each.argument for each in finding.fixes if each.verb == "disable_rule" and each.argument is not None]
-    if not proposed:
+    proposed = finding.draft
+    if proposed is None:
         raise ValidationError(_("This finding has no change to propose."))
-    rule = Rule.objects.filter(pk=proposed[0]).first()
+    if proposed.verb == "set":
+        telephony.change_settings(actor=actor, values={str(proposed.argument): proposed.value})
+        return
+    rule = Rule.objects.filter(pk=int(proposed.argument or 0)).first()
     if rule is None:
         raise ValidationError(_("The rule is gone from the draft already."))
     firewall.update_rule(actor=actor, rule=rule, version=rule.version, enabled=False)
@@ -75,5 +79,10 @@ def note_advice(*, node: str = names.NODE) -> None:
         {"id": each.id, "check": each.check, "severity": each.severity, "texts": texts[each.id]}
         for each in advice.findings
     ]
+    now = timezone.now()
+    before = Advised.objects.filter(node=node).first()
+    made = (before.made if before else {}) | {check.id: now.timestamp() for check in advice.made}
     missed = [check.id for check in advice.missed]
-    Advised.objects.update_or_create(node=node, defaults={"at": timezone.now(), "findings": findings, "missed": missed})
+    Advised.objects.update_or_create(
+        node=node, defaults={"at": now, "findings": findings, "missed": missed, "made": made}
+    )

@@ -22,7 +22,7 @@ from appliance.ui.requests import OperatorRequest, may
 
 @may("advisor.see")
 def advisor(request: OperatorRequest) -> HttpResponse:
-    return render(request, "system/advisor.html", {"advised": read()})
+    return render(request, "system/advisor.html", {"advised": read(), "show_checks": "checks" in request.GET})
 
 
 @may("advisor.change")

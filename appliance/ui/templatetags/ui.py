@@ -21,6 +21,8 @@ from django.utils.translation import gettext_lazy as _
 from appliance.accounts import queries
 from appliance.accounts.models import User
 from appliance.advisor.finding import Fix
+from appliance.advisor.reading import noted
+from appliance.help.pages import PAGES, Way
 from appliance.sip import queries as sip
 from appliance.system import queries as system
 from appliance.ui import columns, requests
@@ -36,6 +38,8 @@ class Page:
     icon: str
 
 
+ADVISOR: Final = "system:advisor"
+"""In the menu with the number of its open findings."""
 NAVIGATION: Final = (
     ("", (Page("ui:overview", _("Overview"), "overview"),)),
     (
@@ -69,7 +73,7 @@ NAVIGATION: Final = (
     (
         _("Diagnose"),
         (
-            Page("system:advisor", _("Advisor"), "hint"),
+            Page(ADVISOR, _("Advisor"), "hint"),
             Page("firewall:questions", _("Which rule decides"), "search"),
             Page("system:connections", _("Connections"), "calls"),
             Page("sip:selftests", _("Self-test"), "play"),
@@ -92,6 +96,7 @@ NAVIGATION: Final = (
             Page("accounts:account", _("Account"), "account"),
         ),
     ),
+    ("", (Page("ui:help", _("Help"), "hint"),)),
 )
 
 
@@ -122,7 +127,14 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     match = request.resolver_match
     here = ":".join([*match.namespaces, (match.url_name or "").split("_")[0]]) if match else ""
     groups = [
-        (title, [(page, reverse(page.view), page.view == here) for page in pages if may_open(request, page.view)])
+        (
+            title,
+            [
+                (page, reverse(page.view), page.view == here, len(noted()) if page.view == ADVISOR else 0)
+                for page in pages
+                if may_open(request, page.view)
+            ],
+        )
         for title, pages in NAVIGATION
     ]
     return {"groups": [(title, pages) for title, pages in groups if pages]}
@@ -142,16 +154,26 @@ def undo_offer(context: Context) -> dict[str, Any] | None:
     return requests.undo_offer(request) if isinstance(request, HttpRequest) and hasattr(request, "session") else None
 
 
-@register.simple_tag
-def fix_address(fix: Fix) -> str:
-    """Of the page that a finding's fix leads to."""
-    place = reverse(fix.page, args=[] if fix.argument is None else [fix.argument])
-    return f"{place}?{fix.query}" if fix.query else place
+@register.simple_tag(name="fix_address")
+def address_of(way: Fix | Way) -> str:
+    """Of the page that a finding's fix, or an answer of the help, leads to."""
+    place = reverse(way.page, args=[] if way.argument is None else [way.argument])
+    return f"{place}?{way.query}" if way.query else place
+
+
+@register.inclusion_tag("help/_link.html")
+def help_link(name: str) -> dict[str, Any]:
+    """To the answer of a question, where it arises: `{% help_link "symmetric-rtp" %}`."""
+    return {"name": name, "title": PAGES[name].title}
 
 
 def may_open(request: HttpRequest, view: str) -> bool:
     """Whether the reader may look at the page."""
-    permission = permission_of(resolve(reverse(view)).func, "GET")
+    return may_open_address(request, reverse(view))
+
+
+def may_open_address(request: HttpRequest, address: str) -> bool:
+    permission = permission_of(resolve(address.partition("?")[0]).func, "GET")
     return permission is not None and isinstance(request.user, User) and queries.permits(request.user, permission)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.lab import topology
 from sipalg_core.net import Endpoint
-from tests.lab.advisor.reading import Talk, exempt, finding, found, gone
+from tests.lab.advisor.reading import Talk, exempt, finding, fixed, found, gone
 from tests.lab.running import RunningLab, until
 from tests.lab.wire.messages import port_of, sdp
 from tests.lab.wire.parties import media
@@ -114,10 +114,12 @@ def test_check_a17_a19_ports_that_run_out_and_silence_until_they_are_set_otherwi
         seen = found(lab, "A19-media")
         assert f"{topology.PBX}:14000 ⇄ {SPEECH}" in seen["evidence"][-1]
         talk.hang_up()
+        fixed(lab, "A17-ports", "A19-media")
+        values = {each["path"]: each["value"] for each in lab.get("alg/settings")["items"]}
+        assert (values["policy.media_ports"], values["timers.inactive_media"]) == ("40900-41099", 20)
     finally:
         lab.request("PATCH", "alg/settings", {"reset": list(tight)})
         lab.apply("as before")
-    gone(lab, "A17", "A19")
 
 
 def _strays(lab: RunningLab) -> int:
