@@ -21,8 +21,12 @@ class InterfaceForm(OperatorForm):
         help_text=_("One a line, with its prefix: 192.168.0.1/24. What the kernel has wins where it differs."),
     )  # fmt: skip
     masquerade = forms.BooleanField(
-        label=_("Translate what leaves here to this interface's address (IPv4)"), required=False
-    )
+        label=_("Translate what leaves here to this interface's address (IPv4)"), required=False,
+        help_text=_(
+            "Private addresses have no way back from the Internet. Change only if the router behind this interface "
+            "knows the way to your inside networks."
+        ),
+    )  # fmt: skip
 
     def clean_addresses(self) -> list[str]:
         text: str = self.cleaned_data["addresses"]

@@ -27,6 +27,7 @@ class ApplyForm(OperatorForm):
         initial=services.DEFAULT_WINDOW,
         min_value=services.SHORTEST_WINDOW,
         max_value=services.LONGEST_WINDOW,
+        help_text=_("Who is locked out by a change gets back in by waiting. Change only if you need longer to try it."),
     )
 
     def clean_confirm_within(self) -> int:
@@ -132,34 +133,61 @@ class NoticeForm(OperatorForm):
     """Whom to tell. A secret that is left empty stays."""
 
     before_minutes = forms.IntegerField(
-        label=_("Minutes before a rule ends (0: no notice)"), min_value=0, max_value=10_080, initial=60
-    )
-    inside = forms.BooleanField(label=_("Receivers may be inside (private addresses)"), required=False)
+        label=_("Minutes before a rule ends (0: no notice)"), min_value=0, max_value=10_080, initial=60,
+        help_text=_("A rule's end is announced so long before. Change only if whoever is told needs longer to react."),
+    )  # fmt: skip
+    inside = forms.BooleanField(
+        label=_("Receivers may be inside (private addresses)"), required=False,
+        help_text=_(
+            "Else only receivers in the Internet are called, so that no address typed here leads to your own hosts. "
+            "Change only if your mail server, webhook or syslog server is inside."
+        ),
+    )  # fmt: skip
     email_to = forms.CharField(
         label=_("E-mail to"), required=False, max_length=1000, help_text=_("Several with commas.")
     )
-    email_from = forms.CharField(label=_("Sender"), required=False, max_length=254)
-    smtp_host = forms.CharField(label=_("Mail server"), required=False, max_length=253)
-    smtp_port = forms.IntegerField(label=_("Its port"), min_value=1, max_value=65535, initial=587)
+    email_from = forms.CharField(
+        label=_("Sender"), required=False, max_length=254,
+        help_text=_("An address that the mail server lets this device send from."),
+    )  # fmt: skip
+    smtp_host = forms.CharField(
+        label=_("Mail server"), required=False, max_length=253, help_text=_("Takes the mails and delivers them."),
+    )  # fmt: skip
+    smtp_port = forms.IntegerField(
+        label=_("Its port"), min_value=1, max_value=65535, initial=587,
+        help_text=_("587 with STARTTLS, 465 with TLS. Change only if the mail server listens elsewhere."),
+    )  # fmt: skip
     smtp_security = forms.ChoiceField(
-        label=_("Encryption"), choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", _("none"))]
-    )
-    smtp_user = forms.CharField(label=_("User"), required=False, max_length=200)
+        label=_("Encryption"), choices=[("starttls", "STARTTLS"), ("tls", "TLS"), ("none", _("none"))],
+        help_text=_("Without it the password can be read on the way. Change only if the mail server says so."),
+    )  # fmt: skip
+    smtp_user = forms.CharField(
+        label=_("User"), required=False, max_length=200, help_text=_("Empty where the mail server asks for none."),
+    )  # fmt: skip
     smtp_password = forms.CharField(
-        label=_("Password (empty: as it was)"), required=False, max_length=200, widget=forms.PasswordInput
-    )
-    webhook_url = forms.CharField(label=_("Webhook"), required=False, max_length=500)
+        label=_("Password (empty: as it was)"), required=False, max_length=200, widget=forms.PasswordInput,
+        help_text=_("It is kept encrypted and never shown again."),
+    )  # fmt: skip
+    webhook_url = forms.CharField(
+        label=_("Webhook"), required=False, max_length=500,
+        help_text=_("An https address that gets each notice as JSON."),
+    )  # fmt: skip
     webhook_secret = forms.CharField(
-        label=_("Its secret (empty: as it was)"), required=False, max_length=200, widget=forms.PasswordInput
-    )
+        label=_("Its secret (empty: as it was)"), required=False, max_length=200, widget=forms.PasswordInput,
+        help_text=_("It signs each notice, so that the receiver can tell it from a forged one."),
+    )  # fmt: skip
     syslog_host = forms.CharField(
-        label=_("Syslog server"),
-        required=False,
-        max_length=253,
+        label=_("Syslog server"), required=False, max_length=253,
         help_text=_("Gets the notices, and each entry of the audit log from then on."),
-    )
-    syslog_port = forms.IntegerField(label=_("Its port"), min_value=1, max_value=65535, initial=514)
-    syslog_protocol = forms.ChoiceField(label=_("Protocol"), choices=[("udp", "UDP"), ("tcp", "TCP")])
+    )  # fmt: skip
+    syslog_port = forms.IntegerField(
+        label=_("Its port"), min_value=1, max_value=65535, initial=514,
+        help_text=_("Change only if the syslog server listens elsewhere."),
+    )  # fmt: skip
+    syslog_protocol = forms.ChoiceField(
+        label=_("Protocol"), choices=[("udp", "UDP"), ("tcp", "TCP")],
+        help_text=_("By UDP a notice may be lost. Change only if the syslog server takes TCP."),
+    )  # fmt: skip
 
     def clean_email_to(self) -> list[str]:
         text: str = self.cleaned_data["email_to"]

@@ -42,5 +42,8 @@ class HistorySettingsForm(OperatorForm):
     masking = forms.ChoiceField(
         label=_("Numbers"),
         choices=Masking.choices,
-        help_text=_("Of calls that end from now on. What is recorded already keeps its numbers."),
+        help_text=_(
+            "Of calls that end from now on; what is recorded already keeps its numbers. Change only if nobody needs "
+            "whole numbers to look into a complaint."
+        ),
     )

@@ -25,7 +25,10 @@ class ProviderForm(OperatorForm):
     )  # fmt: skip
     symmetric_media = forms.BooleanField(
         label=_("Sends audio from the port that it announces (symmetric RTP)"), required=False,
-        help_text=_("Then pinholes name its port as well."),
+        help_text=_(
+            "Then pinholes name its port as well. Change only if calls have no audio and their page says that it sends "
+            "from another port."
+        ),
     )  # fmt: skip
     template = forms.CharField(widget=forms.HiddenInput, required=False, max_length=40)
 

@@ -86,16 +86,18 @@ def exempt(lab: RunningLab, server: str) -> Iterator[None]:
 @contextmanager
 def member(lab: RunningLab, kind: str, value: str) -> Iterator[None]:
     """An address more in the provider's group, applied, while the context lasts."""
-    group = next(each for each in lab.get("addresses")["items"] if each["name"] == "Provider")
+    known = {each["name"]: each for each in lab.get("addresses")["items"]}
+    group, name = known["Provider"], f"Provider {value}"
     members = [each["id"] if isinstance(each, dict) else each for each in group["members"]]
-    one_more = {"name": f"Provider {value}", "kind": kind, "value": value}
-    ident = lab.request("POST", "addresses", one_more)["id"]
+    one_more = {"name": name, "kind": kind, "value": value}
+    ident = (known.get(name) or lab.request("POST", "addresses", one_more))["id"]
     lab.request("PATCH", f"addresses/{group['id']}", {"members": [*members, ident]})
     lab.apply("one more server")
     try:
         yield
     finally:
-        lab.request("PATCH", f"addresses/{group['id']}", {"members": members})
+        lab.request("PATCH", f"addresses/{group['id']}", {"members": [each for each in members if each != ident]})
+        lab.request("DELETE", f"addresses/{ident}")
         lab.apply("one server less")
 
 
