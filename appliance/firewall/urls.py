@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.firewall.views import activations, countries, objects, questions, recipes, rules
+from appliance.firewall.views import activations, countries, objects, questions, recipes, rule_acts, rules
 
 app_name = "firewall"
 urlpatterns = [
@@ -13,11 +13,16 @@ urlpatterns = [
     path("rules/add/", rules.add_rule, name="rules_add"),
     path("rules/sentence/", rules.sentence, name="rules_sentence"),
     path("rules/<int:pk>/", rules.edit_rule, name="rules_edit"),
-    path("rules/<int:pk>/enabled/", rules.switch_rule, name="rules_switch"),
-    path("rules/<int:pk>/move/", rules.move_rule, name="rules_move"),
-    path("rules/<int:pk>/clone/", rules.clone_rule, name="rules_clone"),
-    path("rules/undo/", rules.undo, name="rules_undo"),
-    path("rules/<int:pk>/delete/", rules.delete_rule, name="rules_delete"),
+    path("rules/<int:pk>/enabled/", rule_acts.switch, name="rules_switch"),
+    path("rules/<int:pk>/move/", rule_acts.move, name="rules_move"),
+    path("rules/<int:pk>/clone/", rule_acts.clone, name="rules_clone"),
+    path("rules/<int:pk>/delete/", rule_acts.delete, name="rules_delete"),
+    path("rules/<int:pk>/menu/", rule_acts.menu, name="rules_menu"),
+    path("rules/<int:pk>/place/", rule_acts.place, name="rules_place"),
+    path("rules/<int:pk>/call/", rule_acts.as_call, name="rules_call"),
+    path("rules/several/", rule_acts.change_several, name="rules_several"),
+    path("rules/several/delete/", rule_acts.delete_several, name="rules_several_delete"),
+    path("rules/undo/", rule_acts.undo, name="rules_undo"),
     path("rules/<int:pk>/start/", activations.start_rule, name="rules_start"),
     path("activations/", activations.activations, name="activations"),
     path("activations/<int:pk>/stop/", activations.stop, name="activations_stop"),

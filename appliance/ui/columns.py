@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a live table is: its columns, their words and their order; and how a time is written everywhere.
+"""What a live table is: its columns, their words and their order; how a time is written everywhere; and the keys.
 
 The kinds of cells are those of static/js/cells.js.
 """
@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from sipalg_core.contract.events import Topic
 
@@ -112,3 +113,35 @@ class LiveTable:
             "ended": [value for value, word in states.words.items() if word.ended],
             "summary": self.summary,
         }
+
+
+@dataclass(frozen=True)
+class Key:
+    """Keys as a browser names them, one after the other. They lead to `view`, or click what is marked with them
+    (`data-shortcut`), in the row that has the focus where `row` says so."""
+
+    keys: str
+    label: Text
+    view: str = ""
+    row: bool = False
+
+
+KEYS: Final = (
+    Key("?", _("Show these keys")),
+    Key("/", _("Find pages, rules, objects and calls")),
+    Key("Ctrl+k", _("Find pages, rules, objects and calls")),
+    Key("g d", _("Go to the overview"), "ui:overview"),
+    Key("g c", _("Go to live calls"), "sip:calls"),
+    Key("g r", _("Go to rules"), "firewall:rules"),
+    Key("g o", _("Go to objects"), "firewall:objects"),
+    Key("g a", _("Go to the advisor"), "system:advisor"),
+    Key("g s", _("Go to the settings of the SIP ALG"), "alg:settings"),
+    Key("n", _("New")),
+    Key("p", _("Pause live")),
+    Key("Ctrl+s", _("Save draft")),
+    Key("e", _("Edit"), row=True),
+    Key("x", _("Choose, for several at once"), row=True),
+    Key("Alt+ArrowUp", _("Move up"), row=True),
+    Key("Alt+ArrowDown", _("Move down"), row=True),
+)
+"""All keys of the console: static/js/keys.js does what stands here, the list under `?` shows it."""

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a signed-in page does: live tables, the live state, the side panel, moving rules by keyboard.
+// What a signed-in page does: live tables, the live state, the side panel.
 
 import { timeOfDay } from "./cells.js";
+import "./keys.js";
 import { live } from "./live.js";
 import { showCountryNames, showLocalTimes } from "./page.js";
 import "./jobs.js";
 import "./palette.js";
+import "./rules.js";
 import { LiveTable } from "./table.js";
 
 const HEALTH_PAUSE = 1000; // ms between two questions for the sentence on health
@@ -77,18 +79,4 @@ panel.addEventListener("click", (event) => {
 // What is refused is said on the page, above what was there (appliance/gate.py).
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.xhr.status === 403) event.detail.shouldSwap = true;
-});
-
-// --- rules: Alt with an arrow moves the rule that has the focus ---
-
-document.addEventListener("keydown", (event) => {
-  if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
-  const row = event.target.closest(".rules tr[data-id]");
-  if (!row) return;
-  event.preventDefault();
-  const button = row.querySelector(`[data-key="${event.key}"]`);
-  if (button.disabled) return;
-  const id = row.dataset.id;
-  document.body.addEventListener("htmx:afterSettle", () => document.getElementById(`rule-${id}`)?.focus(), { once: true });
-  button.click();
 });

@@ -21,12 +21,41 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
-    button.querySelector("span").textContent = button.dataset.done;
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
+  button.querySelector("span").textContent = button.dataset.done;
+});
+
+// --- how dense tables are ---
+
+for (const button of document.querySelectorAll("[data-density-switch]")) {
+  const root = document.documentElement.dataset;
+  const show = () => button.setAttribute("aria-pressed", String(root.density === "comfortable"));
+  show();
+  button.addEventListener("click", () => {
+    root.density = root.density === "comfortable" ? "compact" : "comfortable";
+    manners.store("density", root.density);
+    show();
   });
 }
+
+// --- an end by one click: chips beside a field for a time, which is UTC ---
+
+document.addEventListener("click", (event) => {
+  const chip = event.target.closest("[data-hours], [data-clock]");
+  if (!chip) return;
+  const end = new Date();
+  if (chip.dataset.hours) end.setTime(end.getTime() + chip.dataset.hours * 3_600_000);
+  else {
+    end.setHours(Number(chip.dataset.clock), 0, 0, 0);
+    if (end < new Date()) end.setDate(end.getDate() + 1);
+  }
+  const field = document.getElementById(chip.closest("[data-chips]").dataset.chips);
+  field.value = end.toISOString().slice(0, 16);
+  field.dispatchEvent(new Event("change", { bubbles: true }));
+});
 
 const moment = new Intl.DateTimeFormat(document.documentElement.lang, {
   dateStyle: "medium",
@@ -52,7 +81,9 @@ showCountryNames(document);
 function showCountdowns() {
   for (const clock of document.querySelectorAll("[data-countdown]")) {
     const left = Math.max(0, Math.round((new Date(clock.dataset.countdown) - Date.now()) / 1000));
-    clock.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+    const [hours, minutes, seconds] = [left / 3600, (left / 60) % 60, left % 60].map(Math.floor);
+    const parts = hours ? [hours, minutes, seconds] : [minutes, seconds];
+    clock.textContent = parts.map((part, at) => (at ? String(part).padStart(2, "0") : part)).join(":");
   }
 }
 

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The command palette: opened by / or Ctrl+K, moved through with the arrows, the answer comes from the server.
+// The command palette: opened by its button, which has keys (keys.js), moved through with the arrows, the answer comes from the server.
 
 const palette = document.getElementById("palette");
 const field = palette.querySelector("input");
 const list = palette.querySelector("[role=listbox]");
-
-const TYPED_INTO = "input, textarea, select, [contenteditable]";
 
 function open() {
   if (palette.open) return;
@@ -26,13 +24,6 @@ function choose(index) {
 }
 
 const chosen = () => options().findIndex((option) => option.getAttribute("aria-selected") === "true");
-
-document.addEventListener("keydown", (event) => {
-  const wanted = (event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !event.ctrlKey);
-  if (!wanted || (event.key === "/" && event.target.closest(TYPED_INTO))) return;
-  event.preventDefault();
-  open();
-});
 
 for (const button of document.querySelectorAll("[data-palette]")) button.addEventListener("click", open);
 

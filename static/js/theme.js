@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The theme, applied before the first paint: a classic blocking script, since inline scripts are forbidden.
+// The theme and how dense tables are, applied before the first paint: a classic blocking script, since inline scripts are forbidden.
 "use strict";
 
 (() => {
   const system = matchMedia("(prefers-color-scheme: dark)");
-  const stored = () => {
+  const stored = (name, otherwise) => {
     try {
-      return localStorage.getItem("theme") || "auto";
+      return localStorage.getItem(name) || otherwise;
     } catch {
-      return "auto"; // storage may be forbidden; the page follows the system then
+      return otherwise; // storage may be forbidden
     }
   };
-  let choice = stored();
+  const store = (name, value) => {
+    try {
+      localStorage.setItem(name, value);
+    } catch {
+      // it holds for this page at least
+    }
+  };
+  let choice = stored("theme", "auto");
 
   const paint = () => {
     const dark = choice === "dark" || (choice === "auto" && system.matches);
@@ -25,14 +32,12 @@
     },
     choose(next) {
       choice = next;
-      try {
-        localStorage.setItem("theme", next);
-      } catch {
-        // it holds for this page at least
-      }
+      store("theme", next);
       paint();
     },
   };
+  globalThis.manners = { stored, store };
+  document.documentElement.dataset.density = stored("density", "compact");
   system.addEventListener("change", paint);
   paint();
 })();

@@ -57,11 +57,12 @@ from appliance.firewall.services.rules import (
     describe_rule,
     expire_rules,
     move_rule,
+    restore_rule,
     set_rule_enabled,
     update_rule,
 )
 from appliance.firewall.services.undo import Kind as UndoKind
-from appliance.firewall.services.undo import remembered, take_back
+from appliance.firewall.services.undo import remembered, remembered_several, take_back
 from appliance.firewall.services.uses import replace_everywhere
 
 __all__ = [
@@ -103,7 +104,9 @@ __all__ = [
     "preview_plan",
     "refresh",
     "remembered",
+    "remembered_several",
     "replace_everywhere",
+    "restore_rule",
     "rules_needed",
     "server_parts",
     "set_name_servers",

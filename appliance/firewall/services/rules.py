@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -97,6 +97,25 @@ def delete_rule(*, actor: Actor, rule: Rule) -> None:
     record(actor=actor, verb="delete", target=rule, before=describe_rule(rule))
     rule.delete()
     _renumber(list(Rule.objects.filter(table=rule.table).order_by("position")))
+
+
+@transaction.atomic
+def restore_rule(*, actor: Actor, rule: Rule) -> Rule:
+    """The rule as this row says, at its place again, whether it was deleted, moved or changed meanwhile."""
+    present = Rule.objects.filter(pk=rule.pk).select_related(*_OBJECTS).first()
+    try:
+        after = describe_rule(rule)
+    except ObjectDoesNotExist as error:
+        raise ValidationError(_("What the rule named is gone; it cannot be put back.")) from error
+    _check_rule(rule, ended=True)
+    position, previous = rule.position, describe_rule(present) if present else None
+    rule.version = (present.version if present else rule.version) + 1
+    rule.changed_by = str(actor)
+    rule.position = present.position if present else Rule.objects.filter(table=rule.table).count() + 1
+    rule.save(force_insert=present is None)
+    _place(rule, before=None, after=None, position=position)
+    record(actor=actor, verb="restore", target=rule, before=previous, after=after)
+    return rule
 
 
 @transaction.atomic

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Taking back the last deletion or move of a rule. What is needed for it is plain JSON that its page keeps a while."""
+"""Taking back the last deletion or move of a rule, or what was done to several.
+
+What is needed for it is plain JSON that its page keeps a while.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from django.core import serializers
@@ -13,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from appliance.audit.services import record
 from appliance.firewall.models import Rule
-from appliance.firewall.services.rules import Actor, describe_rule, place_rule
+from appliance.firewall.services.rules import Actor, describe_rule, place_rule, restore_rule
 
 Kind = Literal["delete", "move"]
 
@@ -24,9 +28,18 @@ def remembered(rule: Rule, kind: Kind) -> dict[str, Any]:
     return {"kind": kind, "row": row, "name": rule.name, "table": rule.table}
 
 
+def remembered_several(rules: Sequence[Rule], said: str) -> dict[str, Any]:
+    """Rules as they stand, before all of them are changed or deleted; `said` is what will be said then."""
+    rows = json.loads(serializers.serialize("json", rules))
+    return {"kind": "several", "rows": rows, "name": said, "table": rules[0].table}
+
+
 @transaction.atomic
 def take_back(*, actor: Actor, offer: dict[str, Any]) -> Rule:
     """Under its own key, at its place and in its section; raise ValidationError where that is not possible any more."""
+    if offer["kind"] == "several":
+        kept = [each.object for each in serializers.deserialize("python", offer["rows"], ignorenonexistent=True)]
+        return [restore_rule(actor=actor, rule=rule) for rule in kept if isinstance(rule, Rule)][-1]
     row = offer["row"]
     there = Rule.objects.filter(pk=row["pk"]).first()
     if (there is None) != (offer["kind"] == "delete"):

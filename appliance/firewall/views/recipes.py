@@ -39,7 +39,7 @@ def recipe(request: OperatorRequest, name: str) -> HttpResponse:
                 messages.success(
                     request, ngettext("%d rule is a draft now.", "%d rules are drafts now.", count) % count
                 )
-                return redirect("firewall:rules")
+                return redirect("system:changes_review")
             context["preview"] = services.preview_plan(plan=plan)
         except ValidationError as error:
             form.take(error)

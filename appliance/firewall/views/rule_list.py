@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What stands beside each rule of the list: its state in a word, and whether a filter shows it."""
+"""The list of rules as it is shown: beside each its state in a word, its hits, and whether a filter shows it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from appliance.firewall.models import Hits, Rule
+from appliance.firewall import columns, queries
+from appliance.firewall.models import Hits, Rule, Table
 from appliance.firewall.queries import KnownContents, found_addresses
+from appliance.recipes.forms import RECIPES
 from appliance.ruleset.policy import Rule as Compiled
 from appliance.ruleset.verify import verify
 from appliance.system.queries import policy_asked
@@ -107,3 +109,33 @@ def _fits(rule: Rule, word: str, holding: set[int]) -> bool:
     service = f"{rule.service.name} {rule.service.ports}" if rule.service else ""
     text = f"{rule.name} {rule.comment} {rule.section} {service} {rule.get_action_display()}".casefold()
     return word in text or word in tags
+
+
+class Line(NamedTuple):
+    rule: Rule
+    sentence: str
+    hits: Hits | None
+    state: State
+    draft: bool
+
+
+def list_context(table: Table, text: str = "") -> dict[str, Any]:
+    listed, hits = list(queries.rules(table)), queries.hits()
+    states = States(hits)
+    lines = [
+        Line(rule, columns.rule_sentence(rule), hits.get(rule.pk), states.of(rule), states.is_draft(rule))
+        for rule in (shown(listed, text) if text.strip() else listed)
+    ]
+    before, after = columns.AUTOMATIC[table]
+    return {
+        "table": table,
+        "tables": Table,
+        "rules": lines,
+        "all": len(listed),
+        "sections": list(dict.fromkeys(rule.section for rule in listed if rule.section)),
+        "recipes": RECIPES,
+        "asked": text,
+        "last": len(listed),
+        "before_rules": before,
+        "after_rules": after,
+    }

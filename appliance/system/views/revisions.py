@@ -66,7 +66,7 @@ def decide(request: OperatorRequest, number: int, verb: Literal["keep", "extend"
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     if request.htmx:
-        return render(request, "ui/_status.html", status_context())
+        return render(request, "ui/_status_parts.html", status_context())
     return redirect("system:changes_revision", number=number)
 
 

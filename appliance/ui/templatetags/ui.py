@@ -205,6 +205,14 @@ def status_context() -> dict[str, Any]:
     return {"telephony": sip.telephony(), "changes": len(system.pending_changes()), "waiting": waiting}
 
 
+@register.inclusion_tag("ui/_keys.html", takes_context=True)
+def keys(context: Context) -> dict[str, Any]:
+    """The list of keys, for people and for the script; what leads to a page only for who may see it."""
+    shown = [key for key in columns.KEYS if not key.view or may_open(context["request"], key.view)]
+    rows = [{"keys": key.keys, "address": key.view and reverse(key.view), "row": key.row} for key in shown]
+    return {"keys": [(key.keys.split(), key.label) for key in shown], "table": rows}
+
+
 @register.simple_tag
 def languages() -> list[tuple[str, str]]:
     """Each in its own words."""

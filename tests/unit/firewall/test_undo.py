@@ -6,7 +6,7 @@ import pytest
 from appliance.audit.models import Entry
 from appliance.firewall.models import AddressObject, Rule
 from appliance.firewall.services import create_address, create_rule
-from appliance.firewall.views import rules as views
+from appliance.firewall.views import rule_acts as views
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The list of rules under one's hands: choosing several, the menu of a row, finding a place to move to.
+
+// --- choosing: with Shift from the last one to this one ---
+
+let last = null;
+
+const boxes = () => [...document.querySelectorAll('input[form="chosen"][name="rule"]')];
+
+function showChosen() {
+  const bar = document.getElementById("chosen");
+  if (!bar) return;
+  const count = boxes().filter((box) => box.checked).length;
+  bar.hidden = !count;
+  bar.querySelector("[data-count]").textContent = count;
+}
+
+document.addEventListener("click", (event) => {
+  const box = event.target.closest('input[form="chosen"]');
+  if (!box) return;
+  const all = boxes();
+  const from = all.findIndex((each) => each.value === last);
+  if (event.shiftKey && from >= 0) {
+    const [first, end] = [from, all.indexOf(box)].sort((a, b) => a - b);
+    for (const each of all.slice(first, end + 1)) each.checked = box.checked;
+  }
+  last = box.value;
+  showChosen();
+});
+
+// --- the menu of a row: one for all of them, beside the button that opened it ---
+
+const menu = document.getElementById("row-menu");
+const EDGE = 8; // pixels to the window's
+
+function beside(popup, button) {
+  const place = button.getBoundingClientRect();
+  const below = place.bottom + popup.offsetHeight + EDGE < innerHeight;
+  popup.style.top = `${Math.max(EDGE, below ? place.bottom : place.top - popup.offsetHeight)}px`;
+  popup.style.left = `${Math.max(EDGE, Math.min(place.right, innerWidth - EDGE) - popup.offsetWidth)}px`;
+}
+
+for (const popup of document.querySelectorAll(".popup.beside")) {
+  popup.addEventListener("toggle", (event) => {
+    const button = document.activeElement.closest(`[popovertarget="${popup.id}"]`);
+    if (event.newState === "open" && button) beside(popup, button);
+  });
+  popup.addEventListener("keydown", (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const all = [...popup.querySelectorAll("a, button")];
+    all.at((all.indexOf(document.activeElement) + step) % all.length).focus();
+  });
+  popup.addEventListener("click", (event) => {
+    if (event.target.closest("a, button")) setTimeout(() => popup.hidePopover());
+  });
+}
+
+document.body.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.target === menu) menu.replaceChildren();
+});
+
+// --- after a change the list is another: the focus is kept, what is chosen is not ---
+
+let focused = "";
+
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.id === "rule-list") {
+    focused = document.activeElement?.closest("[data-row]")?.querySelector("[id^='rule-']")?.closest("[data-row]").dataset.id;
+  }
+});
+
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.closest("#row-menu")) {
+    beside(menu, document.activeElement.closest("[popovertarget]") ?? menu);
+    menu.querySelector("a, button")?.focus();
+  }
+  if (event.target.closest("#rule-list")) {
+    showChosen();
+    if (focused) document.getElementById(`rule-${focused}`)?.focus();
+    focused = "";
+  }
+});
+
+// --- a list that grows narrow while one types; Enter takes the first ---
+
+document.addEventListener("input", (event) => {
+  if (!event.target.dataset.narrow) return;
+  const words = event.target.value.toLocaleLowerCase().split(/\s+/);
+  for (const item of document.querySelectorAll(`${event.target.dataset.narrow} > li`)) {
+    const text = item.textContent.toLocaleLowerCase();
+    item.hidden = !words.every((word) => text.includes(word));
+  }
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || !event.target.dataset?.narrow) return;
+  event.preventDefault();
+  document.querySelector(`${event.target.dataset.narrow} > li:not([hidden]) button`)?.click();
+});

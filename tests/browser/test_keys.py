@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every key of the one table does something, and single keys can be switched off; and nobody is held by a page."""
+
+from __future__ import annotations
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from appliance.ui.columns import KEYS
+from tests.browser.test_journeys import order, rules
+from tests.lab.running import RunningLab, until
+
+pytestmark = pytest.mark.browser
+
+LEADING = [key for key in KEYS if key.view]
+SHOWN = {"?": "#keys-list", "/": "#palette", "Ctrl+k": "#palette", "n": "#panel"}
+IN_ROW = {"e", "x", "Alt+ArrowUp", "Alt+ArrowDown"}
+TOLD_APART = {"p", "Ctrl+s"}
+"""Tested by themselves below."""
+
+
+def live(page: Page, path: str) -> None:
+    page.goto(path)
+    expect(page.locator("body")).to_have_attribute("data-live", "live")
+
+
+def press(page: Page, keys: str) -> None:
+    for each in keys.split():
+        page.keyboard.press(each.replace("Ctrl", "Control"))
+
+
+def test_table_of_keys_is_tested_as_a_whole(page: Page):
+    assert {key.keys for key in KEYS if not key.view} == {*SHOWN, *IN_ROW, *TOLD_APART}
+    live(page, "/")
+    press(page, "?")
+    listed = page.locator("#keys-list")
+    expect(listed).to_be_visible()
+    for key in KEYS:
+        expect(listed).to_contain_text(str(key.label))
+    assert listed.locator("dt").count() == len(KEYS)
+
+
+def test_keys_lead_to_pages_and_open_what_they_name(page: Page):
+    for key in LEADING:
+        live(page, "/firewall/rules/" if key.view != "firewall:rules" else "/")
+        press(page, key.keys)
+        page.wait_for_url(f"**{reverse(key.view)}")
+    for keys, opened in SHOWN.items():
+        live(page, "/firewall/rules/")
+        press(page, keys)
+        expect(page.locator(opened)).to_be_visible()
+
+
+def test_keys_of_a_row_edit_choose_and_move_it(page: Page, lab: RunningLab):
+    with rules(lab, "key one", "key two") as made:
+        live(page, "/firewall/rules/")
+        row = page.locator(f"#rule-{made[1]}")
+        row.focus()
+        press(page, "x")
+        expect(page.get_by_role("checkbox", name="Choose key two")).to_be_checked()
+        expect(page.locator("#chosen")).to_contain_text("1 chosen")
+        press(page, "Alt+ArrowUp")
+        assert until(lambda: order(lab, "key one", "key two") == ["key two", "key one"], 10)
+        expect(row).to_be_focused()
+        press(page, "Alt+ArrowDown")
+        assert until(lambda: order(lab, "key one", "key two") == ["key one", "key two"], 10)
+        expect(row).to_be_focused()
+        press(page, "e")
+        panel = page.locator("#panel")
+        expect(panel.get_by_label("Name")).to_have_value("key two")
+        panel.get_by_label("Comment").fill("by keys")
+        press(page, "Ctrl+s")
+        assert until(lambda: lab.get(f"rules/{made[1]}")["comment"] == "by keys", 10)
+
+
+def test_several_rules_are_changed_deleted_and_put_back(page: Page, lab: RunningLab):
+    names = ("several one", "several two", "several three")
+    with rules(lab, *names) as made:
+        live(page, "/firewall/rules/")
+        page.get_by_role("checkbox", name="Choose several one").click()
+        page.get_by_role("checkbox", name="Choose several three").click(modifiers=["Shift"])
+        bar = page.locator("#chosen")
+        expect(bar).to_contain_text("3 chosen")
+        bar.get_by_label("Tag").fill("spring")
+        bar.get_by_role("button", name="Add tag").click()
+        expect(page.locator("#messages")).to_contain_text("3 rules are changed.")
+        assert all(lab.get(f"rules/{each}")["tags"] == ["spring"] for each in made)
+        for name in names:
+            page.get_by_role("checkbox", name=f"Choose {name}", exact=True).click()
+        bar.get_by_role("button", name="Delete").click()
+        expect(page.locator("#messages")).to_contain_text("3 rules are deleted.")
+        assert order(lab, *names) == []
+        page.get_by_role("button", name="Undo").click()
+        expect(page.locator("#messages")).to_contain_text("It is as it was before.")
+        assert order(lab, *names) == list(names)
+        assert all(lab.get(f"rules/{each}")["tags"] == ["spring"] for each in made)
+
+
+def test_single_keys_can_be_switched_off_and_p_pauses(page: Page):
+    live(page, "/calls/")
+    pause = page.locator("[data-part=pause]")
+    press(page, "p")
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    press(page, "?")
+    page.get_by_role("switch", name="Single keys act").click()
+    page.keyboard.press("Escape")
+    press(page, "p")
+    expect(pause).to_have_attribute("aria-pressed", "true")
+    press(page, "Ctrl+k")
+    expect(page.locator("#palette")).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/", "/calls/", "/firewall/rules/", "/firewall/objects/", "/alg/settings/"])
+def test_tab_passes_through_and_what_has_the_focus_is_seen(page: Page, path: str):
+    """No trap, and no sticky bar above what has the focus."""
+    page.set_viewport_size({"width": 1280, "height": 500})
+    live(page, path)
+    seen: set[str] = set()
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        where = page.evaluate(FOCUSED)
+        if where["at"] in seen or where["at"] == "BODY":
+            break
+        seen.add(where["at"])
+        assert where["seen"], where["at"]
+    else:
+        pytest.fail("the focus never came round")
+    assert len(seen) > 30
+
+
+FOCUSED = """() => {
+  const at = document.activeElement;
+  window.ordinals ??= new Map();
+  if (!window.ordinals.has(at)) window.ordinals.set(at, window.ordinals.size);
+  const box = at.getBoundingClientRect();
+  const over = document.elementFromPoint(box.x + box.width / 2, Math.max(0, box.y + Math.min(box.height, 40) / 2));
+  const seen = at === document.body || !over || at.contains(over) || over.contains(at) || at.closest('label') === over;
+  return {at: at === document.body ? 'BODY' : `${window.ordinals.get(at)} ${at.outerHTML.slice(0, 90)}`, seen};
+}"""

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The acts of the list of rules: a row's menu, a place to move to, several at once, and taking back."""
+
+import json
+
+import pytest
+from django.utils import timezone
+
+from appliance.accounts.services import create_api_token
+from appliance.firewall.models import Rule
+from appliance.firewall.services import delete_rule
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def console(client, owner):
+    client.force_login(owner)
+    return client
+
+
+def names():
+    return list(Rule.objects.order_by("position").values_list("name", flat=True))
+
+
+def several(console, rules, verb, **values):
+    return console.post(
+        "/firewall/rules/several/", {"rule": [rule.pk for rule in rules], "verb": verb} | values, headers=HTMX
+    )
+
+
+def test_menu_leads_to_all_that_can_be_done(console, make_rule, pbx, provider, sip):
+    rule = make_rule("Phones", source=pbx, destination=provider, service=sip)
+    text = console.get(f"/firewall/rules/{rule.pk}/menu/").content.decode()
+    for words in ("Edit", "Clone below", "Insert above", "Move above…", "Test this rule", "History", "Delete"):
+        assert words in text
+    assert f"saddr={pbx.value}" in text
+
+
+def test_moving_above_another_rule_and_back(console, make_rule):
+    first, _second, third = (make_rule(name) for name in ("a", "b", "c"))
+    assert "To the end" in console.get(f"/firewall/rules/{third.pk}/place/", headers=HTMX).content.decode()
+    answer = console.post(f"/firewall/rules/{third.pk}/move/", {"before": first.pk}, headers=HTMX)
+    assert "Rule “c” is moved." in answer.content.decode()
+    assert names() == ["c", "a", "b"]
+    console.post("/firewall/rules/undo/")
+    assert names() == ["a", "b", "c"]
+    console.post(f"/firewall/rules/{first.pk}/move/", {"last": "1"}, headers=HTMX)
+    assert names() == ["b", "c", "a"]
+
+
+def test_several_rules_at_once_and_back(console, make_rule):
+    rules = [make_rule(name) for name in ("a", "b", "c")]
+    assert "3 rules are changed." in several(console, rules, "disable").content.decode()
+    assert not Rule.objects.filter(enabled=True).exists()
+    several(console, rules[:2], "tag", tag="spring")
+    several(console, rules[:2], "tag", tag="spring")
+    assert [rule.tags for rule in Rule.objects.order_by("name")] == [["spring"], ["spring"], []]
+    several(console, [rules[0], rules[2]], "section", section="Later")
+    assert names() == ["b", "a", "c"]
+    end = timezone.now().year + 1
+    several(console, rules, "until", until=f"{end}-01-01T12:00")
+    assert {rule.until.year for rule in Rule.objects.all()} == {end}
+    assert "It is as it was before." in console.post("/firewall/rules/undo/", follow=True).content.decode()
+    assert {rule.until for rule in Rule.objects.all()} == {None}
+
+
+@pytest.mark.parametrize(("verb", "value"), [("until", "soon"), ("until", "2001-01-01T00:00"), ("explode", "")])
+def test_what_one_rule_refuses_is_done_to_none(console, make_rule, verb, value):
+    rules = [make_rule("a"), make_rule("b")]
+    text = several(console, rules, verb, **{verb: value}).content.decode()
+    assert "level-error" in text
+    assert set(Rule.objects.values_list("until", "version")) == {(None, 1)}
+
+
+def test_several_are_deleted_and_those_that_are_gone_left_out(console, owner, make_rule):
+    rules = [make_rule(name) for name in ("a", "b", "c")]
+    delete_rule(actor=owner, rule=Rule.objects.get(name="b"))
+    answer = console.post(
+        "/firewall/rules/several/delete/", {"rule": [rules[0].pk, rules[2].pk, 999]}, headers=HTMX
+    )  # fmt: skip
+    assert "2 rules are deleted." in answer.content.decode()
+    console.post("/firewall/rules/undo/")
+    assert names() == ["a", "c"]
+
+
+def test_rule_is_inserted_above_and_below_another_in_its_section(console, make_rule):
+    rule = make_rule("a", section="Telephony")
+    make_rule("c")
+    fields = {"name": "b", "action": "drop", "section": "Telephony"}
+    console.post(f"/firewall/rules/add/?after={rule.pk}", fields)
+    console.post(f"/firewall/rules/add/?before={rule.pk}", fields | {"name": "0"})
+    assert names() == ["0", "a", "b", "c"]
+    assert f"?after={rule.pk}" in console.get(f"/firewall/rules/add/?after={rule.pk}", headers=HTMX).content.decode()
+
+
+def test_call_that_makes_the_rule_makes_it(console, owner, make_rule, pbx, web):
+    rule = make_rule("a", source=pbx, service=web, tags=["x"])
+    text = console.get(f"/firewall/rules/{rule.pk}/call/", headers=HTMX).context["body"]
+    assert json.loads(text)["source"] == pbx.name
+    _token, token = create_api_token(user=owner, name="tests")
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert console.post("/api/v1/rules", text, content_type="application/json", headers=bearer).status_code == 201
+    assert names() == ["a", "a"]
