@@ -62,9 +62,11 @@ def test_keys_of_a_row_edit_choose_and_move_it(page: Page, lab: RunningLab):
         expect(page.locator("#chosen")).to_contain_text("1 chosen")
         press(page, "Alt+ArrowUp")
         assert until(lambda: order(lab, "key one", "key two") == ["key two", "key one"], 10)
+        expect(page.get_by_role("button", name="Move key two down")).to_be_enabled()  # it was the last one before
         expect(row).to_be_focused()
         press(page, "Alt+ArrowDown")
         assert until(lambda: order(lab, "key one", "key two") == ["key one", "key two"], 10)
+        expect(page.get_by_role("button", name="Move key two down")).to_be_disabled()
         expect(row).to_be_focused()
         press(page, "e")
         panel = page.locator("#panel")
