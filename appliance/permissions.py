@@ -127,6 +127,7 @@ TOPICS: Final = {
     "counters": "overview.see",
     "jobs": "changes.see",
     "health": "overview.see",
+    "log": "traffic.see",
 }
 """Of the WebSocket; what stands behind a colon (`call:<id>`) is one row of the topic."""
 

@@ -45,6 +45,7 @@ class AutomaticRule:
 
     name: str | Promise
     sentence: str | Promise
+    log: str = ""  # its key in the live log
 
 
 _CALLS: Final = AutomaticRule(
@@ -57,7 +58,9 @@ _KNOWN: Final = AutomaticRule(
         "Drop connections whose rule has ended; accept those that were accepted before; drop what belongs to none."
     ),
 )
-_DENY: Final = AutomaticRule(gettext_lazy("Everything else"), gettext_lazy("Drop what no rule has accepted."))
+_DENY: Final = AutomaticRule(
+    gettext_lazy("Everything else"), gettext_lazy("Drop what no rule has accepted."), "auto:default_deny"
+)
 _CONSOLE: Final = AutomaticRule(
     gettext_lazy("Console access"),
     gettext_lazy("Accept internal and management networks to this device on TCP 22, 443 and 8000."),

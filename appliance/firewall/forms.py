@@ -86,7 +86,10 @@ class RuleForm(OperatorForm):
         help_text=_("Why the rule exists, and who asked for it."),
     )  # fmt: skip
     enabled = forms.BooleanField(label=_("Enabled"), required=False, initial=True)
-    log = forms.BooleanField(label=_("Log what it decides"), required=False)
+    log = forms.BooleanField(
+        label=_("Log what it decides"), required=False,
+        help_text=_("What is dropped or rejected is always in the live log; with this, what is accepted is as well."),
+    )  # fmt: skip
     prepared = forms.BooleanField(label=_("A VoIP technician may start it for a time"), required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 

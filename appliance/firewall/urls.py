@@ -11,6 +11,7 @@ app_name = "firewall"
 urlpatterns = [
     path("rules/", rules.rules, name="rules"),
     path("rules/add/", rules.add_rule, name="rules_add"),
+    path("rules/from-packet/", recipes.from_packet, name="rules_from_packet"),
     path("rules/sentence/", rules.sentence, name="rules_sentence"),
     path("rules/<int:pk>/", rules.edit_rule, name="rules_edit"),
     path("rules/<int:pk>/enabled/", rule_acts.switch, name="rules_switch"),

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from appliance.celery import app
 from appliance.kernel import links
+from appliance.kernel.overhearing import Overhearing
 from sipalg_core.contract import names
 
 log = logging.getLogger(__name__)
@@ -101,3 +102,4 @@ def _begin(sender: Any = None, **_: Any) -> None:
     """Celery's word that a worker takes tasks now; netadmin is known by its name."""
     if str(getattr(sender, "hostname", "")).startswith("netadmin@"):
         Watch().start()
+        Overhearing().start()

@@ -10,8 +10,8 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Final, Literal
 
 from channels.db import database_sync_to_async
@@ -19,12 +19,12 @@ from channels.layers import get_channel_layer
 from django.db import DatabaseError
 from redis import asyncio as redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from appliance.live.control import EngineUnavailable, ask_engine, engine_snapshot
 from appliance.live.feed import Feed, Message
 from appliance.live.lookout import Lookout, is_call_topic
+from appliance.live.overheard import LOG, Overheard
+from appliance.live.subscription import POLL_INTERVAL, subscribed
 from sipalg_core.contract import names
 from sipalg_core.contract.events import TOPICS
 
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 
 JOBS: Final = "jobs"
 FLUSH_INTERVAL: Final = 0.25  # s; at most 4 messages a second and topic (console reference 3.7)
-POLL_INTERVAL: Final = 1.0  # s; how often the engine is asked while Redis is away or quiet
 SNAPSHOT_TIMEOUT: Final = 3.0  # s; thousands of rows take the engine longer than a page would wait
 DELAYED: Final = 1000  # numbers; one that lags by more is of another life of the engine, by a clock that was set back
 SILENCE: Final = 2.0  # s without even a pong: Redis hangs
@@ -62,7 +61,8 @@ class Hub:
     """Runs while somebody looks. All methods belong to one event loop."""
 
     def __init__(self) -> None:
-        self.feeds = {topic: Feed(topic) for topic in (*TOPICS, JOBS)}
+        self.feeds = {topic: Feed(topic) for topic in (*TOPICS, JOBS, LOG)}
+        self._overheard = Overheard(self.feeds[LOG], lambda: self._dirty.set())
         self._lookout = Lookout(lambda: self._dirty.set())
         self._seen: dict[str, int] = {}  # the engine's own numbering
         self._viewers: set[Viewer] = set()
@@ -77,7 +77,10 @@ class Hub:
         if not self._tasks:
             self._ready = asyncio.Event()
             self._dirty = asyncio.Event()
-            followers = (self._follow_engine(), self._follow_jobs(), self._flush_often())
+            followers = (
+                self._follow_engine(), self._follow_jobs(), self._flush_often(),
+                self._overheard.follow(self._log_is_wanted),
+            )  # fmt: skip
             self._tasks = [asyncio.create_task(follower) for follower in followers]
         return viewer
 
@@ -145,12 +148,15 @@ class Hub:
     def _state_message(self) -> Message:
         return {"topic": "live", "kind": "state", "state": self._state, "since": self._since}
 
+    def _log_is_wanted(self) -> bool:
+        return any(LOG in viewer.topics for viewer in self._viewers)
+
     # --- From the engine ---
 
     async def _follow_engine(self) -> None:
         while True:
             try:
-                async with _subscription() as subscription:
+                async with subscribed(names.live_channel()) as subscription:
                     await self._load_all()
                     self._judge(redis_answers=True)
                     await self._read(subscription)
@@ -255,24 +261,6 @@ def _job_rows() -> list[dict[str, Any]]:
     from appliance.system.queries import job_row, revisions  # models exist only once Django is set up
 
     return [job_row(revision) for revision in revisions()[:JOBS_SHOWN]]
-
-
-@asynccontextmanager
-async def _subscription() -> AsyncIterator[PubSub]:
-    client = redis.Redis(
-        unix_socket_path=str(names.redis_socket()),
-        socket_timeout=POLL_INTERVAL,
-        socket_connect_timeout=POLL_INTERVAL,
-        retry=Retry(NoBackoff(), 0),
-    )
-    subscription = client.pubsub(ignore_subscribe_messages=True)
-    try:
-        await subscription.subscribe(names.live_channel())
-        yield subscription
-    finally:
-        with suppress(redis.RedisError, OSError):
-            await subscription.aclose()  # type: ignore[no-untyped-call]  # redis-py's own
-            await client.aclose()
 
 
 hub = Hub()

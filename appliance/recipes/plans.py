@@ -6,7 +6,10 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from appliance.firewall.models import Rule, Table
 
 
 class Impossible(ValueError):
@@ -72,6 +75,19 @@ class Plan:
     rules: tuple[Draft, ...] = ()
     provider: Provider | None = None
     advice: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a packet that was seen would need. `before` is the rule that decided: one behind it would change nothing."""
+
+    table: Table
+    source: Place | None
+    destination: Place | None
+    service: Ports | None
+    from_zone: str
+    to_zone: str
+    before: Rule | None
 
 
 def place(name: str, text: str, question: str) -> Place:

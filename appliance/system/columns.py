@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How connections are said in the console."""
+"""How connections and the lines of the live log are said in the console."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+
+from appliance.ui.columns import Column, LiveTable, Word
 
 VERDICTS: Final = {
     "": ("ok", gettext_lazy("as the rules say")),
@@ -45,3 +48,70 @@ def _end(host: str, port: int | None) -> str:
     if not host or port is None:
         return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+# --- The live log ---
+
+_DECIDED: Final = {
+    "accept": Word(gettext_lazy("Accepted"), "ok"),
+    "drop": Word(gettext_lazy("Dropped"), "error"),
+    "reject": Word(gettext_lazy("Rejected"), "warning"),
+    "skipped": Word(gettext_lazy("Not shown"), "hint"),
+}
+_DECIDERS: Final = {
+    "auto:default_deny": gettext_lazy("the default"),
+    "auto:invalid": gettext_lazy("no known connection"),
+    "ended:activation": gettext_lazy("the end of an activation"),
+}
+"""Of what no rule of the operator decides."""
+
+_LOG: Final = LiveTable(
+    topic="log",
+    caption=gettext_lazy("Live log"),
+    columns=(
+        Column("at", gettext_lazy("Time"), "time", "tight"),
+        Column("verdict", gettext_lazy("Decision"), "value", "tight", words=_DECIDED),
+        Column("rule", gettext_lazy("By"), "value"),
+        Column("iif", gettext_lazy("Came in"), "value"),
+        Column("saddr", gettext_lazy("From"), "end", below="sport"),
+        Column("oif", gettext_lazy("Goes out"), "value"),
+        Column("daddr", gettext_lazy("To"), "end", below="dport"),
+        Column("protocol", gettext_lazy("Protocol"), "value", below="flags"),
+        Column("count", gettext_lazy("Packets"), "number", "number"),
+        Column("id", gettext_lazy("More"), "opens", "tight", link="/system/log/{id}/", action=gettext_lazy("Details")),
+    ),
+    order="at",
+    state="verdict",
+    empty=gettext_lazy("Nothing was dropped lately."),
+    no_match=gettext_lazy("No line matches this filter."),
+    summary=gettext_lazy("{rows} lines, {new} new"),
+)
+
+
+def log_table(names: Mapping[str, str], zones: Mapping[str, str]) -> LiveTable:
+    """`names` are the rules' names by their keys, `zones` the words for the sides by the names of interfaces."""
+    deciders = {key: Word(text) for key, text in _DECIDERS.items()}
+    deciders |= {key: Word(name) for key, name in names.items()}
+    deciders |= {
+        key.replace("rule:", "ended:"): Word(_("the end of “%s”") % name) for key, name in names.items()
+    }  # fmt: skip
+    inward = {name: Word(f"{zone} · {name}") for name, zone in zones.items()}
+    words = {"rule": deciders, "iif": inward, "oif": inward | {"": Word(_("this device"))}}
+    columns = tuple(replace(each, words=words.get(each.key, each.words)) for each in _LOG.columns)
+    return replace(_LOG, columns=columns)
+
+
+def line_sentence(line: Mapping[str, Any], table: LiveTable) -> str:
+    """“Dropped by the default: TCP 8080, internal · lan0 → external · wan0.”"""
+    said = {each.key: str(each.words[line[each.key]].label) for each in table.columns if line[each.key] in each.words}
+    if line["verdict"] == "skipped":
+        too_many = _("%d packets were too many for the log. The rules have decided about each of them.")
+        return str(too_many % line["count"])
+    service = " ".join(filter(None, (line["protocol"].upper(), line["dport"])))
+    return _("%(verdict)s by %(rule)s: %(service)s, %(iif)s → %(oif)s.") % {
+        "verdict": said.get("verdict", line["verdict"]),
+        "rule": said.get("rule", line["rule"] or _("a rule that is gone")),
+        "service": service,
+        "iif": said.get("iif", line["iif"]),
+        "oif": said.get("oif", line["oif"]),
+    }

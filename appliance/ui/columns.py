@@ -33,6 +33,9 @@ Kind = Literal[
     "audio",
     "said",
     "action",
+    "value",
+    "end",
+    "opens",
 ]
 Mark = Literal["", "ok", "hint", "warning", "error"]
 
@@ -89,7 +92,7 @@ def _plain(words: Mapping[str, Word]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class LiveTable:
-    topic: Topic
+    topic: Topic | Literal["log"]
     caption: Text
     columns: tuple[Column, ...]
     order: str  # key; the newest stands first

@@ -20,6 +20,11 @@ MARK_DIVERT: Final = 0x00020000
 """Packet mark: to the engine's transparent socket; `ip rule fwmark` routes it to `lo`."""
 DIVERT_ROUTING_TABLE: Final = 100
 
+LOG_GROUP: Final = 5
+"""NFLOG group of `appliance`: what the live log shows; netadmin listens."""
+LOG_ASKED: Final = "log_asked"
+"""Counter of `appliance`: packets that would have a line in the live log if none were too many."""
+
 # --- Processes ---
 
 NODE: Final = os.environ.get("PINHOLE_NODE", "local")
@@ -78,6 +83,21 @@ def trial_file() -> Path:
 def live_channel(node: str = NODE) -> str:
     """Redis pub/sub channel on which the engine publishes `contract.events.Delta` as JSON."""
     return f"pinhole:{node}:live"
+
+
+def log_channel(node: str = NODE) -> str:
+    """Redis pub/sub channel on which netadmin publishes new lines of the live log, as a JSON list."""
+    return f"pinhole:{node}:log:new"
+
+
+def log_lines(node: str = NODE) -> str:
+    """Redis list of the last lines of the live log, a JSON object each, the newest at the end."""
+    return f"pinhole:{node}:log"
+
+
+def log_state(node: str = NODE) -> str:
+    """Redis key that says how the live log is doing; gone some seconds after nobody listens to the kernel any more."""
+    return f"pinhole:{node}:log:state"
 
 
 def netadmin_queue(node: str = NODE) -> str:

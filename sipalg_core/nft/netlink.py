@@ -49,6 +49,7 @@ class Message(NamedTuple):
     flags: int
     family: int
     payload: bytes
+    resource: int = 0  # of nfnetlink's own header
 
 
 def attribute(kind: int, value: bytes) -> bytes:
@@ -162,6 +163,20 @@ class NetlinkSocket:
                 payloads.append(payload[_NFGENMSG.size :])
             yield payloads
 
+    def events(self, kind: int, patience: float) -> list[bytes]:
+        """Payloads of the messages of this kind that come unasked, in one packet; [] after `patience` seconds.
+
+        OSError (ENOBUFS) says that some were lost.
+        """
+        self._socket.settimeout(patience)
+        try:
+            told = list(self._receive(self._receive_size))
+        except TimeoutError:
+            return []
+        finally:
+            self._socket.settimeout(_TIMEOUT)
+        return [payload[_NFGENMSG.size :] for each, _, _, payload in told if each == kind]
+
     def _next(self) -> int:
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         return self._sequence
@@ -182,6 +197,6 @@ class NetlinkSocket:
 
 
 def _encode(message: Message, flags: int, sequence: int, resource: int = 0) -> bytes:
-    payload = _NFGENMSG.pack(message.family, 0, resource) + message.payload
+    payload = _NFGENMSG.pack(message.family, 0, resource or message.resource) + message.payload
     length = _HEADER.size + len(payload)
     return _HEADER.pack(length, message.kind, message.flags | flags | NLM_F_REQUEST, sequence, 0) + payload

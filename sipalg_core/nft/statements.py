@@ -223,10 +223,12 @@ class Counter:
 class Log:
     prefix: str
     group: int | None = None  # nflog group; without one: the kernel's log
+    snaplen: int | None = None  # octets of the packet that go to the group
 
     def __str__(self) -> str:
         group = "" if self.group is None else f" group {self.group}"
-        return f'log prefix "{checked(COMMENT, self.prefix)} "{group}'
+        snaplen = "" if self.snaplen is None else f" snaplen {self.snaplen}"
+        return f'log prefix "{checked(COMMENT, self.prefix)} "{group}{snaplen}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,22 @@ export function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
+/** A button with a value; static/js/table.js makes it a filter. */
+function valueButton(parent, className, key) {
+  const button = element("button", `value ${className}`, parent);
+  button.type = "button";
+  const mark = element("span", "mark", button);
+  const write = writer(element("span", "", button));
+  return (value, word) => {
+    mark.hidden = !word?.mark;
+    mark.className = `mark mark-${word?.mark ?? ""}`;
+    button.hidden = !value && !word;
+    button.disabled = !value;
+    button.dataset.term = `${key}:${value}`;
+    write(word?.label ?? value);
+  };
+}
+
 export const kinds = {
   text(cell, { key, words }) {
     const write = writer(cell);
@@ -124,6 +140,42 @@ export const kinds = {
       mark.className = `mark mark-${word.mark}`;
       write(word.label);
       why(below ? sentence(row[below], sentences) : "");
+    };
+  },
+
+  /** A word that can be filtered by. */
+  value(cell, { key, below, words }) {
+    const value = valueButton(cell, "", key);
+    const more = below ? writer(element("span", "below", cell)) : null;
+    return (row) => {
+      value(row[key], words[row[key]]);
+      more?.(row[below]);
+    };
+  },
+
+  /** An address with its port; either can be filtered by. */
+  end(cell, { key, below }) {
+    const host = valueButton(cell, "mono", key);
+    const port = valueButton(element("span", "below", cell), "mono", below);
+    return (row) => {
+      host(row[key]);
+      port(row[below]);
+    };
+  },
+
+  /** A link into the side panel. */
+  opens(cell, { key, link, action }) {
+    const node = element("a", "", cell);
+    node.textContent = action;
+    node.dataset.opens = "";
+    node.addEventListener("click", (event) => {
+      if (event.ctrlKey || event.metaKey) return;
+      event.preventDefault();
+      window.htmx.ajax("GET", node.href, { target: "#panel" });
+    });
+    return (row) => {
+      const url = link.replace("{id}", encodeURIComponent(row[key]));
+      if (node.getAttribute("href") !== url) node.href = url;
     };
   },
 

@@ -21,14 +21,21 @@ function textOf(row) {
   return text;
 }
 
-/** A test for rows: every word must occur; one with a leading "-" must not. */
+/** Whether one word of a filter holds: "dport:5060" exactly, any other word anywhere in the row's text. */
+function holds(row, word) {
+  const colon = word.indexOf(":");
+  const [key, value] = [word.slice(0, colon), word.slice(colon + 1)];
+  if (colon > 0 && value && Object.hasOwn(row, key)) return String(row[key]).toLowerCase() === value;
+  return textOf(row).includes(word);
+}
+
+/** A test for rows: every word must hold; one with a leading "-" must not. As in appliance/kernel/kept_lines.py. */
 export function matching(query) {
   const words = query
     .toLowerCase()
     .split(/\s+/)
     .filter((word) => word && word !== "-");
-  return (row) =>
-    words.every((word) => (word.startsWith("-") ? !textOf(row).includes(word.slice(1)) : textOf(row).includes(word)));
+  return (row) => words.every((word) => (word.startsWith("-") ? !holds(row, word.slice(1)) : holds(row, word)));
 }
 
 export class LiveTable {
@@ -43,6 +50,7 @@ export class LiveTable {
   #ready = false;
   #paused = false;
   #inside = false;
+  #following = false; // new rows come in whatever the pointer does
   #release = false; // the operator asked for the rows that wait
   #query = "";
   #arrived = 0;
@@ -88,7 +96,27 @@ export class LiveTable {
       event.currentTarget.setAttribute("aria-pressed", String(this.#paused));
       this.schedule();
     });
+    this.#part("follow")?.addEventListener("click", (event) => {
+      this.#following = !this.#following;
+      event.currentTarget.setAttribute("aria-pressed", String(this.#following));
+      this.schedule();
+    });
     this.#listenToFilter(this.#part("filter"));
+    this.#listenToValues(this.#part("filter"));
+  }
+
+  /** A value of a row is a filter; with Shift, all but it is shown. A click beside values opens the row. */
+  #listenToValues(input) {
+    this.#body.addEventListener("click", (event) => {
+      const chosen = event.target.closest("[data-term]");
+      if (chosen && input) {
+        const term = (event.shiftKey ? "-" : "") + chosen.dataset.term;
+        input.value = [...input.value.split(/\s+/).filter((word) => word && word !== term), term].join(" ");
+        input.dispatchEvent(new Event("input"));
+      } else if (!event.target.closest("a, button")) {
+        event.target.closest("tr")?.querySelector("[data-opens]")?.click();
+      }
+    });
   }
 
   #listenToFilter(input) {
@@ -127,7 +155,8 @@ export class LiveTable {
   #take() {
     const wanted = this.#wanted();
     const before = this.#order;
-    const held = (this.#inside || this.#body.contains(document.activeElement)) && before.size > 0 && !this.#release;
+    const busy = this.#inside || this.#body.contains(document.activeElement);
+    const held = busy && !this.#following && before.size > 0 && !this.#release;
     this.#release = false;
     const arrived = wanted.filter((row) => !before.has(row.id));
     if (held) {

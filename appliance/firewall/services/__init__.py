@@ -47,7 +47,7 @@ from appliance.firewall.services.objects import (
     update_schedule,
     update_service,
 )
-from appliance.firewall.services.recipes import Drafted, draft_plan, preview_plan
+from appliance.firewall.services.recipes import Drafted, draft_plan, draft_seen, preview_plan
 from appliance.firewall.services.rules import (
     RULE_FIELDS,
     clone_rule,
@@ -92,6 +92,7 @@ __all__ = [
     "discard_country_data",
     "draft_needed",
     "draft_plan",
+    "draft_seen",
     "drop_unused",
     "end_overdue",
     "expire_rules",

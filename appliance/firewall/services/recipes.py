@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A recipe's plan as drafts, in one transaction; an object or service that is there already is used."""
+"""A recipe's plan or a packet that was seen, as drafts in one transaction; an object that is there already is used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from appliance.firewall.models import AddressObject, Rule, Service
 from appliance.firewall.services.addresses import create_address
 from appliance.firewall.services.objects import create_service
 from appliance.firewall.services.rules import Actor, create_rule
-from appliance.recipes.plans import Draft, Place, Plan, Ports
+from appliance.recipes.plans import Draft, Place, Plan, Ports, Wanted
 from appliance.recipes.words import ADVICE
 from appliance.sip.models import Provider
 from appliance.sip.services import create_provider
@@ -49,6 +49,18 @@ def preview_plan(*, plan: Plan) -> Drafted:
         drafted = draft_plan(actor="preview", plan=plan)
         transaction.set_rollback(True)
     return drafted
+
+
+@transaction.atomic
+def draft_seen(*, actor: Actor, wanted: Wanted, **values: Any) -> Rule:
+    """A rule for a packet, before the one that decided about it; `values` are those of recipes.seen.SeenRuleForm."""
+    made: dict[str, Any] = {}
+    for field in ("source", "destination", "service"):
+        value = values.pop(field, None)
+        if isinstance(value, Place):
+            value = _address(actor, value)
+        made[field] = _service(actor, value) if isinstance(value, Ports) else value
+    return create_rule(actor=actor, table=wanted.table, before=wanted.before, **values, **made)
 
 
 def _rule(actor: Actor, draft: Draft) -> Rule:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Recipes: a few questions, the rules in words, and the same as drafts."""
+"""Recipes: a few questions, the rules in words, and the same as drafts; a rule from a packet that was seen."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
+from django_htmx.http import HttpResponseClientRedirect
 
 from appliance.firewall import services
+from appliance.firewall.views.forms import form_page
+from appliance.firewall.views.rules import RULE_ROWS
 from appliance.recipes.forms import RECIPES, Questions
+from appliance.recipes.seen import SeenRuleForm, wanted
 from appliance.ui.requests import OperatorRequest, may
 
 LONGEST_ANSWER: Final = 200
@@ -49,3 +55,23 @@ def recipe(request: OperatorRequest, name: str) -> HttpResponse:
 def _answered(request: OperatorRequest, form: type[Questions]) -> dict[str, str]:
     """Answers that a link already has (`?pbx=192.168.0.2`)."""
     return {name: request.GET[name][:LONGEST_ANSWER] for name in form.base_fields if name in request.GET}
+
+
+@may("rules.change")
+def from_packet(request: OperatorRequest) -> HttpResponse:
+    """The packet stands in the page's address; what is saved is a draft."""
+    packet = wanted(request.GET.dict())
+    form = SeenRuleForm(request.POST or None, packet=packet)
+
+    def save(values: dict[str, Any]) -> None:
+        services.draft_seen(actor=request.user, wanted=packet, **{k: v for k, v in values.items() if k != "version"})
+
+    if request.method == "POST" and form.accepted(save):
+        rules = f"{reverse('firewall:rules')}?table={packet.table}"
+        messages.success(request, _("The rule is a draft now. Apply it when you are done."))
+        return HttpResponseClientRedirect(rules) if request.htmx else redirect(rules)
+    rows = [[name for name in row if name in form.fields] for row in RULE_ROWS]
+    context: dict[str, Any] = {"rows": rows}
+    if packet.before:
+        context["notice"] = _("It is placed before “%s”, which decided about the packet.") % packet.before.name
+    return form_page(request, form, _("Rule from a packet"), reverse("firewall:rules"), context)

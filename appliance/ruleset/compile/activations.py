@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from appliance.ruleset.activations import activated_rules
-from appliance.ruleset.compile import layout, limits
+from appliance.ruleset.compile import layout, limits, verdicts
 from appliance.ruleset.compile.chains import TO_US, ends, rule_matches, translations
 from appliance.ruleset.compile.matches import Statements
 from appliance.ruleset.policy import Activation, Policy, Rule
@@ -76,4 +76,5 @@ def _endings() -> Iterator[nft.Rule]:
     for bits in (limits.FILTER, limits.DNAT):
         by_activation = stm.Match(stm.Masked(stm.Field("ct mark"), bits.activated), bits.activated)
         not_live = stm.Match(limits.marked(bits), _LIVE, "!=")
-        yield nft.Rule(_ENDED, (by_activation, not_live, stm.Counter(), stm.DROP), "ended:activation")
+        key = "ended:activation"
+        yield nft.Rule(_ENDED, (by_activation, not_live, *verdicts.decide("drop", key)), key)

@@ -9,7 +9,7 @@ from itertools import chain as chained
 from typing import Final, Literal
 
 from appliance.ruleset import notation
-from appliance.ruleset.compile import layout, limits
+from appliance.ruleset.compile import layout, limits, verdicts
 from appliance.ruleset.compile.matches import (
     Statements,
     activity,
@@ -24,7 +24,7 @@ from appliance.ruleset.policy import Address, Policy, Rule
 from sipalg_core.nft import ruleset as nft
 from sipalg_core.nft import statements as stm
 
-_DEFAULT_DENY: Final = (stm.Counter(), stm.DROP)
+_DEFAULT_DENY: Final = verdicts.decide("drop", "auto:default_deny")
 _TRANSLATED: Final = stm.Match(stm.Field("ct status"), "dnat")
 TO_US: Final = stm.Match(stm.Field("fib daddr type"), "local")
 _FAMILIES: Final[dict[int, tuple[Literal["ip", "ip6"], str]]] = {4: ("ip", "ipv4"), 6: ("ip6", "ipv6")}
@@ -130,10 +130,10 @@ def _ends(rule: Rule) -> Statements:
 
 
 def ends(rule: Rule, mark: Statements) -> Statements:
-    """Mark, log, count, decide."""
-    log = (stm.Log(rule.key),) if rule.log else ()
-    verdict = {"drop": stm.DROP, "reject": stm.Reject()}.get(rule.action, stm.ACCEPT)
-    return (*mark, *log, stm.Counter(), verdict)
+    """Mark, count, decide."""
+    refuses = rule.action in ("drop", "reject")
+    verdict = rule.action if refuses else "accept"
+    return (*mark, *verdicts.decide(verdict, rule.key, logged=refuses or rule.log))
 
 
 def _masquerade_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:

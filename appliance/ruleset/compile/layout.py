@@ -13,11 +13,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from appliance.ruleset.compile import verdicts
 from sipalg_core.contract import names
 from sipalg_core.nft import ruleset as nft
 from sipalg_core.nft import statements as stm
 
-TABLE: Final = nft.Table(names.APPLIANCE_TABLE)
+TABLE: Final = verdicts.TABLE
 INPUT: Final = nft.Chain(TABLE, "input_policy", nft.Hook("filter", "input", 0, "drop"))
 FORWARD: Final = nft.Chain(TABLE, "forward_policy", nft.Hook("filter", "forward", 0, "drop"))
 PREROUTING: Final = nft.Chain(TABLE, "prerouting_policy", nft.Hook("nat", "prerouting", -100))
@@ -77,14 +78,18 @@ def holds(present: Iterable[str], revision: int) -> bool:
 
 
 def frame() -> nft.Transaction:
-    """The table without a rule; what is there already stays."""
-    sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS, LIVE_LIMITS)
-    return (nft.Add(TABLE), *map(nft.Add, sets), *map(nft.Add, (*HANDOVER, *ACTIVATIONS.values())))
+    """The table without a rule that asks anything; what is there already stays."""
+    sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS, LIVE_LIMITS, verdicts.LOG_METER)
+    chains = (*HANDOVER, *ACTIVATIONS.values())
+    return (
+        nft.Add(TABLE), *map(nft.Add, sets), nft.Add(verdicts.LOG_ASKED), *map(nft.Add, chains), *verdicts.chains()
+    )  # fmt: skip
 
 
 def hand_over(revision: int, present: Iterable[str], trial: Trial | None = None) -> nft.Transaction:
     """Let `revision` decide, on trial or for good, and delete the chains (of those `present`) that nobody needs."""
-    kept = {chain.name for chain in (*HANDOVER, *ACTIVATIONS.values(), *revision_chains(revision).values())}
+    frame = (*HANDOVER, *ACTIVATIONS.values(), *verdicts.CHAINS.values())
+    kept = {chain.name for chain in (*frame, *revision_chains(revision).values())}
     if trial:
         kept |= {chain.name for chain in revision_chains(trial.fallback).values()}
     stale = [nft.Chain(TABLE, name) for name in sorted(set(present) - kept)]
@@ -118,7 +123,7 @@ def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
         yield nft.Rule(base, (_VOUCHED, stm.ACCEPT), "auto:alg")
         yield nft.Rule(base, (_LIMITED, stm.jump(ENDED.name)))
         yield nft.Rule(base, (_KNOWN_FLOW, stm.ACCEPT), "auto:known_flow")
-        yield nft.Rule(base, (_INVALID, stm.Counter(), stm.DROP), "auto:invalid")
+        yield nft.Rule(base, (_INVALID, *verdicts.decide("drop", "auto:invalid")), "auto:invalid")
     discovery = stm.Match(stm.Field("icmpv6 type"), _NEIGHBOUR_DISCOVERY)
     yield nft.Rule(INPUT, (discovery, stm.ACCEPT), "auto:neighbour_discovery")
     yield nft.Rule(PREROUTING, (_VOUCHED, stm.ACCEPT), "auto:alg")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import Final, NamedTuple
 
+from appliance.ruleset.compile import verdicts
 from appliance.ruleset.compile.layout import LIMIT_BITS, LIVE_LIMITS
 from appliance.ruleset.compile.matches import Statements, activity
 from appliance.ruleset.policy import Policy, Rule
@@ -85,10 +86,11 @@ def rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
         value, outside = number(rule), activity(rule, outside=True)
         if value is not None and outside is not None:
             connection = stm.Match(marked(_bits(rule)), value)
-            yield nft.Rule(chain, (connection, *outside, stm.Counter(), stm.DROP), f"ended:{rule.id}")
+            key = f"ended:{rule.id}"
+            yield nft.Rule(chain, (connection, *outside, *verdicts.decide("drop", key)), key)
             if _has_end(rule):
                 over = stm.Match(_key(policy, rule), _LIVE, "!=")
-                yield nft.Rule(chain, (connection, over, stm.Counter(), stm.DROP), f"ended:{rule.id}")
+                yield nft.Rule(chain, (connection, over, *verdicts.decide("drop", key)), key)
 
 
 def alive(policy: Policy, rule: Rule) -> Statements:

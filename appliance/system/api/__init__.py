@@ -4,9 +4,10 @@
 from appliance.system.api.advisor import router as advisor
 from appliance.system.api.backup import router as backup
 from appliance.system.api.connections import router as connections
+from appliance.system.api.log import router as log
 from appliance.system.api.notices import router as notices
 from appliance.system.api.revisions import router as revisions
 
-routers = (revisions, connections, advisor, backup, notices)
+routers = (revisions, connections, log, advisor, backup, notices)
 
 __all__ = ["routers"]

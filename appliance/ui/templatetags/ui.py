@@ -76,6 +76,7 @@ NAVIGATION: Final = (
             Page(ADVISOR, _("Advisor"), "hint"),
             Page("firewall:questions", _("Which rule decides"), "search"),
             Page("system:connections", _("Connections"), "calls"),
+            Page("system:log", _("Live log"), "changes"),
             Page("sip:selftests", _("Self-test"), "play"),
         ),
     ),

@@ -63,7 +63,7 @@ def test_an_activation_that_has_ended_is_not_live_and_its_rule_matches_no_more()
 def test_connections_of_whatever_is_not_live_are_dropped():
     assert [line for line in lines(on_top()) if "ended:activation" in line] == [
         f"add rule inet appliance ended_activations ct mark & {bit} == {bit} ct mark & {mask} != @live_activations "
-        'counter drop comment "ended:activation"'
+        'counter meta mark set meta mark & 0x00030000 | 0x00000003 goto verdict_drop comment "ended:activation"'
         for bit, mask in (("0x00008000", "0x0000ffff"), ("0x80000000", "0xfffc0000"))
     ]
 
