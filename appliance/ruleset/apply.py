@@ -192,8 +192,9 @@ def refresh(policy: Policy, kernel: Kernel) -> None:
 
 
 def standing(kernel: Kernel) -> Standing:
-    """Read from the base chain of forward; nothing but `goto`s of hand_over's stand there."""
-    targets = [int(chain.rpartition("_r")[2]) for chain in kernel.gotos(TABLE.name, layout.FORWARD.name)]
+    """Read from the `goto`s of hand_over's in the base chain of forward."""
+    gotos = (layout.revision_of(chain) for chain in kernel.gotos(TABLE.name, layout.FORWARD.name))
+    targets = [revision for revision in gotos if revision is not None]
     left = kernel.expirations(TABLE.name, layout.CONFIRM_WINDOW.name) if len(targets) > 1 else []
     if len(targets) > 1 and left:
         return Standing(targets[0], min(left))

@@ -22,6 +22,8 @@ DIVERT_ROUTING_TABLE: Final = 100
 
 LOG_GROUP: Final = 5
 """NFLOG group of `appliance`: what the live log shows; netadmin listens."""
+MEDIA_GROUP: Final = 6
+"""NFLOG group of `appliance`: headers of media packets, a run of each stream now and then; netadmin listens."""
 LOG_ASKED: Final = "log_asked"
 """Counter of `appliance`: packets that would have a line in the live log if none were too many."""
 
@@ -98,6 +100,11 @@ def log_lines(node: str = NODE) -> str:
 def log_state(node: str = NODE) -> str:
     """Redis key that says how the live log is doing; gone some seconds after nobody listens to the kernel any more."""
     return f"pinhole:{node}:log:state"
+
+
+def media_runs(node: str = NODE) -> str:
+    """Redis list of what netadmin has measured of media streams and nobody has recorded yet, a JSON object each."""
+    return f"pinhole:{node}:media"
 
 
 def netadmin_queue(node: str = NODE) -> str:

@@ -172,16 +172,18 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Add the key to a dynamic set or renew it there, for `timeout` seconds."""
+    """Add the key to a dynamic set, or where it `renews` also renew it there, for `timeout` seconds."""
 
     set: str
     key: Key
     timeout: float
     limit: Limit | None = None
+    renews: bool = True
 
     def __str__(self) -> str:
         limit = f" {self.limit}" if self.limit else ""
-        return f"update @{checked(NAME, self.set)} {{ {self.key} timeout {seconds(self.timeout)}{limit} }}"
+        verb = "update" if self.renews else "add"
+        return f"{verb} @{checked(NAME, self.set)} {{ {self.key} timeout {seconds(self.timeout)}{limit} }}"
 
 
 @dataclass(frozen=True, slots=True)

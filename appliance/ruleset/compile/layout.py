@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from appliance.ruleset.compile import verdicts
+from appliance.ruleset.compile import sampling, verdicts
 from sipalg_core.contract import names
 from sipalg_core.nft import ruleset as nft
 from sipalg_core.nft import statements as stm
@@ -65,6 +65,12 @@ def revision_chain(base: nft.Chain, revision: int) -> nft.Chain:
     return nft.Chain(TABLE, f"{base.name.removesuffix('_policy')}_r{revision}")
 
 
+def revision_of(chain: str) -> int | None:
+    """The revision to which a chain of this name belongs; None for all others."""
+    number = chain.rpartition("_r")[2] if "_r" in chain else ""
+    return int(number) if number.isdecimal() else None
+
+
 def revision_chains(revision: int) -> dict[nft.Chain, nft.Chain]:
     return {base: revision_chain(base, revision) for base in HANDOVER}
 
@@ -79,7 +85,7 @@ def holds(present: Iterable[str], revision: int) -> bool:
 
 def frame() -> nft.Transaction:
     """The table without a rule that asks anything; what is there already stays."""
-    sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS, LIVE_LIMITS, verdicts.LOG_METER)
+    sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS, LIVE_LIMITS, verdicts.LOG_METER, *sampling.SETS)
     chains = (*HANDOVER, *ACTIVATIONS.values())
     return (
         nft.Add(TABLE), *map(nft.Add, sets), nft.Add(verdicts.LOG_ASKED), *map(nft.Add, chains), *verdicts.chains()
@@ -119,6 +125,7 @@ def extend(window: float) -> nft.Transaction:
 def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
     """The ALG's word, known flows and IPv6's own needs, what has been activated, then the revision."""
     yield nft.Rule(INPUT, (stm.Match(stm.Field("iifname"), stm.Interface("lo")), stm.ACCEPT))
+    yield from sampling.rules(FORWARD, _VOUCHED)
     for base in (INPUT, FORWARD):
         yield nft.Rule(base, (_VOUCHED, stm.ACCEPT), "auto:alg")
         yield nft.Rule(base, (_LIMITED, stm.jump(ENDED.name)))

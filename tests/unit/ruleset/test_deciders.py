@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.ruleset.compile.layout import revision_of
 from appliance.ruleset.deciders import KEPT, key_of, mark_of
 from sipalg_core.contract import names
 
@@ -28,3 +29,10 @@ def test_who_has_no_number_has_no_mark(key: str):
 
 def test_mark_of_nobody_we_know_names_nobody():
     assert key_of(200) == ""
+
+
+@pytest.mark.parametrize(
+    ("chain", "revision"), [("forward_r42", 42), ("verdict_drop", None), ("verdict_reject", None), ("forward_r", None)]
+)
+def test_chains_of_verdicts_belong_to_no_revision(chain: str, revision: int | None):
+    assert revision_of(chain) == revision
