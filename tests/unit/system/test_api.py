@@ -24,7 +24,7 @@ def test_dry_run_says_changes_nft_and_findings_and_changes_nothing(api, owner):
     create_rule(actor=owner, name="a", source=None, destination=None, service=None, action="drop")
     answer = api("get", "changes").json()
     assert answer["changes"] == ["Rule “a” is new."]
-    assert any("+add rule inet appliance forward_r0 counter drop" in line for line in answer["nft"])
+    assert any("+add rule inet appliance forward_r0 counter meta mark" in line for line in answer["nft"])
     assert [finding["code"] for finding in answer["findings"]] == ["locked_out"]
     assert not Revision.objects.exists()
 
