@@ -243,6 +243,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"queue": names.netadmin_queue(), "expires": 5.0},
     },
     "record_calls": {"task": "appliance.sip.tasks.record_calls", "schedule": 5.0, "options": {"expires": 5.0}},
+    "record_quality": {"task": "appliance.sip.tasks.record_quality", "schedule": 10.0, "options": {"expires": 10.0}},
     "forget_calls": {"task": "appliance.sip.tasks.forget_calls", "schedule": 3600.0},
     "count_hits": {
         "task": "appliance.firewall.tasks.count_hits",

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from appliance.celery import app
 from appliance.kernel import links
+from appliance.kernel.listening import Listening
 from appliance.kernel.overhearing import Overhearing
 from sipalg_core.contract import names
 
@@ -103,3 +104,4 @@ def _begin(sender: Any = None, **_: Any) -> None:
     if str(getattr(sender, "hostname", "")).startswith("netadmin@"):
         Watch().start()
         Overhearing().start()
+        Listening().start()

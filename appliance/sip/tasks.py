@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The worker's part: the history of calls (the engine keeps ended ones for minutes), and the self-test."""
+"""The worker's part: the history of calls (the engine keeps ended ones for minutes), quality, and the self-test."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from typing import Final
 
 from celery import shared_task
 
+from appliance.kernel.kept_runs import take_runs
 from appliance.live.control import EngineUnavailable, engine_items
 from appliance.live.jobs import announce
 from appliance.sip import services
 from appliance.sip.models import SelfTest
-from appliance.sip.queries import last_noted
+from appliance.sip.queries import last_noted, ledger
 
 CLOCK_STEP: Final = 1.0
 """Seconds that the engine's clock may be ahead of ours; more means that ours was set back since."""
@@ -39,6 +40,16 @@ def record_calls() -> int:
         recorded += services.note_ended(ended)  # type: ignore[arg-type]  # rows are JSON objects
         after = ended[-1]["noted"]
     return recorded
+
+
+@shared_task
+def record_quality() -> int:
+    """What netadmin has measured of media since the last time goes to its provider's hour. How many runs that were."""
+    try:
+        openings = ledger()
+    except EngineUnavailable:
+        return 0  # they wait for who can say whose they are
+    return services.note_runs(take_runs(), openings)
 
 
 @shared_task

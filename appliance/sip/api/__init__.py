@@ -3,9 +3,10 @@
 
 from appliance.sip.api.calls import router as calls
 from appliance.sip.api.providers import router as providers
+from appliance.sip.api.quality import router as quality
 from appliance.sip.api.selftests import router as selftests
 from appliance.sip.api.settings import router as settings
 
-routers = (calls, providers, selftests, settings)
+routers = (calls, quality, providers, selftests, settings)
 
 __all__ = ["routers"]

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fields of the history: what is looked for, and what is kept."""
+"""The fields of the history and of quality: what is looked for, and what is kept."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -47,3 +47,20 @@ class HistorySettingsForm(OperatorForm):
             "whole numbers to look into a complaint."
         ),
     )
+
+
+class QualitySearch(OperatorForm):
+    days = forms.ChoiceField(
+        label=_("Time"), required=False,
+        choices=[("1", _("the last day")), ("3", _("three days")), ("7", _("the last week")), ("30", _("30 days"))],
+    )  # fmt: skip
+    provider = forms.ChoiceField(label=_("Provider"), required=False)
+
+    def __init__(self, *args: Any, providers: list[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", _("all")), *((name, name) for name in providers)]
+        self.fields["provider"].choices = choices  # type: ignore[attr-defined]  # a ChoiceField
+
+    @property
+    def days_asked(self) -> int:
+        return int(self.cleaned_data.get("days") or 1)

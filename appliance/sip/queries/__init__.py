@@ -18,6 +18,7 @@ from appliance.sip.queries.live import (
     telephony,
     transactions,
 )
+from appliance.sip.queries.quality import measured_providers, quality
 from appliance.sip.queries.selftests import selftests
 from appliance.sip.queries.settings import Standing, one, proof, standing, values_of
 from appliance.sip.queries.templates import Template, templates
@@ -36,6 +37,7 @@ __all__ = [
     "history_settings",
     "last_noted",
     "ledger",
+    "measured_providers",
     "message_counts",
     "messages",
     "one",
@@ -43,6 +45,7 @@ __all__ = [
     "party",
     "proof",
     "providers",
+    "quality",
     "records",
     "selftests",
     "snapshot",

@@ -4,6 +4,7 @@
 from appliance.sip.services.calls import close_pinhole, lift_ban
 from appliance.sip.services.history import forget_old, note_ended, update_history
 from appliance.sip.services.providers import create_provider, delete_provider, describe, update_provider
+from appliance.sip.services.quality import note_runs
 from appliance.sip.services.selftests import finish_selftest, note_result, request_selftest
 from appliance.sip.services.settings import change_settings, describe_settings, enter_settings, reset_settings
 
@@ -20,6 +21,7 @@ __all__ = [
     "lift_ban",
     "note_ended",
     "note_result",
+    "note_runs",
     "request_selftest",
     "reset_settings",
     "update_history",

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from appliance.accounts.models import User
 from appliance.audit.services import record
-from appliance.sip.models import CallRecord, HistorySettings
+from appliance.sip.models import CallRecord, HistorySettings, QualityHour
 from appliance.sip.models.calls import Masking
 from appliance.sip.queries.history import history_settings, party
 from sipalg_core.contract import names
@@ -47,8 +47,9 @@ def update_history(*, actor: User | str, retention_days: int, masking: str) -> H
 
 
 def forget_old() -> int:
-    """What is older than the settings keep it. How many calls that were."""
+    """What is older than the settings keep it, and figures on quality with it. How many calls that were."""
     before = timezone.now() - timedelta(days=history_settings().retention_days)
+    QualityHour.objects.filter(hour__lt=before).delete()
     return CallRecord.objects.filter(ended__lt=before).delete()[0]
 
 

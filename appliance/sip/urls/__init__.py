@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.sip.views import calls, exports, history, live, selftests
+from appliance.sip.views import bundle, calls, exports, history, live, quality, selftests
 
 app_name = "sip"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("pinholes/<str:pinhole_id>/close/", live.close_pinhole, name="pinholes_close"),
     path("bans/", live.bans, name="bans"),
     path("bans/lift/", live.lift_ban, name="bans_lift"),
+    path("quality/", quality.quality, name="quality"),
     path("history/", history.history, name="history"),
     path("history/settings/", history.history_settings, name="history_settings"),
     path("history/calls.csv", history.history_csv, name="history_csv"),
@@ -24,6 +25,7 @@ urlpatterns = [
     path("selftests/<int:pk>/", selftests.selftest, name="selftests_one"),
     path("selftests/<int:pk>/report.txt", selftests.selftest_report, name="selftests_report"),
     path("<str:call_id>/", calls.call, name="calls_one"),
+    path("<str:call_id>/bundle/", bundle.bundle, name="calls_bundle"),
     path("<str:call_id>/export/", exports.export, name="calls_export"),
     path("<str:call_id>/messages/<str:message_id>/", calls.message, name="calls_message"),
 ]

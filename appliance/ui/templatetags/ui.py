@@ -49,6 +49,7 @@ NAVIGATION: Final = (
             Page("sip:history", _("Call history"), "changes"),
             Page("sip:registrations", _("Registrations"), "registrations"),
             Page("sip:pinholes", _("Pinholes"), "pinholes"),
+            Page("sip:quality", _("Quality"), "check"),
             Page("sip:bans", _("Banned hosts"), "close"),
         ),
     ),
