@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Final
 
-from appliance.kernel import connections, facts, links, sockets, watch
+from appliance.kernel import capturing, connections, facts, links, probing, sockets, watch
 from appliance.kernel.connections import Flushed, Selection
 from appliance.kernel.conntrack import ConnectionTable
 from appliance.kernel.judgement import Judge
@@ -74,10 +74,12 @@ def telephony() -> dict[str, Any]:
 
 
 ANSWERS: Final[dict[str, Callable[..., Any]]] = {
+    "capture": capturing.start,
     "connections": list_connections,
     "flush": flush,
     "links": list_links,
     "neighbours": links.neighbours,
+    "probe": probing.start,
     "listening": sockets.listening,
     "telephony": telephony,
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How connections and the lines of the live log are said in the console."""
+"""How connections, the lines of the live log and the results of tests are said in the console."""
 
 from __future__ import annotations
 
@@ -115,3 +115,50 @@ def line_sentence(line: Mapping[str, Any], table: LiveTable) -> str:
         "iif": said.get("iif", line["iif"]),
         "oif": said.get("oif", line["oif"]),
     }
+
+
+# --- Tests ---
+
+_TOLD: Final = {
+    "no-address": gettext_lazy("{host} has no address that could be asked."),
+    "failed": gettext_lazy("The test failed: {error}."),
+    "out-of-time": gettext_lazy("The test was ended after {seconds} s."),
+    "options-begun": gettext_lazy("Asking {host} at {address}, port {port}, over {way}."),
+    "options-silent": gettext_lazy("Try {number} of {tries}: no answer."),
+    "options-none": gettext_lazy(
+        "No answer from {address}, port {port}. Either nobody speaks SIP there, or something on the way drops it."
+    ),
+    "options-refused": gettext_lazy("{address}, port {port}, refuses: {error}."),
+    "options-no-sip": gettext_lazy("What answered does not speak SIP: {text}"),
+    "options-answered": gettext_lazy("The server answers: {status} ({server})."),
+    "dns-no-servers": gettext_lazy("No name server is set, and this machine has none."),
+    "dns-no-name": gettext_lazy("{kind} {name}: there is no such name."),
+    "dns-nothing": gettext_lazy("{kind} {name}: nothing of this kind."),
+    "dns-failed": gettext_lazy("{kind} {name}: no usable answer ({error})."),
+    "dns-found": gettext_lazy("{kind} {name}: {value}, good for {ttl} s."),
+    "dns-none": gettext_lazy("Nothing was found for {name}."),
+    "ping-answered": gettext_lazy("{number}: {host} answers."),
+    "ping-silent": gettext_lazy("{number}: no answer."),
+    "ping-unreachable": gettext_lazy("{host} says: {error}."),
+    "ping-sum": gettext_lazy("{host} answered {answered} of {sent}."),
+    "hop": gettext_lazy("{hop}: {host}"),
+    "hop-silent": gettext_lazy("{hop}: no answer."),
+    "hop-last": gettext_lazy("{hop}: {host} is reached."),
+    "trace-too-far": gettext_lazy("{host} was not reached within {hops} hops."),
+    "stun-same": gettext_lazy("The world sees us as {seen}: nothing in front of us translates."),
+    "stun-other": gettext_lazy(
+        "The world sees us as {seen}, we sent from {ours}: something in front of us translates."
+    ),
+    "stun-none": gettext_lazy("No STUN answer from {address}, port {port}."),
+    "stun-refused": gettext_lazy("{address}, port {port}, refuses: {error}."),
+    "stun-nonsense": gettext_lazy("What answered does not speak STUN."),
+    "captured": gettext_lazy("{packets} packets, headers only."),
+}
+
+
+def test_sentence(said: Mapping[str, Any]) -> str:
+    """What a test said (probes.results.Said), in the reader's language."""
+    text = str(_TOLD.get(said["code"], said["code"]))
+    for name, value in said["params"].items():
+        text = text.replace(f"{{{name}}}", value)
+    return text

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fields of an apply, of a choice of connections, of letting a finding be, and of backups."""
+"""The fields of an apply, of a choice of connections, of letting a finding be, of backups, and of tests."""
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
 from typing import Any, Final
 
 from django import forms
@@ -12,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from appliance.backup.sealing import LARGEST
 from appliance.firewall import queries as firewall
 from appliance.firewall.models import AddressKind, AddressObject, Rule
+from appliance.kernel import capturing
 from appliance.kernel.connections import Selection
 from appliance.network.models import Role
 from appliance.ruleset import notation
@@ -192,3 +195,61 @@ class NoticeForm(OperatorForm):
     def clean_email_to(self) -> list[str]:
         text: str = self.cleaned_data["email_to"]
         return [each.strip() for each in text.split(",") if each.strip()]
+
+
+_HOST_NAME: Final = re.compile(
+    r"(?=.{1,253}$)_?[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?(?:\._?[A-Za-z0-9](?:[A-Za-z0-9_-]*[A-Za-z0-9])?)*\.?"
+)
+
+
+class TestForm(OperatorForm):
+    """A test of the network, or a capture of headers."""
+
+    __test__ = False  # not one of pytest's
+
+    kind = forms.ChoiceField(
+        label=_("What"),
+        choices=[
+            ("options", _("SIP: ask a server (OPTIONS)")),
+            ("dns", _("DNS: address, SRV and NAPTR of a name")),
+            ("ping", _("Ping")),
+            ("trace", _("Way to a host (trace)")),
+            ("stun", _("STUN: under which address are we seen")),
+            (services.CAPTURE, _("Capture headers of a host")),
+        ],
+    )
+    host = forms.CharField(
+        label=_("Host"), required=False, max_length=253, widget=forms.TextInput(attrs={"class": "form-control mono"}),
+        help_text=_("An address or a name; for a capture an address."),
+    )  # fmt: skip
+    port = forms.IntegerField(
+        label=_("Port"),
+        required=False,
+        min_value=1,
+        max_value=65535,
+        help_text=_("Empty: 5060 for SIP, 3478 for STUN."),
+    )
+    transport = forms.ChoiceField(label=_("Over"), required=False, choices=[("udp", "UDP"), ("tcp", "TCP")])
+    seconds = forms.IntegerField(
+        label=_("For (seconds)"), required=False, min_value=1, max_value=capturing.LONGEST,
+        help_text=_("Only for a capture; at most 60 seconds and 20,000 packets."),
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        host = (values.get("host") or "").strip().strip("[]")
+        try:
+            values["host"] = str(ip_address(host))
+        except ValueError:
+            if values.get("kind") == services.CAPTURE:
+                self.add_error("host", _("A capture needs an address, such as 192.168.0.10."))
+            elif not _HOST_NAME.fullmatch(host):
+                self.add_error("host", _("Enter an address or a name, such as sip.example.net."))
+            values["host"] = host
+        else:
+            if values.get("kind") == "dns":
+                self.add_error("host", _("Enter a name to look up."))
+        values["port"] = values.get("port") or 0
+        values["transport"] = values.get("transport") or "udp"
+        values["seconds"] = values.get("seconds") or 10
+        return values

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.system.views import advisor, backup, connections, device, log, notices, revisions, setup
+from appliance.system.views import advisor, backup, connections, device, log, notices, revisions, setup, tests
 
 app_name = "system"
 urlpatterns = [
@@ -30,6 +30,9 @@ urlpatterns = [
     path("backup/configuration.json", backup.configuration, name="backup_configuration"),
     path("backup/look/", backup.look, name="backup_look"),
     path("backup/<int:pk>/", backup.restore, name="backup_restore"),
+    path("tests/", tests.tests, name="tests"),
+    path("tests/<slug:job>/", tests.results, name="tests_results"),
+    path("tests/<slug:job>/capture.pcap", tests.capture, name="tests_capture"),
     path("log/", log.log, name="log"),
     path("log/<str:line_id>/", log.line, name="log_line"),
     path("connections/", connections.connections, name="connections"),

@@ -7,7 +7,8 @@ from appliance.system.api.connections import router as connections
 from appliance.system.api.log import router as log
 from appliance.system.api.notices import router as notices
 from appliance.system.api.revisions import router as revisions
+from appliance.system.api.tests import router as tests
 
-routers = (revisions, connections, log, advisor, backup, notices)
+routers = (revisions, connections, log, tests, advisor, backup, notices)
 
 __all__ = ["routers"]

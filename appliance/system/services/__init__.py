@@ -60,8 +60,10 @@ from appliance.system.services.setup import (
     pass_step,
     restart_setup,
 )
+from appliance.system.services.tests import CAPTURE, start_test
 
 __all__ = [
+    "CAPTURE",
     "DEFAULT_WINDOW",
     "EXTENSION",
     "LONGEST_WINDOW",
@@ -112,6 +114,7 @@ __all__ = [
     "save_notice_settings",
     "send_notices",
     "send_test",
+    "start_test",
     "stuck",
     "undo",
 ]

@@ -78,6 +78,7 @@ NAVIGATION: Final = (
             Page("firewall:questions", _("Which rule decides"), "search"),
             Page("system:connections", _("Connections"), "calls"),
             Page("system:log", _("Live log"), "changes"),
+            Page("system:tests", _("Capture & tests"), "play"),
             Page("sip:selftests", _("Self-test"), "play"),
         ),
     ),
