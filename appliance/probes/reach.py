@@ -33,6 +33,7 @@ _NOBODY: Final = 33434  # the port that traces have always used
 _PINGS: Final = 4
 _HOPS: Final = 16
 _PATIENCE: Final = 1.0  # s
+BETWEEN: Final = 0.5  # s between two pings: a host says so often, and no oftener, that nobody listens at a port
 
 
 class _Back(NamedTuple):
@@ -48,6 +49,8 @@ def ping(question: Question) -> Iterator[Said]:
         return
     answered = 0
     for number in range(1, _PINGS + 1):
+        if number > 1:
+            time.sleep(BETWEEN)
         back = _echo(address, number) or _datagram(address, 0)
         reached = back is not None and back.error in (0, errno.ECONNREFUSED)
         answered += reached

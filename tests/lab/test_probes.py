@@ -30,7 +30,8 @@ def test_provider_answers_options(lab: RunningLab, transport: str):
 
 def test_ping_and_trace_reach_the_provider(lab: RunningLab):
     summed = results_of(lab, kind="ping", host=PROVIDER)[-2]
-    assert (summed["code"], summed["params"]["answered"]) == ("ping-sum", "4")
+    assert summed["code"] == "ping-sum"
+    assert int(summed["params"]["answered"]) >= 2
     assert results_of(lab, kind="trace", host=PROVIDER)[-2]["code"] == "hop-last"
 
 
