@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""J1: from the one-time link of a new appliance to a call of the laboratory that is heard both ways, by clicks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from deploy.lab import calls, peers, topology
+from tests.lab.running import RunningLab, until
+
+pytestmark = [pytest.mark.browser]
+
+MOST_CLICKS = 22
+PASSWORD = "correct horse battery staple"
+LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+AXE = """levels => axe.run({runOnly: {type: 'tag', values: levels}, resultTypes: ['violations']})
+  .then(found => found.violations.flatMap(each => each.nodes.map(node => `${each.id}: ${node.html.slice(0, 160)}`)))"""
+
+FORGET = """
+from django.db import transaction
+from appliance.accounts.services import create_user
+from appliance.audit.services import record
+from appliance.ruleset.snapshot import CONFIGURATION
+from appliance.system.models import Setup
+from django.utils import timezone
+with transaction.atomic():
+    for model in reversed(CONFIGURATION):
+        model._default_manager.all().delete()
+    Setup.objects.all().delete()
+    record(actor="test", verb="forget", target=Setup.objects.create())
+    made = create_user(actor="test", username=f"first-{timezone.now():%H%M%S%f}", role="owner")
+print("/accounts/link/" + made.link + "/")
+"""
+REMEMBER = """
+from appliance.accounts.models import User
+from appliance.system.models import Revision, Setup
+from appliance.system.services import go_back
+go_back(actor="test", revision=Revision.objects.get(number=%d))
+Setup.objects.all().delete()
+User.objects.filter(username__startswith="first-").update(is_active=False)
+"""
+
+
+class Hand:
+    """Counts what a hand would do; typing is free (console reference 3.3). Each step is looked at with axe."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.clicks = 0
+        self.complaints: list[str] = []
+
+    def button(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
+        self.clicks += 1
+
+    def choice(self, value: str) -> None:
+        self.page.locator(f'input[type="radio"][value="{value}"]').check()
+        self.clicks += 1
+
+    def arrives(self, step: str) -> None:
+        self.page.wait_for_url(f"**/system/setup/{step}/", timeout=20_000)
+        expect(self.page.locator(f'[data-step="{step}"]')).to_be_visible()
+
+    def looks(self) -> None:
+        """Light on a desk, dark on a telephone: nothing that axe objects to, nothing that scrolls sideways."""
+        for theme, size in (("dark", (360, 780)), ("light", (1280, 800))):
+            self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # two words
+            self.page.set_viewport_size({"width": size[0], "height": size[1]})
+            self.page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
+            if not self.page.evaluate("typeof axe !== 'undefined'"):
+                self.page.evaluate(Axe().axe_script)
+            where = f"{self.page.url} {theme}: "
+            self.complaints += [where + each for each in self.page.evaluate(AXE, LEVELS)]
+            if self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+                self.complaints.append(f"{where}scrolls sideways")
+
+
+@pytest.fixture
+def new_appliance(lab: RunningLab) -> Iterator[str]:
+    """The laboratory as if nothing were configured, and a new owner's link; afterwards as it was, phones and all."""
+    number = lab.get("revisions")["items"][0]["number"]
+    phones = _registered(lab)
+    link = lab.manage("shell", "-c", FORGET).split()[-1]
+    try:
+        yield lab.console + link
+    finally:
+        _end_trial(lab)
+        lab.manage("shell", "-c", REMEMBER % number)
+        lab.apply("the laboratory as before")
+        assert until(lambda: _registered(lab) >= phones, 150), "the telephones have not come back"
+
+
+def _registered(lab: RunningLab) -> set[str]:
+    return {row["aor"] for row in lab.get("registrations")["items"] if row["state"] == "registered"}
+
+
+def _end_trial(lab: RunningLab) -> None:
+    last = lab.get("revisions")["items"][0]
+    if last["state"] == "waiting":
+        lab.request("POST", f"revisions/{last['number']}/undo")
+        until(lambda: lab.get(f"revisions/{last['number']}")["state"] != "waiting", 20)
+
+
+def _first_steps(hand: Hand, page: Page) -> None:
+    hand.button("Sign in")
+    hand.arrives("look")
+    hand.looks()
+    hand.button("Continue")
+    hand.arrives("owner")
+    hand.looks()
+    page.get_by_label("New password").fill(PASSWORD)
+    hand.button("Continue")
+    hand.arrives("factor")
+    hand.looks()
+    hand.button("Skip for now")
+    hand.arrives("start")
+    hand.looks()
+    hand.button("Continue")
+    hand.arrives("interfaces")
+    expect(page.locator("[data-cable=lan0]")).to_be_visible()
+    hand.looks()
+    hand.button("Continue")
+
+
+def _about_calls(hand: Hand, page: Page) -> None:
+    hand.arrives("zones")
+    expect(page.get_by_label("wan0")).to_have_value("external")
+    expect(page.get_by_label("lan0")).to_have_value("internal")
+    hand.looks()
+    hand.button("Continue")
+    hand.arrives("internet")
+    expect(page.locator("[data-fact=address]")).to_have_attribute("data-level", "ok", timeout=20_000)
+    expect(page.locator("[data-fact=time]")).to_be_visible()
+    hand.looks()
+    hand.button("Continue")
+    hand.arrives("phones")
+    hand.choice(topology.PBX)
+    hand.looks()
+    hand.button("Continue")
+    hand.arrives("provider")
+    page.get_by_label("Its server").fill(topology.PROVIDER)
+    expect(page.locator("[data-servers=address]")).to_be_visible(timeout=20_000)
+    hand.looks()
+    hand.button("Continue")
+    hand.arrives("mode")
+    hand.looks()
+    hand.button("Continue")
+    hand.arrives("review")
+    expect(page.locator(".sentence")).to_contain_text("Telephone system")
+    hand.looks()
+
+
+def _until_it_is_heard(hand: Hand, page: Page) -> None:
+    hand.button("Make drafts of it")
+    hand.arrives("apply")
+    hand.looks()
+    hand.button("Apply")
+    expect(page.locator("#setup-apply")).to_have_attribute("data-state", "waiting", timeout=30_000)
+    hand.button("Keep it")
+    expect(page.locator("#setup-apply")).to_have_attribute("data-state", "done", timeout=30_000)
+    hand.button("Continue")
+    hand.arrives("check")
+    hand.looks()
+    expect(page.locator("[data-heard=registered]")).to_have_attribute("data-level", "ok", timeout=90_000)
+    with calls.dial(calls.control(peers.PBX), peers.SUBSCRIBERS[0].user):
+        for way in ("up", "down"):
+            expect(page.locator(f"[data-heard={way}]")).to_have_attribute("data-level", "ok", timeout=30_000)
+    hand.button("Finish")
+
+
+def test_j1_a_new_appliance_is_set_up_until_a_call_is_heard_both_ways(
+    chromium: Browser, new_appliance: str, lab: RunningLab
+) -> None:
+    """It is left once, and goes on in another window where it was."""
+    context = chromium.new_context(base_url=lab.console)
+    page = context.new_page()
+    hand = Hand(page)
+    page.goto(new_appliance)
+    _first_steps(hand, page)
+    page = _goes_on_elsewhere(context, page)
+    hand.page = page
+    _about_calls(hand, page)
+    _until_it_is_heard(hand, page)
+    page.wait_for_url(f"{lab.console}/", timeout=20_000)
+    expect(page.locator("#messages")).to_contain_text("This firewall is set up.")
+    expect(page.locator("#setup-invitation")).to_have_count(0)
+    assert hand.clicks <= MOST_CLICKS
+    assert hand.complaints == [], "\n".join(hand.complaints)
+    context.close()
+
+
+def _goes_on_elsewhere(context: BrowserContext, page: Page) -> Page:
+    """From the overview's invitation, to the first step that is open; the steps before can be reopened."""
+    page.wait_for_url("**/system/setup/zones/")
+    page.close()
+    other = context.new_page()
+    other.goto("/")
+    other.get_by_role("link", name="Go on with the set-up").click()
+    other.wait_for_url("**/system/setup/zones/")
+    other.get_by_role("link", name="Back", exact=True).click()
+    other.wait_for_url("**/system/setup/interfaces/")
+    other.get_by_role("link", name="Zones", exact=True).click()
+    return other
