@@ -18,7 +18,7 @@ from appliance.ruleset.snapshot import snapshot
 from appliance.system import queries, services
 from appliance.system.models import Revision, State
 
-RESULT = ApplyResult(nft="add table inet appliance\n", check=0.01, swap=0.02, tell=0.03, notes=())
+RESULT = ApplyResult(nft="add table inet appliance\n", prepare=0.01, swap=0.02, tell=0.03, notes=())
 
 
 @pytest.fixture
