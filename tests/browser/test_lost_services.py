@@ -11,6 +11,7 @@ from django.urls import reverse
 from playwright.sync_api import BrowserContext, Page, expect
 
 from appliance.ui.templatetags.ui import NAVIGATION
+from tests.browser.conftest import Complaints
 from tests.lab.running import RunningLab, until
 
 pytestmark = pytest.mark.browser
@@ -39,7 +40,7 @@ def every_page(context: BrowserContext) -> Iterator[list[Page]]:
 
 @pytest.mark.parametrize(("process", "words"), [("engine", "not being watched"), ("redis", "Delayed since")])
 def test_every_page_says_what_is_lost_and_comes_back(
-    every_page: list[Page], lab: RunningLab, complaints: object, process: str, words: str
+    every_page: list[Page], lab: RunningLab, complaints: Complaints, process: str, words: str
 ):
     with lab.ended(process):
         gone = time.monotonic()
@@ -51,3 +52,4 @@ def test_every_page_says_what_is_lost_and_comes_back(
         expect(tab.locator(BANNER)).to_have_count(0)
         assert tab.evaluate("window.stayed"), tab.url
     assert until(lab.healthy, 60)
+    complaints.console.clear()  # what could not be had meanwhile the browser says, too
