@@ -54,6 +54,7 @@ SAMPLES: Final[dict[str, Sample]] = {
     "system:about_licence_of": lambda lab: "django",
     "system:log_line": lambda lab: next((each["id"] for each in lab.get("log")["items"]), NOBODY),
     "system:tests_results": lambda lab: "none",
+    "system:tests_capture": lambda lab: "none",
     "system:advisor_ignore": lambda lab: "none",
     "system:advisor_fix": lambda lab: "none",
     "accounts:link": lambda lab: "used-up",

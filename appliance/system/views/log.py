@@ -37,7 +37,7 @@ def line(request: OperatorRequest, line_id: str) -> HttpResponse:
     except NetadminUnavailable as error:
         return render(request, template, {"unavailable": str(error)})
     if found is None:
-        return render(request, template, {"unavailable": _("This line is not kept any more.")}, status=404)
+        return render(request, template, {"unavailable": _("This line is not kept any more.")})
     table, rule = _table(), _rule(found)
     context = {
         "line": found,

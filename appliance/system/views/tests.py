@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.http import Http404, HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from appliance.audit.services import record_download
 from appliance.kernel import told
@@ -53,12 +54,14 @@ def results(request: OperatorRequest, job: str) -> HttpResponse:
 
 @may("diagnose.run")
 def capture(request: OperatorRequest, job: str) -> HttpResponse:
+    """What is not there any more, or cannot be had now, leads back to its results."""
     try:
         content = told.captured(job)
-    except (NetadminUnavailable, ValidationError) as error:
-        raise Http404 from error
+    except NetadminUnavailable:
+        content = None
     if content is None:
-        raise Http404
+        messages.warning(request, _("This capture is not kept any more."))
+        return redirect("system:tests_results", job=job)
     record_download(actor=request.user, what=f"capture of headers {job}")
     return HttpResponse(
         content, content_type="application/vnd.tcpdump.pcap",

@@ -87,7 +87,7 @@ def test_silence_of_redis_is_said(console):
     assert "does not answer" in console.get("/system/tests/abc/").content.decode()
     text = console.post("/system/tests/", {"kind": "ping", "host": "192.0.2.1"}).content.decode()
     assert "does not answer" in text
-    assert console.get("/system/tests/abc/capture.pcap").status_code == 404
+    assert console.get("/system/tests/abc/capture.pcap")["Location"] == "/system/tests/abc/"
 
 
 def test_rest_starts_and_reads(api, netadmin, monkeypatch):
