@@ -7,9 +7,12 @@ import pytest
 
 from sipalg_core import compiled
 
+TAKEN = compiled.take()
+"""Now, since what a conftest imports before would stay in its pure form, and be another `Side` than the engine's."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not compiled.take():
+    if not TAKEN:
         raise pytest.UsageError("there is no compiled form of these sources: deploy/compile makes one")
 
 
