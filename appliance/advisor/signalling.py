@@ -163,8 +163,8 @@ def path_forgotten(evidence: Evidence) -> Iterator[Finding]:
         *(_("Rule “%s” lets SIP through without the ALG.") % rule.name for rule in evidence.rules("forward")
           if rule.action == "accept" and not rule.opens_alg and rule.service and opens(rule.service, "udp", SIP_PORT)),
     ]  # fmt: skip
-    granted = [row["granted"] for row in evidence.engine.registrations] if evidence.engine else []
-    refresh = min(granted, default=USUAL_REFRESH)
+    registrations = evidence.engine.registrations if evidence.engine else ()
+    refresh = min((row["granted"] for row in registrations if row["state"] != "expired"), default=USUAL_REFRESH)
     if ways and kernel.udp_stream_timeout < refresh / 2:
         yield Finding(
             "A23", "udp",

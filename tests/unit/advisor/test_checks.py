@@ -261,3 +261,5 @@ def test_path_is_forgotten_where_a_rule_lets_sip_through_without_the_alg() -> No
     assert found(evidence(plain, kernel=kernel(udp_stream_timeout=120)), "A23")
     assert found(evidence(plain), "A23") == []
     assert found(evidence(kernel=kernel(udp_stream_timeout=120)), "A23") == []
+    ended = engine(registrations=(registration, registration | {"state": "expired", "granted": 0}))
+    assert found(evidence(plain, kernel=kernel(udp_stream_timeout=120), engine=ended), "A23")
