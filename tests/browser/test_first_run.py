@@ -37,11 +37,13 @@ print("/accounts/link/" + made.link + "/")
 """
 REMEMBER = """
 from appliance.accounts.models import User
+from appliance.accounts.services import set_active
 from appliance.system.models import Revision, Setup
 from appliance.system.services import go_back
 go_back(actor="test", revision=Revision.objects.get(number=%d))
 Setup.objects.all().delete()
-User.objects.filter(username__startswith="first-").update(is_active=False)
+for user in User.objects.filter(username__startswith="first-", is_active=True):
+    set_active(actor="test", user=user, active=False)
 """
 
 
