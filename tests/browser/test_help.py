@@ -30,7 +30,8 @@ def test_answer_opens_beside_its_question_and_has_a_link_of_its_own(page: Page) 
 def test_palette_finds_the_answer(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("/")
-    page.keyboard.type("symmetric")
+    with page.expect_response(lambda answer: answer.url.endswith("q=symmetric")):  # none is cut off by leaving
+        page.keyboard.type("symmetric")
     found = page.get_by_role("listbox", name="Found").get_by_role("option")
     expect(found).to_contain_text(["What does symmetric RTP mean?"])
     page.keyboard.press("Enter")

@@ -14,7 +14,8 @@ def test_slash_opens_arrows_choose_and_enter_goes(page: Page) -> None:
     page.keyboard.press("/")
     field = page.get_by_role("combobox", name="Find")
     expect(field).to_be_focused()
-    page.keyboard.type("connec")
+    with page.expect_response(lambda answer: answer.url.endswith("q=connec")):  # none is cut off by leaving
+        page.keyboard.type("connec")
     found = page.get_by_role("listbox", name="Found").get_by_role("option")
     expect(found).to_have_count(1)
     expect(found).to_contain_text("Connections")

@@ -89,7 +89,7 @@ def test_signalling_reaches_a_process_without_capabilities(engine_rig, namespace
 def test_only_the_engine_and_netadmin_are_answered(engine_rig, uid, asked, answered):
     code = (
         "import sys; from pathlib import Path; from sipalg_core.io.pinholes import BrokerClient; "
-        f"print(BrokerClient(Path(sys.argv[1])).{asked}.status.name)"
+        f"print(BrokerClient(Path(sys.argv[1]), timeout=5).{asked}.status.name)"
     )
     ran = subprocess.run(
         (*as_user(uid), sys.executable, "-c", code, str(engine_rig.socket)),
