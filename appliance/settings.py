@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from appliance import redis_socket
 from appliance.keys import own_key
 from sipalg_core.contract import names
 
@@ -185,8 +186,6 @@ AUDIT_GUARDS = True
 """Triggers that keep the audit log as it is and notice every change of the configuration (audit.services.guards)."""
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_TIMEOUT = 2.0
-"""Seconds that anybody waits for Redis before saying so."""
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.core.RedisChannelLayer",
@@ -194,7 +193,7 @@ CHANNEL_LAYERS = {
             "hosts": [
                 {
                     "address": f"unix://{names.redis_socket()}",
-                    "socket_connect_timeout": REDIS_TIMEOUT,
+                    "socket_connect_timeout": redis_socket.PATIENCE,
                     "socket_timeout": 7,  # longer than the 5 s for which the layer waits in BZPOPMIN
                     "retry": Retry(NoBackoff(), 0),
                 }
@@ -206,11 +205,11 @@ CHANNEL_LAYERS = {
 }
 
 CELERY_BROKER_URL = f"redis+socket://{names.redis_socket()}"
-CELERY_BROKER_CONNECTION_TIMEOUT = REDIS_TIMEOUT
+CELERY_BROKER_CONNECTION_TIMEOUT = redis_socket.PATIENCE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 3,  # longer than the second that a worker waits in BRPOP
-    "socket_connect_timeout": REDIS_TIMEOUT,
+    "socket_connect_timeout": redis_socket.PATIENCE,
     "max_retries": 1,  # of the one who asks for an apply: better a clear answer now
     "interval_start": 0.1,
 }

@@ -20,9 +20,8 @@ from typing import Final, Literal
 import redis
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from appliance import redis_socket
 from appliance.probes.results import ENDED, KEPT, Said, job_key, said
 from sipalg_core.contract import names
 from sipalg_core.nft import ruleset as nft
@@ -72,10 +71,7 @@ class Capture(threading.Thread):
         self._job, self._kernel, self._host, self._seconds = job, kernel, host, seconds
 
     def run(self) -> None:
-        client = redis.Redis(
-            unix_socket_path=str(names.redis_socket()), socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )  # fmt: skip
+        client = redis_socket.client(_TIMEOUT)
         try:
             with closing(self._kernel):
                 records = self._captured(Client())

@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import logging
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import redis
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from kombu.exceptions import OperationalError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from appliance import redis_socket
 from appliance.celery import app
 from sipalg_core.contract import names
 
@@ -38,7 +38,7 @@ class NetadminUnavailable(Exception):
 def ask(question: str, timeout: float = PATIENCE, node: str = names.NODE, **arguments: Any) -> Any:
     """The answer as plain JSON values; raise NetadminUnavailable, or ValidationError as the other side did."""
     reply_to = f"pinhole:{node}:reply:{uuid.uuid4().hex}"
-    client = _client(timeout + settings.REDIS_TIMEOUT)
+    client = redis_socket.client(timeout + redis_socket.PATIENCE)
     try:
         app.send_task(TASK, (question, arguments, reply_to), queue=names.netadmin_queue(node), expires=timeout)
         answer: Any = client.blpop([reply_to], timeout)
@@ -61,9 +61,21 @@ def ask(question: str, timeout: float = PATIENCE, node: str = names.NODE, **argu
     return told["value"]
 
 
+@contextmanager
+def kept(refusal: str) -> Iterator[redis.Redis]:
+    """Redis, for what netadmin keeps there; raise NetadminUnavailable with these words where it does not answer."""
+    client = redis_socket.client()
+    try:
+        yield client
+    except (redis.RedisError, OSError) as error:
+        raise NetadminUnavailable(refusal) from error
+    finally:
+        client.close()
+
+
 def reply(reply_to: str, told: dict[str, Any]) -> None:
     """`{"value": …}`, `{"error": text}` or `{"fields": {…}}`. Nobody may be waiting any more."""
-    client = _client(settings.REDIS_TIMEOUT)
+    client = redis_socket.client()
     try:
         with client.pipeline() as pipeline:
             pipeline.rpush(reply_to, json.dumps(told))
@@ -73,10 +85,3 @@ def reply(reply_to: str, told: dict[str, Any]) -> None:
         log.warning("an answer was not delivered: %s", error)
     finally:
         client.close()
-
-
-def _client(timeout: float) -> redis.Redis:
-    return redis.Redis(
-        unix_socket_path=str(names.redis_socket()), socket_timeout=timeout,
-        socket_connect_timeout=settings.REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0),
-    )  # fmt: skip

@@ -9,13 +9,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple
 
-import redis
-from django.conf import settings
 from django.utils.translation import gettext as _
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from appliance.kernel.inquiry import NetadminUnavailable
+from appliance.kernel.inquiry import NetadminUnavailable, kept
 from appliance.kernel.lines import Line
 from sipalg_core.contract import names
 
@@ -42,7 +38,8 @@ def line(line_id: str, node: str = names.NODE) -> Line | None:
 
 def listening(node: str = names.NODE) -> Listening:
     try:
-        state = _ask("get", names.log_state(node))
+        with kept(_refusal()) as client:
+            state: Any = client.get(names.log_state(node))
     except NetadminUnavailable as error:
         return Listening(False, str(error))
     if state is None:
@@ -64,19 +61,10 @@ def matches(row: Line, text: str) -> bool:
 
 
 def _lines(node: str) -> list[Line]:
-    return [json.loads(each) for each in _ask("lrange", names.log_lines(node), 0, -1)]
+    with kept(_refusal()) as client:
+        listed: Any = client.lrange(names.log_lines(node), 0, -1)
+    return [json.loads(each) for each in listed]
 
 
-def _ask(command: str, *arguments: Any) -> Any:
-    client = redis.Redis(
-        unix_socket_path=str(names.redis_socket()), socket_timeout=settings.REDIS_TIMEOUT,
-        socket_connect_timeout=settings.REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0),
-    )  # fmt: skip
-    try:
-        return getattr(client, command)(*arguments)
-    except (redis.RedisError, OSError) as error:
-        raise NetadminUnavailable(
-            _("The log cannot be read: Redis does not answer. The rules and calls are as before.")
-        ) from error
-    finally:
-        client.close()
+def _refusal() -> str:
+    return _("The log cannot be read: Redis does not answer. The rules and calls are as before.")

@@ -8,10 +8,8 @@ import logging
 from typing import Any, Final
 
 import redis
-from django.conf import settings
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from appliance import redis_socket
 from appliance.kernel.media_runs import MediaRun
 from sipalg_core.contract import names
 
@@ -22,10 +20,7 @@ MOST: Final = 5000
 
 def take_runs(node: str = names.NODE) -> list[MediaRun]:
     """The oldest first; [] as well where Redis is away."""
-    client = redis.Redis(
-        unix_socket_path=str(names.redis_socket()), socket_timeout=settings.REDIS_TIMEOUT,
-        socket_connect_timeout=settings.REDIS_TIMEOUT, retry=Retry(NoBackoff(), 0),
-    )  # fmt: skip
+    client = redis_socket.client()
     try:
         taken: Any = client.lpop(names.media_runs(node), MOST)
     except (redis.RedisError, OSError) as error:

@@ -13,9 +13,8 @@ from contextlib import closing
 from typing import Final
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from appliance import redis_socket
 from appliance.kernel.media_runs import MediaRuns
 from sipalg_core.contract import names
 from sipalg_core.nft.packet_log import PacketLog
@@ -39,10 +38,7 @@ class Listening(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="listening", daemon=True)
-        self._client = redis.Redis(
-            unix_socket_path=str(names.redis_socket()), socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )  # fmt: skip
+        self._client = redis_socket.client(_TIMEOUT)
 
     def run(self) -> None:
         while True:

@@ -18,9 +18,8 @@ from contextlib import closing
 from typing import Any, Final
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from appliance import redis_socket
 from appliance.kernel.lines import Line, line_of, skipped_line
 from sipalg_core.contract import names
 from sipalg_core.nft.counters import NamedCounters
@@ -71,10 +70,7 @@ class Overhearing(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="overhearing", daemon=True)
-        self._client = redis.Redis(
-            unix_socket_path=str(names.redis_socket()), socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT,
-            retry=Retry(NoBackoff(), 0),
-        )  # fmt: skip
+        self._client = redis_socket.client(_TIMEOUT)
         self._waiting: deque[Line] = deque(maxlen=KEPT)
         self._began, self._lines = int(time.time()), 0
 

@@ -9,10 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, Final, cast
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
+from appliance import redis_socket
 from appliance.probes import hosts, reach, sip, stun
 from appliance.probes.results import ENDED, KEPT, LONGEST, Kind, Question, Said, job_key, said
 from sipalg_core.contract import names
@@ -32,10 +29,7 @@ class OutOfTime(Exception):
 
 
 def main(job: str, question: Question) -> None:
-    client = redis.Redis(
-        unix_socket_path=str(names.redis_socket()), socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-    )  # fmt: skip
+    client = redis_socket.client(_TIMEOUT)
     key = job_key(job, names.NODE)
 
     def tell(result: Said) -> None:

@@ -11,13 +11,11 @@ from difflib import unified_diff
 from typing import Any, Final, Literal, NamedTuple
 
 import redis
-from django.conf import settings
 from django.db import DatabaseError, connection, models
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from appliance import redis_socket
 from appliance.audit.models import Entry
 from appliance.firewall import queries as firewall
 from appliance.firewall.queries import rules
@@ -299,12 +297,7 @@ def calls_go_on() -> bool:
 
 
 def redis_answers() -> bool:
-    client = redis.Redis(
-        unix_socket_path=str(names.redis_socket()),
-        socket_timeout=settings.REDIS_TIMEOUT,
-        socket_connect_timeout=settings.REDIS_TIMEOUT,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = redis_socket.client()
     try:
         return bool(client.ping())
     except redis.RedisError:

@@ -104,10 +104,15 @@ def lost_inside(lab: RunningLab) -> Any:
     return misled(lab, "lan", f"ip daddr {topology.PROVIDER_MEDIA} drop")
 
 
+def _with_packets(lab: RunningLab, call: Any, many: int) -> dict[str, Any] | None:
+    row = lab.call_row(call)
+    return row if row and min(row[way]["packets"] for way in ("audio_in", "audio_out")) > many else None
+
+
 def test_ledger_and_messages_of_the_call_can_be_read(lab: RunningLab):
     with lab.place_call() as call:
         assert told(lab, call)["code"] == "audio-both"
-        row = lab.call_row(call)
+        row = until(lambda: _with_packets(lab, call, 25), 10)
         assert row
         messages = lab.get(f"calls/{row['id']}/messages")["items"]
     assert [(each["method"], each["status"]) for each in messages][:1] == [("INVITE", 0)]
