@@ -94,8 +94,8 @@ def state_of(appliance: Appliance, part: str) -> list[Any]:
 
 
 def ports_held(appliance: Appliance) -> set[str]:
-    """The pairs of media ports that calls hold."""
-    return {json.dumps(pair) for pair in state_of(appliance, "pair")}
+    """The pairs of media ports that calls hold; how many calls is as of the moment when the journal noted the pair."""
+    return {json.dumps([port, rtp, rtcp, outside]) for port, rtp, rtcp, _calls, outside in state_of(appliance, "pair")}
 
 
 def holds_no_port_beyond(before: set[str], appliance: Appliance) -> bool:
