@@ -92,7 +92,7 @@ def test_message_opens_side_by_side_by_keyboard(page: Page, call: dict[str, Any]
     expect(panel.locator("h2")).not_to_contain_text("INVITE")
     page.keyboard.press("Escape")
     expect(panel).to_be_hidden()
-    page.wait_for_function("document.activeElement.dataset.message === 'm2'")
+    expect(page.locator("svg [data-message='m2']")).to_be_focused()
     page.keyboard.press("Escape")
     page.wait_for_url("**/calls/")
 

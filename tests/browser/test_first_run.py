@@ -72,7 +72,7 @@ class Hand:
         for theme, size in (("dark", (360, 780)), ("light", (1280, 800))):
             self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]  # two words
             self.page.set_viewport_size({"width": size[0], "height": size[1]})
-            self.page.wait_for_function("theme => document.documentElement.dataset.bsTheme === theme", arg=theme)
+            expect(self.page.locator("html")).to_have_attribute("data-bs-theme", theme)
             if not self.page.evaluate("typeof axe !== 'undefined'"):
                 self.page.evaluate(Axe().axe_script)
             where = f"{self.page.url} {theme}: "
