@@ -239,8 +239,7 @@ def test_killed_at_random_points_it_loses_no_packet_and_forgets_no_call(rig, kil
         time.sleep(0.1)
     assert killed.engine.ask(op="snapshot", topic="pinholes")["rows"] == []
     assert "elements" not in rig.listed("set", "pinholes_in_any_ip") + rig.listed("set", "pinholes_in_ip")
-    away = sorted(killed.away)
-    assert away[-KILLS // 20] <= LONGEST_AWAY, away[-KILLS // 20 :]  # a busy machine may hold up some
+    assert max(killed.away) <= LONGEST_AWAY, sorted(killed.away)[-3:]
 
 
 def _one_call(killed: Killed, call: Call, moments: random.Random) -> None:

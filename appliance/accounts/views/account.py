@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The page of the own account: password, second factors, API tokens, browsers."""
+"""The page of the own account: password, second factors, browsers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from appliance.accounts import queries, services
-from appliance.accounts.forms import PasswordForm, TokenForm
-from appliance.accounts.models import ApiToken
+from appliance.accounts.forms import PasswordForm
 from appliance.ui.requests import OperatorRequest, may
 
 
@@ -30,28 +29,6 @@ def set_password(request: OperatorRequest) -> HttpResponse:
     if not form.accepted(lambda values: services.set_own_password(request=request, user=request.user, **values)):
         return _page(request, password_form=form)
     messages.success(request, _("The password is set. Other browsers that were signed in have to sign in again."))
-    return redirect("accounts:account")
-
-
-@require_POST
-@may("account.own", fresh=True)
-def create_token(request: OperatorRequest) -> HttpResponse:
-    """The text of the token is shown in this answer and never again."""
-    form = TokenForm(request.POST)
-    made: list[str] = []
-    if not form.accepted(lambda values: made.append(services.create_api_token(user=request.user, **values)[1])):
-        return _page(request, token_form=form)
-    return _page(request, new_token=made[0])
-
-
-@require_POST
-@may("account.own")
-def revoke_token(request: OperatorRequest, pk: int) -> HttpResponse:
-    token = get_object_or_404(ApiToken, pk=pk, user=request.user)
-    services.delete_api_token(actor=request.user, token=token)
-    messages.success(
-        request, _("The token “%s” is revoked. Programs that use it are refused from now on.") % token.name
-    )
     return redirect("accounts:account")
 
 
@@ -77,8 +54,6 @@ def _page(request: OperatorRequest, **context: Any) -> HttpResponse:
     factors = Authenticator.objects.filter(user=request.user)
     shown = {
         "password_form": PasswordForm(),
-        "token_form": TokenForm(),
-        "tokens": ApiToken.objects.filter(user=request.user),
         "browsers": queries.signed_in(request.user),
         "this_browser": request.session.session_key,
         "totp": factors.filter(type=Authenticator.Type.TOTP).first(),

@@ -82,12 +82,12 @@ def test_a_page_that_is_looked_at_writes_no_session(browser, monkeypatch):
 def test_risky_acts_need_a_fresh_proof(browser, anna):
     age(browser, queries.FRESH + 1, began=True)
     age(browser, 1)
-    answer = browser.post("/accounts/tokens/add/", {"name": "x", "lifetime": "30"})
+    answer = browser.post("/accounts/api-tokens/add/", {"name": "x", "lifetime": "30"})
     assert answer.url.startswith("/accounts/prove/")
     give_app(anna)
     assert browser.get(answer.url).url.startswith("/accounts/prove/code/")
     browser.post("/accounts/prove/code/", {"code": code()})
-    assert "new-token" in browser.post("/accounts/tokens/add/", {"name": "x", "lifetime": "30"}).content.decode()
+    assert "new-token" in browser.post("/accounts/api-tokens/add/", {"name": "x", "lifetime": "30"}).content.decode()
 
 
 def test_who_has_no_way_to_prove_is_told_what_to_do(browser, anna):
@@ -95,7 +95,7 @@ def test_who_has_no_way_to_prove_is_told_what_to_do(browser, anna):
     anna.save()
     browser.force_login(anna)
     age(browser, queries.FRESH + 1, began=True)
-    page = browser.post("/accounts/tokens/add/", {"name": "x"}, follow=True).content.decode()
+    page = browser.post("/accounts/api-tokens/add/", {"name": "x"}, follow=True).content.decode()
     assert "sign in with a new link" in page
 
 

@@ -10,7 +10,9 @@ from django.utils import timezone
 from appliance.accounts.models import ApiToken, SignInLink, User
 from appliance.accounts.queries import user_for_token
 from appliance.accounts.services import create_api_token, create_owner_link
+from appliance.permissions import Role
 from appliance.system.models import Setup
+from tests.unit.people import person
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -104,7 +106,7 @@ def test_weak_password_is_refused_at_the_field(console):
 
 
 def test_a_token_is_shown_once_and_works(console, owner):
-    text = console.post("/accounts/tokens/add/", {"name": "monitoring", "lifetime": "30"}).content.decode()
+    text = console.post("/accounts/api-tokens/add/", {"name": "monitoring", "lifetime": "30"}).content.decode()
     token = re.search(r'id="new-token">([^<]+)<', text)[1]
     assert user_for_token(token) == owner
     assert token not in console.get("/accounts/").content.decode()
@@ -112,7 +114,7 @@ def test_a_token_is_shown_once_and_works(console, owner):
 
 
 def test_a_token_without_name_is_refused_and_the_lifetime_stays(console):
-    text = console.post("/accounts/tokens/add/", {"name": "", "lifetime": "30"}).content.decode()
+    text = console.post("/accounts/api-tokens/add/", {"name": "", "lifetime": "30"}).content.decode()
     assert "Give the token a name" in text
     assert '<option value="30" selected>' in text
     assert not ApiToken.objects.exists()
@@ -120,12 +122,13 @@ def test_a_token_without_name_is_refused_and_the_lifetime_stays(console):
 
 def test_a_revoked_token_opens_nothing(console, owner):
     token, text = create_api_token(user=owner, name="old")
-    console.post(f"/accounts/tokens/{token.pk}/revoke/")
+    console.post(f"/accounts/api-tokens/{token.pk}/revoke/")
     assert user_for_token(text) is None
 
 
-def test_somebody_elses_token_cannot_be_revoked(console):
+def test_somebody_elses_token_cannot_be_revoked(client):
+    client.force_login(person(Role.TECHNICIAN))  # an owner may
     other = User.objects.create(username="ben")
     token, _ = create_api_token(user=other, name="his")
-    assert console.post(f"/accounts/tokens/{token.pk}/revoke/").status_code == 404
+    assert client.post(f"/accounts/api-tokens/{token.pk}/revoke/").status_code == 404
     assert ApiToken.objects.filter(pk=token.pk).exists()

@@ -60,9 +60,6 @@ def test_boot_comes_before_any_network_and_everything_after_it():
 
 def test_default_deny_has_the_base_chains_that_every_revision_hands_over_from():
     text = (Path(PROJECT) / "deploy/default_deny.nft").read_text()
-    lines = to_text((*layout.frame(), *map(Add, layout.HANDOVER))).splitlines()
-    for line in lines:
-        assert line in text or " chain inet appliance verdict_" in line or " rule inet appliance verdict_" in line
-    for chain in (line for line in lines if line.startswith("add chain")):
-        assert chain in text
+    for line in to_text((*layout.frame(), *map(Add, layout.HANDOVER))).splitlines():
+        assert line in text
     assert "goto" not in text
