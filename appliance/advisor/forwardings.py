@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlencode
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from appliance.advisor.evidence import Evidence, Flow, Host, opens, spans
 from appliance.advisor.finding import Finding, Fix
+from appliance.ruleset.countries import name as country_name
 from appliance.ruleset.policy import Rule
 from sipalg_core.contract.control import SIP_PORT
 
@@ -117,7 +119,7 @@ def by_country_only(evidence: Evidence) -> Iterator[Finding]:
                 _("The source of “%(rule)s” is limited by country only.") % {"rule": rule.name},
                 _("A country is approximate: data sets agree on about 90 % of the addresses. A DNS or address object "
                   "is better."),
-                (_about(rule), ", ".join(source.countries)),
+                (_about(rule), ", ".join(country_name(code, get_language()) for code in source.countries)),
                 (Fix(_("Choose another source"), page="firewall:rules_edit", argument=rule.id),),
             )  # fmt: skip
 

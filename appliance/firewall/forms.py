@@ -237,10 +237,10 @@ class AddressForm(ObjectForm):
     kind = forms.ChoiceField(label=_("Kind"), choices=AddressKind.choices)
     value = forms.CharField(
         label=_("Address, name or countries"), required=False, max_length=1000,
-        widget=forms.TextInput(attrs={"class": "form-control mono"}),
+        widget=forms.TextInput(attrs={"class": "form-control mono", "data-names": "country-names"}),
         help_text=_(
             "192.168.0.2, 192.168.0.0/24 or 192.168.0.10-192.168.0.12, IPv6 as well; sip.example.net or "
-            "_sip._udp.example.net; countries like DE, AT, CH, or DACH, EU, EFTA."
+            "_sip._udp.example.net; countries like Germany, AT, or DACH, EU, EFTA."
         ),
     )  # fmt: skip
     lookup = forms.ChoiceField(
@@ -283,7 +283,7 @@ _VALUE_HELP: Final = {
     AddressKind.NETWORK: _("Like 192.168.0.0/24; IPv6 works as well."),
     AddressKind.RANGE: _("Like 192.168.0.10-192.168.0.12; IPv6 works as well."),
     AddressKind.DNS: _("Like sip.example.net, or _sip._udp.example.net for the servers of a service."),
-    AddressKind.COUNTRY: _("Two-letter codes like DE, AT, CH, or DACH, EU, EFTA."),
+    AddressKind.COUNTRY: _("Names or codes, like Germany, AT, or DACH, EU, EFTA; separated by commas."),
 }
 
 

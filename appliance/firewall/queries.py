@@ -31,6 +31,7 @@ from appliance.firewall.models import (
     Service,
 )
 from appliance.ruleset.countries import codes
+from appliance.ruleset.countries import found as countries_called
 from appliance.ruleset.country_data import Difference, difference
 from appliance.ruleset.spans import WIDTH, Spans, packed
 
@@ -134,16 +135,25 @@ def parts(address: AddressObject) -> list[AddressObject]:
 
 
 def found_addresses(text: str, known: KnownContents) -> list[AddressObject]:
-    """Those whose name or value has every word; an address among the words finds the objects that hold it."""
+    """Those with every word in name, value or countries; an address among the words finds the objects that hold it."""
     found = list(addresses())
     for word in text.casefold().split():
         try:
             sought = ip_address(word)
         except ValueError:
-            found = [each for each in found if word in each.search or word in each.value.casefold()]
+            found = [
+                each for each in found if word in each.search or word in each.value.casefold() or _names(each, word)
+            ]
         else:
             found = [each for each in found if _stands_for(each, sought, known)]
     return found
+
+
+def _names(address: AddressObject, word: str) -> bool:
+    """A country by a part of its name, in whatever language."""
+    sought = countries_called(word)
+    made_of = parts(address) if sought else []
+    return any(each.kind == AddressKind.COUNTRY and sought & {*codes(each.value)} for each in made_of)
 
 
 def _stands_for(address: AddressObject, host: IPv4Address | IPv6Address, known: KnownContents) -> bool:

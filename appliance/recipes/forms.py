@@ -30,7 +30,7 @@ def _pbx() -> forms.CharField:
 
 
 def _source() -> forms.CharField:
-    return _text(_("From where"), _("Address, network, DNS name, or a country of two letters."))
+    return _text(_("From where"), _("Address, network, DNS name, or a country, such as Germany or DE."))
 
 
 def _anybody() -> forms.BooleanField:
@@ -61,7 +61,7 @@ class WithoutAlgQuestions(Questions):
 
 class EncryptedQuestions(Questions):
     pbx = _pbx()
-    server = _text(_("Server of the provider"), _("A DNS name; where there is none, a country of two letters."))
+    server = _text(_("Server of the provider"), _("A DNS name; where there is none, a country, such as Germany or DE."))
     stun = _text(_("STUN server (optional)"))
     speech = _text(_("Ports of speech outwards"), initial="1024-65535")
 

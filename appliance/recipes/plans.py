@@ -6,10 +6,15 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
+
+from appliance.ruleset import countries
 
 if TYPE_CHECKING:
     from appliance.firewall.models import Rule, Table
+
+_LONGEST: Final = 80
+"""Characters of an object's name."""
 
 
 class Impossible(ValueError):
@@ -91,12 +96,12 @@ class Wanted:
 
 
 def place(name: str, text: str, question: str) -> Place:
-    """What was typed: an address, a network, a range, a country of two letters, or a DNS name. Raise Impossible."""
+    """What was typed: an address, a network, a range, countries, or a DNS name. Raise Impossible."""
     text = text.strip()
     if not text:
         raise Impossible(question, "missing")
-    if len(text) == 2 and text.isalpha() and text.isascii():
-        return Place(f"{name} ({text.upper()})", "country", text.upper())
+    if codes := _countries(text):
+        return Place(f"{name} ({codes if len(codes) == 2 else text})"[:_LONGEST], "country", codes)
     if "-" in text and all(_is_host(part) for part in text.split("-", 1)):
         return Place(f"{name} ({text})", "range", text)
     if _is_host(text):
@@ -107,6 +112,14 @@ def place(name: str, text: str, question: str) -> Place:
         if not text.isascii() or "." not in text or text.replace(".", "").replace("/", "").isdigit():
             raise Impossible(question, "not_a_place") from None
     return Place(f"{name} ({text})", "dns", text)
+
+
+def _countries(text: str) -> str:
+    """Their codes; "" where it says something else."""
+    try:
+        return countries.canonical(text)
+    except countries.UnknownCountry:
+        return ""
 
 
 def host(name: str, text: str, question: str) -> Place:

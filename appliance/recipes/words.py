@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 REFUSALS: Final = {
     "missing": _("Answer this, please."),
-    "not_a_place": _("Write an address, a network, a DNS name or a country of two letters."),
+    "not_a_place": _("Write an address, a network, a DNS name or a country, such as Germany or DE."),
     "not_a_host": _("Write one address, such as 192.168.0.2."),
     "country_for_sip": _("A country is too much for SIP: name the provider's servers by address or by DNS name."),
     "no_ports": _("Write a port, or a range such as 10000-10100."),

@@ -1,45 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Countries by their codes (ISO 3166-1 alpha-2): names, groups, and how an operator writes a list of them."""
+"""Countries by their codes (ISO 3166-1 alpha-2): names, groups, and how an operator writes a list of them.
+
+Names are the Unicode CLDR's, as in a browser, from the package Babel: nobody is asked. They are read at the first use.
+"""
 
 from __future__ import annotations
 
+import difflib
+import unicodedata
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import takewhile
 from typing import Final
 
-_TABLE: Final = """
-AD Andorra|AE United Arab Emirates|AF Afghanistan|AG Antigua and Barbuda|AI Anguilla|AL Albania|AM Armenia|AO Angola
-AQ Antarctica|AR Argentina|AS American Samoa|AT Austria|AU Australia|AW Aruba|AX Åland Islands|AZ Azerbaijan
-BA Bosnia and Herzegovina|BB Barbados|BD Bangladesh|BE Belgium|BF Burkina Faso|BG Bulgaria|BH Bahrain|BI Burundi
-BJ Benin|BL Saint Barthélemy|BM Bermuda|BN Brunei|BO Bolivia|BQ Caribbean Netherlands|BR Brazil|BS Bahamas|BT Bhutan
-BV Bouvet Island|BW Botswana|BY Belarus|BZ Belize|CA Canada|CC Cocos Islands|CD Congo (Kinshasa)
-CF Central African Republic|CG Congo (Brazzaville)|CH Switzerland|CI Côte d’Ivoire|CK Cook Islands|CL Chile|CM Cameroon
-CN China|CO Colombia|CR Costa Rica|CU Cuba|CV Cape Verde|CW Curaçao|CX Christmas Island|CY Cyprus|CZ Czechia|DE Germany
-DJ Djibouti|DK Denmark|DM Dominica|DO Dominican Republic|DZ Algeria|EC Ecuador|EE Estonia|EG Egypt|EH Western Sahara
-ER Eritrea|ES Spain|ET Ethiopia|FI Finland|FJ Fiji|FK Falkland Islands|FM Micronesia|FO Faroe Islands|FR France|GA Gabon
-GB United Kingdom|GD Grenada|GE Georgia|GF French Guiana|GG Guernsey|GH Ghana|GI Gibraltar|GL Greenland|GM Gambia
-GN Guinea|GP Guadeloupe|GQ Equatorial Guinea|GR Greece|GS South Georgia|GT Guatemala|GU Guam|GW Guinea-Bissau|GY Guyana
-HK Hong Kong|HM Heard and McDonald Islands|HN Honduras|HR Croatia|HT Haiti|HU Hungary|ID Indonesia|IE Ireland|IL Israel
-IM Isle of Man|IN India|IO British Indian Ocean Territory|IQ Iraq|IR Iran|IS Iceland|IT Italy|JE Jersey|JM Jamaica
-JO Jordan|JP Japan|KE Kenya|KG Kyrgyzstan|KH Cambodia|KI Kiribati|KM Comoros|KN Saint Kitts and Nevis|KP North Korea
-KR South Korea|KW Kuwait|KY Cayman Islands|KZ Kazakhstan|LA Laos|LB Lebanon|LC Saint Lucia|LI Liechtenstein|LK Sri Lanka
-LR Liberia|LS Lesotho|LT Lithuania|LU Luxembourg|LV Latvia|LY Libya|MA Morocco|MC Monaco|MD Moldova|ME Montenegro
-MF Saint Martin|MG Madagascar|MH Marshall Islands|MK North Macedonia|ML Mali|MM Myanmar|MN Mongolia|MO Macao
-MP Northern Mariana Islands|MQ Martinique|MR Mauritania|MS Montserrat|MT Malta|MU Mauritius|MV Maldives|MW Malawi
-MX Mexico|MY Malaysia|MZ Mozambique|NA Namibia|NC New Caledonia|NE Niger|NF Norfolk Island|NG Nigeria|NI Nicaragua
-NL Netherlands|NO Norway|NP Nepal|NR Nauru|NU Niue|NZ New Zealand|OM Oman|PA Panama|PE Peru|PF French Polynesia
-PG Papua New Guinea|PH Philippines|PK Pakistan|PL Poland|PM Saint Pierre and Miquelon|PN Pitcairn|PR Puerto Rico
-PS Palestine|PT Portugal|PW Palau|PY Paraguay|QA Qatar|RE Réunion|RO Romania|RS Serbia|RU Russia|RW Rwanda
-SA Saudi Arabia|SB Solomon Islands|SC Seychelles|SD Sudan|SE Sweden|SG Singapore|SH Saint Helena|SI Slovenia
-SJ Svalbard and Jan Mayen|SK Slovakia|SL Sierra Leone|SM San Marino|SN Senegal|SO Somalia|SR Suriname|SS South Sudan
-ST São Tomé and Príncipe|SV El Salvador|SX Sint Maarten|SY Syria|SZ Eswatini|TC Turks and Caicos Islands|TD Chad
-TF French Southern Territories|TG Togo|TH Thailand|TJ Tajikistan|TK Tokelau|TL Timor-Leste|TM Turkmenistan|TN Tunisia
-TO Tonga|TR Türkiye|TT Trinidad and Tobago|TV Tuvalu|TW Taiwan|TZ Tanzania|UA Ukraine|UG Uganda
-UM US Outlying Islands|US United States|UY Uruguay|UZ Uzbekistan|VA Vatican City|VC Saint Vincent and the Grenadines
-VE Venezuela|VG British Virgin Islands|VI US Virgin Islands|VN Vietnam|VU Vanuatu|WF Wallis and Futuna|WS Samoa
-XK Kosovo|YE Yemen|YT Mayotte|ZA South Africa|ZM Zambia|ZW Zimbabwe
-"""
-"""English names, for people without a browser that knows better: the console shows those of the reader's language."""
-
-NAMES: Final = {row[:2]: row[3:] for line in _TABLE.split("\n") for row in line.split("|") if row}
+LANGUAGES: Final = ("en", "de", "tr")
+"""Of the console, and so those in which a country can be written, whatever language its reader has."""
 
 GROUPS: Final = {
     "DACH": ("AT", "CH", "DE"),
@@ -49,6 +24,40 @@ GROUPS: Final = {
 }  # fmt: skip
 """Words for several; written in a list, they become their countries."""
 
+_NO_COUNTRIES: Final = frozenset(["AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "ZZ"])
+"""Other regions of CLDR: parts of countries, unions, codes for tests."""
+_ALSO: Final = """
+AE VAE, BAE|BY Weißrussland|CD DR Kongo|CI Ivory Coast, Elfenbeinküste, Fildişi Sahili|CV Kap Verde
+CZ Czech Republic, Tschechische Republik, Çek Cumhuriyeti|GB Great Britain, Großbritannien, Büyük Britanya
+HK Hong Kong, Hongkong|MD Moldawien|MK Macedonia, Mazedonien, Makedonya|MM Birma|MO Macao, Macau
+NL Holland|PS Palestine, Palästina, Filistin|RU Russian Federation|SZ Swaziland, Swasiland|TL East Timor, Osttimor
+TR Turkey|US United States of America, Vereinigte Staaten von Amerika, Amerika, ABD|VA Vatican, Vatikan
+"""
+"""What people also write."""
+_SAME_WORD: Final = {"und": "and", "ve": "and", "saint": "st", "sankt": "st"}
+_LONGEST: Final = 12
+"""Words of a name; one holds a comma."""
+_SHORTEST_SOUGHT: Final = 3
+"""Letters; fewer would be in most names."""
+_NEAREST: Final = 3
+"""Names that are offered for one that nobody knows."""
+
+
+class UnknownCountry(ValueError):
+    """`word` is no country; `nearest` are codes of those with a name much like it, the best first."""
+
+    def __init__(self, word: str, nearest: tuple[str, ...]) -> None:
+        self.word, self.nearest = word, nearest
+        super().__init__(word)
+
+
+def all_codes() -> tuple[str, ...]:
+    return tuple(_names()["en"])
+
+
+def is_code(text: str) -> bool:
+    return text in _names()["en"]
+
 
 def codes(text: str) -> tuple[str, ...]:
     """Of a canonical list, `AT,CH,DE`."""
@@ -56,13 +65,100 @@ def codes(text: str) -> tuple[str, ...]:
 
 
 def canonical(text: str) -> str:
-    """`de, at DACH` → `AT,CH,DE`; ValueError with the word that is no country."""
-    found: set[str] = set()
-    for word in text.replace(",", " ").upper().split():
-        if word in GROUPS:
-            found.update(GROUPS[word])
-        elif word in NAMES:
-            found.add(word)
-        else:
-            raise ValueError(word)
-    return ",".join(sorted(found))
+    """`de, Österreich DACH` → `AT,CH,DE`; raise UnknownCountry."""
+    chosen: set[str] = set()
+    words = text.replace(";", ",").replace(",", " , ").split()
+    while words:
+        taken = next((n for n in range(min(len(words), _LONGEST), 0, -1) if _meant(" ".join(words[:n]))), 0)
+        if taken:
+            chosen.update(_meant(" ".join(words[:taken])))
+        elif words[0] != "," and _folded(words[0]) != "and":
+            unknown = " ".join(takewhile(lambda word: word != ",", words))
+            raise UnknownCountry(unknown, nearest(unknown))
+        words = words[taken or 1 :]
+    return ",".join(sorted(chosen))
+
+
+def name(code: str, language: str | None = None) -> str:
+    """English where we do not speak the language; the code itself where it has no name."""
+    names = _names()
+    return names.get((language or "").partition("-")[0], names["en"]).get(code, code)
+
+
+def all_names(language: str | None) -> dict[str, str]:
+    """By code, in the order of their names."""
+    names = {code: name(code, language) for code in all_codes()}
+    return dict(sorted(names.items(), key=lambda pair: _folded(pair[1])))
+
+
+@cache
+def found(word: str) -> frozenset[str]:
+    """Codes of countries that a reader looks for by this word, a part of a name in any of our languages."""
+    sought = _folded(word)
+    if len(sought) < _SHORTEST_SOUGHT:
+        return frozenset()
+    return frozenset(code for each, code in _spellings().items() if sought in each)
+
+
+def nearest(text: str) -> tuple[str, ...]:
+    """Codes of countries whose names are much like it, the best first."""
+    written = [each for each in _spellings() if len(each) > _SHORTEST_SOUGHT]
+    near = difflib.get_close_matches(_folded(text), written, n=2 * _NEAREST, cutoff=0.7)
+    return tuple(dict.fromkeys(_spellings()[each] for each in near))[:_NEAREST]
+
+
+def _meant(text: str) -> tuple[str, ...]:
+    """By a code, a group or a name; () for none."""
+    if (group := GROUPS.get(text.upper())) is not None:
+        return group
+    code = text.upper() if is_code(text.upper()) else _spellings().get(_folded(text))
+    return (code,) if code else ()
+
+
+@cache
+def _names() -> Mapping[str, Mapping[str, str]]:
+    """By language and code."""
+    from babel import Locale  # half a megabyte a language, for who asks
+
+    def of(language: str) -> dict[str, str]:
+        territories = Locale(language).territories.items()
+        return {code: text for code, text in territories if len(code) == 2 and code not in _NO_COUNTRIES}
+
+    return {language: of(language) for language in LANGUAGES}
+
+
+@cache
+def _spellings() -> dict[str, str]:
+    """Every way to write a country but its code, folded, with the code."""
+    from babel.core import get_global
+
+    spelt: dict[str, str] = {}
+    for each in _names().values():
+        for code, text in each.items():
+            for spelling in _written(text):
+                spelt.setdefault(_folded(spelling), code)
+    for line in _ALSO.strip().replace("\n", "|").split("|"):
+        spelt.update({_folded(each): line[:2] for each in line[3:].split(",")})
+    for other, meant in get_global("territory_aliases").items():  # DEU, UK
+        if (len(other) == 3 or other == "UK") and len(meant) == 1 and is_code(meant[0]):
+            spelt.setdefault(other.casefold(), meant[0])
+    spelt.pop("and", None)  # Andorra's three letters; “Germany and France” means two countries
+    return spelt
+
+
+def _written(text: str) -> Iterator[str]:
+    """`Myanmar (Burma)` is both."""
+    yield text
+    before, bracket, rest = text.partition(" (")
+    if bracket:
+        inside, _, after = rest.partition(")")
+        yield before + after
+        if not after:
+            yield inside
+
+
+def _folded(text: str) -> str:
+    """Without case, accents and punctuation."""
+    plain = unicodedata.normalize("NFKD", text.casefold().replace("ı", "i").replace("&", " and "))
+    letters = (each if each.isalnum() else " " for each in plain.replace(".", "") if not unicodedata.combining(each))
+    return " ".join(_SAME_WORD.get(word, word) for word in "".join(letters).split())

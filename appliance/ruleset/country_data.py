@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from maxminddb import MODE_FD, InvalidDatabaseError
 from maxminddb.reader import Reader
 
-from appliance.ruleset.countries import NAMES
+from appliance.ruleset.countries import all_codes
 from appliance.ruleset.spans import Span, Spans, packed
 
 LARGEST: Final = 96 * 1024 * 1024
@@ -53,7 +53,7 @@ class Read(NamedTuple):
 def read(files: Iterable[bytes], tell: Callable[[int], None] | None = None) -> Read:
     """One edition out of one or more files, IPv4 and IPv6 perhaps apart; `tell` hears now and then how many rows."""
     taken = 0
-    found: dict[str, tuple[list[Span], list[Span]]] = {code: ([], []) for code in NAMES}
+    found: dict[str, tuple[list[Span], list[Span]]] = {code: ([], []) for code in all_codes()}
     published = None
     for content in files:
         if len(content) > LARGEST:

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple
 import redis
 from django.db import DatabaseError, connection, models
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from appliance import redis_socket
@@ -27,6 +28,7 @@ from appliance.network import queries as network
 from appliance.ruleset import policy as ruleset
 from appliance.ruleset.compile import compile_chains
 from appliance.ruleset.contents import fill
+from appliance.ruleset.countries import name as country_name
 from appliance.ruleset.schedule import resolve
 from appliance.ruleset.snapshot import activations, snapshot
 from appliance.ruleset.verify import Access, Finding, verify
@@ -251,7 +253,8 @@ def _words(value: object) -> str:
         case bool():
             return _("on") if value else _("off")
         case ruleset.Address():
-            made_of = (*value.values, *(each.partition(":")[2] for each in value.lookups), *value.countries)
+            names_of = (country_name(code, get_language()) for code in value.countries)
+            made_of = (*value.values, *(each.partition(":")[2] for each in value.lookups), *names_of)
             return f"{value.name} ({_('not') + ' ' if value.negated else ''}{', '.join(made_of)})"
         case ruleset.Service():
             return f"{value.name} ({_service_words(value)})"

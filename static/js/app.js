@@ -2,9 +2,10 @@
 // What a signed-in page does: live tables, the live state, the side panel.
 
 import { timeOfDay } from "./cells.js";
+import "./countries.js";
 import "./keys.js";
 import { live } from "./live.js";
-import { showCountryNames, showLocalTimes } from "./page.js";
+import { showLocalTimes } from "./page.js";
 import "./jobs.js";
 import "./palette.js";
 import "./rules.js";
@@ -68,7 +69,6 @@ const panel = document.getElementById("panel");
 
 document.body.addEventListener("htmx:afterSwap", (event) => {
   showLocalTimes(event.target.parentElement ?? document);
-  showCountryNames(event.target.parentElement ?? document);
   if (event.detail.target === panel && !panel.open) panel.showModal();
 });
 

@@ -67,14 +67,7 @@ export function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[data-local]")) time.textContent = moment.format(new Date(time.dateTime));
 }
 
-const regions = new Intl.DisplayNames(document.documentElement.lang, { type: "region" });
-
-export function showCountryNames(root) {
-  for (const place of root.querySelectorAll("[data-country]")) place.textContent = regions.of(place.dataset.country);
-}
-
 showLocalTimes(document);
-showCountryNames(document);
 
 // --- the trial of a revision: the kernel counts, the page only shows what is left ---
 

@@ -75,3 +75,17 @@ def test_link_works_once(chromium: Browser, lab: RunningLab):
 def test_dashboard_says_in_one_sentence_that_telephony_works(page: Page):
     page.goto("/")
     expect(page.locator("main")).to_contain_text("Telephony works")
+
+
+def test_names_of_countries_are_suggested_for_the_last_of_a_list(page: Page):
+    page.goto("/firewall/objects/addresses/add/")
+    field = page.get_by_label("Address, name or countries")
+    field.fill("192.168.0.2")
+    assert field.get_attribute("list") is None
+    page.get_by_label("Kind").select_option("country")
+    field.fill("Germany, Swi")
+    expect(field).to_have_attribute("list", "country-names")
+    assert (
+        page.locator('#country-names option[data-name="Switzerland"]').evaluate("it => it.value")
+        == "Germany, Switzerland"
+    )

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 
 from appliance.accounts.models import User
 from appliance.accounts.services import create_api_token
@@ -18,6 +19,13 @@ from tests.doubles import BrokerDouble, EngineDouble
 def _no_queue_in_reach():
     """A unit test must never hand a job to the netadmin of a laboratory that runs on this machine."""
     celery.conf.broker_url = "redis+socket:///nonexistent/redis.sock"
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_language():
+    """A page that was asked for in another language leaves it to its thread."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from typing import Any, Final, cast
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from appliance.accounts.models import User
@@ -25,6 +26,8 @@ Actor = User | str
 
 DEEPEST: Final = 5
 """Groups in groups in groups …: more than that nobody understands."""
+_SHOWN: Final = 60
+"""Characters of what somebody wrote, in what is said to it."""
 
 
 @transaction.atomic
@@ -143,11 +146,19 @@ def _check_dns(address: AddressObject, _members: Sequence[AddressObject]) -> Non
 def _check_country(address: AddressObject, _members: Sequence[AddressObject]) -> None:
     try:
         address.value = countries.canonical(address.value)
-    except ValueError as error:
-        message = _("“%s” is no country. Write two-letter codes like DE, AT, CH, or DACH, EU, EFTA.")
-        raise ValidationError({"value": [message % error]}) from error
+    except countries.UnknownCountry as error:
+        raise ValidationError({"value": [_no_country(error)]}) from error
     if not address.value:
         raise ValidationError({"value": [_("Choose at least one country.")]})
+
+
+def _no_country(error: countries.UnknownCountry) -> str:
+    """With the names that are nearest to what was written, in the reader's language."""
+    word = error.word[:_SHOWN]
+    if error.nearest:
+        near = ", ".join(f"{countries.name(code, get_language())} ({code})" for code in error.nearest)
+        return _("“%(word)s” is no country. Nearest: %(near)s.") % {"word": word, "near": near}
+    return _("“%s” is no country. Write names or codes, like Germany or DE, or DACH, EU, EFTA.") % word
 
 
 def _check_group(address: AddressObject, members: Sequence[AddressObject]) -> None:

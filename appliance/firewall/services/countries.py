@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from appliance.accounts.models import User
@@ -20,6 +21,7 @@ from appliance.audit.services import record
 from appliance.firewall import queries
 from appliance.firewall.models import CountryData, CountryRanges
 from appliance.firewall.services.contents import ask
+from appliance.ruleset import countries
 from appliance.ruleset.country_data import LARGEST, MMDB, MOST_ROWS, CountryDataError, Read, read
 from sipalg_core.contract import names
 
@@ -117,8 +119,9 @@ def _suspicious(data: CountryData) -> str:
         return ""
     worst = max(drops, key=lambda each: (each.code != "*", (each.before - each.after) / each.before))
     message = _("New country data has %(percent)d %% fewer ranges for %(country)s.")
+    country = _("all countries") if worst.code == "*" else countries.name(worst.code, get_language())
     lost = round(100 * (worst.before - worst.after) / worst.before)
-    return message % {"percent": lost, "country": _("all countries") if worst.code == "*" else worst.code}
+    return message % {"percent": lost, "country": country}
 
 
 def _sentence(error: CountryDataError) -> str:

@@ -13,14 +13,15 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import AddressForm, NameServersForm, ReplaceForm, ScheduleForm, ServiceForm
 from appliance.firewall.models import AddressKind, AddressObject, Schedule, Service
 from appliance.firewall.views.forms import done, form_page
+from appliance.ruleset.countries import all_names
 from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, may
 
@@ -179,6 +180,8 @@ def _object_form(
             "replace_url": reverse("firewall:objects_replace", args=[sort, thing.pk]),
             "places": columns.use_places(queries.uses(thing)), "more": "firewall/_object_more.html",
         }  # fmt: skip
+    if isinstance(form, AddressForm) and "negated" in form.fields:  # it may name countries
+        context["countries"] = all_names(get_language())
     if isinstance(thing, AddressObject):
         context["row"] = columns.address_row(thing, [], queries.KnownContents())
         if thing.kind == AddressKind.DNS:

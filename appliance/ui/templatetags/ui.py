@@ -16,6 +16,7 @@ from django.urls import resolve, reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from appliance.accounts import queries
@@ -23,6 +24,7 @@ from appliance.accounts.models import User
 from appliance.advisor.finding import Fix
 from appliance.advisor.reading import noted
 from appliance.help.pages import PAGES, Way
+from appliance.ruleset.countries import name
 from appliance.sip import queries as sip
 from appliance.system import queries as system
 from appliance.ui import columns, requests
@@ -214,6 +216,12 @@ def keys(context: Context) -> dict[str, Any]:
     shown = [key for key in columns.KEYS if not key.view or may_open(context["request"], key.view)]
     rows = [{"keys": key.keys, "address": key.view and reverse(key.view), "row": key.row} for key in shown]
     return {"keys": [(key.keys.split(), key.label) for key in shown], "table": rows}
+
+
+@register.filter
+def country(code: str) -> str:
+    """Its name, in the reader's language."""
+    return name(code, get_language())
 
 
 @register.simple_tag

@@ -64,9 +64,11 @@ def test_encrypted_sip_opens_tls_speech_outwards_and_stun(api):
     assert not Rule.objects.filter(table="dnat").exists()
 
 
-def test_a_name_becomes_a_dns_object_and_two_letters_a_country(api):
+def test_a_name_becomes_a_dns_object_and_a_country_one_of_countries(api):
     sentences = cook(api, "sips", dry_run=True, server="sip.example.net").json()["sentences"]
     assert any("sip.example.net" in each for each in sentences)
+    sentences = cook(api, "sips", dry_run=True, server="Almanya, Österreich").json()["sentences"]
+    assert any("SIPS server (Almanya, Österreich)" in each for each in sentences)
     refused = cook(api, "pbx", server="de")
     assert list(refused.json()["fields"]) == ["server"]
 

@@ -76,7 +76,7 @@ def test_suspicious_drop_is_refused_unless_it_is_meant(bundled, owner):
     with pytest.raises(ValidationError) as error:
         use_country_data(actor=owner, data=data)
     assert error.value.message_dict == {
-        "force": ["New country data has 40 % fewer ranges for DE. Kept the old data."]
+        "force": ["New country data has 40 % fewer ranges for Germany. Kept the old data."]
     }  # fmt: skip
     assert queries.active_country_data() == bundled
     use_country_data(actor=owner, data=data, force=True)
@@ -85,7 +85,7 @@ def test_suspicious_drop_is_refused_unless_it_is_meant(bundled, owner):
 
 def test_file_with_one_family_only_is_a_suspicious_drop(bundled, owner):
     create_address(actor=owner, name="Austria", kind="country", value="AT")
-    with pytest.raises(ValidationError, match="50 % fewer ranges for AT"):
+    with pytest.raises(ValidationError, match="50 % fewer ranges for Austria"):
         use_country_data(actor=owner, data=upload(owner, OLD))
 
 

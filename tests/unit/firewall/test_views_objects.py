@@ -157,13 +157,18 @@ def test_object_is_replaced_everywhere_from_its_panel(console, pbx, provider, ma
     assert console.get("/firewall/objects/planet/1/replace/").status_code == 404
 
 
-def test_country_is_added_and_shown_by_its_code(console, country_data):
-    values = {"name": "Off", "kind": "country", "value": "dach", "negated": "on"}
+def test_country_is_added_by_its_name_and_shown_in_the_readers_language(console, country_data):
+    values = {"name": "Off", "kind": "country", "value": "Germany, İsviçre, Östereich", "negated": "on"}
+    refused = text_of(console.post("/firewall/objects/addresses/add/", values))
+    assert "“Östereich” is no country. Nearest: Austria (AT)." in refused
+    assert '<option value="Austria" data-name="Austria">AT</option>' in refused
+    values["value"] = "Germany, İsviçre, Österreich"
     console.post("/firewall/objects/addresses/add/", values)
     address = AddressObject.objects.get()
     assert (address.value, address.negated) == ("AT,CH,DE", True)
     text = text_of(console.get("/firewall/objects/"))
-    assert 'data-country="CH"' in text
+    assert '<span title="CH">Switzerland</span>' in text
+    assert "Schweiz" in text_of(console.get("/firewall/objects/?q=almanya", headers={"Accept-Language": "de"}))
     assert "everywhere but" in text
     assert "1 range" in text
 
@@ -200,7 +205,7 @@ def test_country_data_is_compared_before_it_is_used(console, country_data, owner
     assert "loses more than 30 %" in text
     waiting = queries.waiting_country_data()
     text = text_of(console.post(f"{page}{waiting.pk}/use/", follow=True))
-    assert "has 100 % fewer ranges for DE. Kept the old data." in text
+    assert "has 100 % fewer ranges for Germany. Kept the old data." in text
     console.post(f"{page}{waiting.pk}/use/", {"force": "on"})
     assert queries.active_country_data() == waiting
     assert "This edition is in use." in text_of(console.post(f"{page}{waiting.pk}/discard/", follow=True))

@@ -62,6 +62,16 @@ def test_filter_finds_by_what_a_rule_means(console, office, other, text):
     assert "Drucken" not in page
 
 
+@pytest.mark.parametrize("text", ["germany", "Deutschland", "almanya", "-schweiz germ"])
+def test_filter_finds_by_a_country_within_a_group(console, owner, office, other, text):
+    country = create_address(actor=owner, name="There", kind="country", value="DE, AT")
+    group = create_address(actor=owner, name="Known", kind="group", members=[country])
+    create_rule(actor=owner, name="Ausland", source=group, action="drop")
+    page = listed(console, text)
+    assert "Ausland" in page
+    assert "Surfen" not in page
+
+
 @pytest.mark.parametrize("text", ["zebra", "-tag:pc", "10.0.1.1", "surf -10.0.0.5"])
 def test_filter_excludes(console, office, text):
     page = listed(console, text)

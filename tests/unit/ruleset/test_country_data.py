@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.ruleset import country_data
-from appliance.ruleset.countries import GROUPS, NAMES, canonical
 from appliance.ruleset.country_data import CountryDataError, difference, read
 from appliance.ruleset.spans import Spans
 from tests.unit.ruleset import mmdb
@@ -121,11 +120,3 @@ def test_difference_counts_ranges_and_knows_a_suspicious_drop():
     assert (found.added, found.removed, found.before, found.after, found.suspicious) == (1, 40, 100, 61, True)
     assert not difference("DE", before, Spans.of([f"192.0.2.{each}" for each in range(0, 140, 2)])).suspicious
     assert not difference("DE", Spans(), after).suspicious
-
-
-def test_words_for_countries():
-    assert canonical("de, dach fr") == "AT,CH,DE,FR"
-    assert all(set(codes) <= set(NAMES) for codes in GROUPS.values())
-    assert len(GROUPS["EU"]) == 27
-    with pytest.raises(ValueError, match="BAVARIA"):
-        canonical("DE Bavaria")

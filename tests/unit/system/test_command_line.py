@@ -151,7 +151,8 @@ def test_objects_are_renamed_replaced_and_used(configured):
     configured("delete-object", "Telephone system")
     assert "New" in configured("objects", "192.168.0.4")
     configured("edit-object", "Phones", "--member", "New", "--rename", "Handsets")
-    configured("add-object", "Far away", "country", "DE, AT", "--negated")
+    configured("add-object", "Far away", "country", "Almanya, Österreich", "--negated")
+    assert "Far away" in configured("objects", "germany")
     assert not json.loads(configured("edit-object", "Far away", "--no-negated", "--json"))["negated"]
 
 
