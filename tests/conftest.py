@@ -23,6 +23,6 @@ def lab() -> Iterator[RunningLab]:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+def django_db_modify_db_settings() -> None:
     """The audit's guards would also stop a test from clearing up; tests of the guards put them up themselves."""
     settings.AUDIT_GUARDS = False

@@ -58,7 +58,7 @@ def addresses(lab: RunningLab, made: dict[str, Any]) -> list[str]:
 
 def peers() -> set[str]:
     """Signalling addresses that the ALG was told."""
-    policy = json.loads((PROJECT / "var" / names.policy_file().name).read_text())
+    policy = json.loads(names.policy_file().read_text())
     return {each.partition("/")[0] for peering in policy["peerings"] for each in peering["external"]}
 
 

@@ -8,6 +8,7 @@ import shlex
 
 from deploy.lab import processes, topology
 from deploy.lab.processes import Stage, User
+from sipalg_core.contract import names
 
 
 def test_only_broker_and_netadmin_may_anything() -> None:
@@ -36,7 +37,8 @@ def test_the_supervisors_file_says_what_the_table_says() -> None:
         command = shlex.split(file[f"program:{process.name}"]["command"].replace("%%", "%"))
         own = command[command.index(str(processes.PROJECT / "deploy/confine")) + 1 :]
         assert own == [
-            str(int(process.user)), str(processes.GROUP), process.capability, process.namespace, *process.command,
+            str(names.state_dir()), str(int(process.user)), str(processes.GROUP), process.capability, process.namespace,
+            *process.command,
         ]  # fmt: skip
 
 
