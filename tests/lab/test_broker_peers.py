@@ -49,7 +49,7 @@ tproxy.send(sock, b"answer", flow.destination.host, flow.source)
 @pytest.mark.parametrize(
     ("namespace", "source", "destination", "side"),
     [
-        case
+        pytest.param(*case, id=f"{net.word}-{case[3]}-{case[2].port}")
         for net in NETS
         for case in (
             (LAN, net.phone_sip, net.provider_sip, "internal"),
