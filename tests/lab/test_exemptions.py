@@ -72,7 +72,7 @@ def test_exempt_server_passes_unchanged_and_comes_back_by_itself(lab):
         assert seen_outside(lab, "nobody-alive") is not None
         time.sleep(max(0.0, ends + 1 - time.time()))
         assert seen_outside(lab, "after") is None, "interception is back, and no engine listens"
-    assert until(lambda: lab.healthy(), 20)
+    assert until(lambda: lab.healthy(), 60)
     assert until(lambda: lab.get(f"activations/{row['id']}")["state"] == "ended", 10)
     back = until(lambda: seen_outside(lab, "back"), 10)
     assert back is not None

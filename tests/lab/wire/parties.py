@@ -17,7 +17,7 @@ from sipalg_core.net import Endpoint
 from tests.lab.kernel_rig import udp, within
 from tests.lab.wire.messages import word
 
-PATIENCE: Final = 3.0
+PATIENCE: Final = 10.0
 """Seconds for what must arrive; a busy machine is no fault of the ALG."""
 SILENCE: Final = 0.25
 """Seconds in which what must not arrive did not."""
