@@ -184,7 +184,8 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 def _program(process: Process) -> str:
     command = (
         "unshare", "--mount", "--propagation", "private", "--", str(PROJECT / "deploy/confine"),
-        str(names.state_dir()), str(int(process.user)), str(GROUP), process.capability, process.namespace, *process.command,
+        str(names.state_dir()), str(int(process.user)), str(GROUP), process.capability, process.namespace,
+        *process.command,
     )  # fmt: skip
     # A percent sign is the file format's own; a kill reaches the children too (kamailio's, celery's). A baresip in a
     # call waits for the answer to its BYE, which nobody gives when all phones end at once.

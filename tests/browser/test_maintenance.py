@@ -211,4 +211,4 @@ def test_the_kernel_ends_it_with_every_daemon_killed(owner: Page, outside: Brows
                 time.sleep(0.1)
         assert time.time() > ends - 1
         assert connects(lab, topology.SUPPORT) is None
-    assert until(lab.healthy, 20)
+    assert until(lab.healthy, 60)

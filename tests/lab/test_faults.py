@@ -55,14 +55,14 @@ def test_killing_what_stands_around_does_not_touch_a_call(lab: RunningLab, proce
         assert_audio_flows(lab)
         assert in_call(call.id)
     assert_next_call_works(lab)
-    assert until(lab.healthy, 20), "it did not come back"
+    assert until(lab.healthy, 60), "it did not come back"
 
 
 def test_calls_work_with_all_of_them_dead(lab: RunningLab) -> None:
     with lab.place_call(), lab.ended(*AROUND):
         assert_audio_flows(lab)
         assert_next_call_works(lab)
-    assert until(lab.healthy, 20)
+    assert until(lab.healthy, 60)
 
 
 def hold_database() -> int:
@@ -113,7 +113,7 @@ def test_a_hung_redis_hangs_nobody(lab: RunningLab) -> None:
         assert health["status"] != "ok"
     finally:
         os.kill(redis, signal.SIGCONT)
-    assert until(lab.healthy, 20)
+    assert until(lab.healthy, 60)
 
 
 def test_malformed_datagrams_are_counted_and_harm_nobody(lab: RunningLab) -> None:
@@ -138,7 +138,7 @@ def test_a_killed_engine_knows_its_calls_and_phones(lab: RunningLab) -> None:
         before = supervision.pids()["engine"]
         os.kill(before, signal.SIGKILL)
         assert_audio_flows(lab)
-        assert until(lambda: supervision.pids().get("engine", before) != before and lab.healthy(), 10)
+        assert until(lambda: supervision.pids().get("engine", before) != before and lab.healthy(), 60)
         assert in_call(call.id)
         assert lab.get("registrations")["count"] == known
         assert_audio_flows(lab)

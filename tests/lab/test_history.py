@@ -46,5 +46,5 @@ def test_call_that_ended_just_before_the_engine_was_killed_is_written(lab: Runni
     found = until(lambda: written(lab, ident), PATIENCE)
     assert found
     assert found["state"] == "completed"
-    assert until(lab.healthy, 20)
+    assert until(lab.healthy, 60)
     lab.pids = supervision.pids()

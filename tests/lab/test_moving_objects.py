@@ -13,7 +13,7 @@ import pytest
 from deploy.lab import topology
 from sipalg_core.contract import names
 from tests.lab.fake_resolver import FakeResolver, fake_resolver
-from tests.lab.running import PROJECT, RunningLab, until
+from tests.lab.running import RunningLab, until
 
 pytestmark = pytest.mark.lab
 
