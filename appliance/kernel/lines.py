@@ -34,7 +34,7 @@ class Line(TypedDict):
     id: str
     at: float  # Unix seconds
     verdict: str  # accept, drop, reject; SKIPPED: `count` packets that would have been too many lines
-    rule: str  # its key in the kernel, "" where it is not known
+    rule: str  # its key in the kernel, `alg:` and the reason where the ALG's table dropped, "" where it is not known
     iif: str
     oif: str  # "" for what was for this device
     protocol: str
@@ -48,7 +48,9 @@ class Line(TypedDict):
 
 
 def line_of(logged: Logged, line_id: str, iif: str, oif: str) -> Line:
-    line = _empty(line_id, logged.at, logged.prefix) | {"rule": key_of(logged.mark), "iif": iif, "oif": oif, "count": 1}
+    verdict, _colon, reason = logged.prefix.partition(":")
+    rule = f"alg:{reason}" if reason else key_of(logged.mark)
+    line = _empty(line_id, logged.at, verdict) | {"rule": rule, "iif": iif, "oif": oif, "count": 1}
     return line | _packet(logged.payload)  # type: ignore[return-value]  # a part of a Line
 
 

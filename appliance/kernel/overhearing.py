@@ -79,15 +79,16 @@ class Overhearing(threading.Thread):
             try:
                 with (
                     closing(PacketLog(names.LOG_GROUP, _OCTETS)) as kernel,
-                    closing(NamedCounters("appliance")) as counts,
+                    closing(NamedCounters(names.APPLIANCE_TABLE)) as rules,
+                    closing(NamedCounters(names.SIPALG_TABLE)) as alg,
                 ):
-                    self._listen(kernel, counts)
+                    self._listen(kernel, (rules, alg))
             except OSError as error:
                 log.warning("the kernel's packet log is not heard: %s", error)
                 self._say(errno.errorcode.get(error.errno or 0, str(error)))
                 time.sleep(_AGAIN)
 
-    def _listen(self, kernel: PacketLog, counts: NamedCounters) -> None:
+    def _listen(self, kernel: PacketLog, counts: tuple[NamedCounters, ...]) -> None:
         skipped, looked = Skipped(), 0.0
         while True:
             try:
@@ -131,11 +132,14 @@ class Overhearing(threading.Thread):
             return
 
 
-def _asked(counts: NamedCounters) -> int | None:
+def _asked(counts: tuple[NamedCounters, ...]) -> int | None:
+    """Of both tables; None before there is any."""
     try:
-        return counts.packets().get(names.LOG_ASKED)
+        found = [each.packets().get(names.LOG_ASKED) for each in counts]
     except (DumpInterrupted, OSError):  # the next look will tell
         return None
+    counted = [each for each in found if each is not None]
+    return sum(counted) if counted else None
 
 
 def _name(index: int) -> str:

@@ -62,6 +62,18 @@ _DECIDERS: Final = {
     "auto:default_deny": gettext_lazy("the default"),
     "auto:invalid": gettext_lazy("no known connection"),
     "ended:activation": gettext_lazy("the end of an activation"),
+    "alg:engine-dead": gettext_lazy("SIP ALG: its engine does not run"),
+    "alg:source-rate": gettext_lazy("SIP ALG: too much from one unknown source"),
+    "alg:strangers-rate": gettext_lazy("SIP ALG: too much from all unknown sources"),
+    "alg:unmapped-in": gettext_lazy("SIP ALG: media without a translation"),
+    "alg:unmapped-out": gettext_lazy("SIP ALG: media without a translation"),
+    "alg:pinhole-closed": gettext_lazy("SIP ALG: closed pinhole"),
+    "alg:wrong-side": gettext_lazy("SIP ALG: wrong interface"),
+    "alg:banned-source": gettext_lazy("SIP ALG: banned host"),
+    "alg:connections-of-host": gettext_lazy("SIP ALG: too many connections of one host"),
+    "alg:connections-of-strangers": gettext_lazy("SIP ALG: too many connections of unknown hosts"),
+    "alg:connections-of-all": gettext_lazy("SIP ALG: too many connections"),
+    "alg:rule-ended": gettext_lazy("SIP ALG: ended rule"),
 }
 """Of what no rule of the operator decides."""
 
@@ -88,13 +100,15 @@ _LOG: Final = LiveTable(
 )
 
 
+def decider_words(names: Mapping[str, str]) -> dict[str, str]:
+    """By the keys of a line's `rule`; `names` are the rules' names by theirs."""
+    ended = {key.replace("rule:", "ended:"): _("the end of “%s”") % name for key, name in names.items()}
+    return {key: str(text) for key, text in _DECIDERS.items()} | dict(names) | ended
+
+
 def log_table(names: Mapping[str, str], zones: Mapping[str, str]) -> LiveTable:
     """`names` are the rules' names by their keys, `zones` the words for the sides by the names of interfaces."""
-    deciders = {key: Word(text) for key, text in _DECIDERS.items()}
-    deciders |= {key: Word(name) for key, name in names.items()}
-    deciders |= {
-        key.replace("rule:", "ended:"): Word(_("the end of “%s”") % name) for key, name in names.items()
-    }  # fmt: skip
+    deciders = {key: Word(text) for key, text in decider_words(names).items()}
     inward = {name: Word(f"{zone} · {name}") for name, zone in zones.items()}
     words = {"rule": deciders, "iif": inward, "oif": inward | {"": Word(_("this device"))}}
     columns = tuple(replace(each, words=words.get(each.key, each.words)) for each in _LOG.columns)

@@ -14,8 +14,8 @@ from typing import Final
 
 from sipalg_core.broker import bypass
 from sipalg_core.broker.layout import Family
-from sipalg_core.broker.screening import drop
 from sipalg_core.broker.signalling import Ending, Key, Lasting, lasting, of_version
+from sipalg_core.broker.verdicts import drop
 from sipalg_core.contract.names import MARK_ACCEPT, MARK_DIVERT
 from sipalg_core.contract.policy import AlgPolicy, Peering
 from sipalg_core.nft.ruleset import Add, Chain, Command, Elements, Rule, Set

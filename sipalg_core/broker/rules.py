@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from sipalg_core.broker import bypass, classes, endings, screening, signalling
+from sipalg_core.broker import bypass, classes, endings, screening, signalling, verdicts
 from sipalg_core.broker.layout import (
     FAMILIES,
     LAYOUT,
@@ -19,7 +19,7 @@ from sipalg_core.broker.layout import (
     Family,
     counter_of,
 )
-from sipalg_core.broker.screening import drop
+from sipalg_core.broker.verdicts import drop
 from sipalg_core.contract.control import KERNEL_REASONS
 from sipalg_core.contract.names import MARK_ACCEPT, MARK_DIVERT
 from sipalg_core.contract.policy import AlgPolicy
@@ -92,6 +92,7 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
         commands += [Delete(TABLE), Add(TABLE)]
     commands += [Add(LAYOUT), *map(Add, _CHAINS), *map(Flush, _CHAINS)]
     commands += [Add(counter_of(reason)) for reason in KERNEL_REASONS]
+    commands += verdicts.chains()
     commands += [Add(_RUNNING), Flush(_RUNNING), Add(_LET_IN), Flush(_LET_IN)]
     commands += [*map(Add, screening.CHAINS), *map(Flush, screening.CHAINS), Add(STREAMS), Add(STRANGERS_STREAMS)]
     for family in FAMILIES:

@@ -18,26 +18,22 @@ from sipalg_core.broker.layout import (
     STREAMS,
     TABLE,
     Family,
-    counter_of,
 )
 from sipalg_core.broker.signalling import signalling_ports
+from sipalg_core.broker.verdicts import drop
 from sipalg_core.contract.names import MARK_DIVERT
 from sipalg_core.contract.policy import AlgPolicy, Screening
 from sipalg_core.nft.ruleset import Chain, Hook, Rule
 from sipalg_core.nft.statements import (
-    DROP,
     RETURN,
     Connections,
     Constant,
-    Counter,
     Field,
     Limit,
     Masked,
     Match,
     Named,
     Range,
-    Reject,
-    Statement,
     Update,
     jump,
     selector,
@@ -52,11 +48,6 @@ ARRIVED: Final = Chain(TABLE, "input_signalling", Hook("filter", "input", _ARRIV
 CHAINS: Final = (ARRIVED, BANS, KNOCKS, *(family.new_streams for family in FAMILIES))
 
 _PROTOCOL: Final = selector("meta l4proto")
-
-
-def drop(chain: Chain, reason: str, *statements: Statement) -> Rule:
-    """Every drop is counted under its reason, and goes on being counted when the rules are replaced."""
-    return Rule(chain, (*statements, Counter(counter_of(reason).name), DROP), reason)
 
 
 def ban_rules(prerouting: Chain, external: tuple[Constant, ...], policy: AlgPolicy) -> Iterator[Rule]:
@@ -84,18 +75,14 @@ def ban_rules(prerouting: Chain, external: tuple[Constant, ...], policy: AlgPoli
 
 
 def stream_rules(family: Family, external: tuple[Constant, ...], screening: Screening) -> Iterator[Rule]:
-    """For the first packet of a connection that would be intercepted. It is reset: who waits would only try again."""
+    """For the first packet of a connection that would be intercepted. Too many are reset."""
     chain, source = family.new_streams, selector(*family.selectors("saddr"))
     known = Named(family.known.name)
     of_host = Connections(family.streams.name, source, screening.connections_per_host)
     of_strangers = Connections(STRANGERS_STREAMS.name, _PROTOCOL, screening.connections_of_strangers)
     of_all = Connections(STREAMS.name, _PROTOCOL, screening.connections)
-    yield _reset(chain, "connections-of-all", of_all)
+    yield drop(chain, "connections-of-all", of_all)
     # A provider has a connection with each of our mappings.
     yield Rule(chain, (Match(Field("iifname"), external), Match(source, known), RETURN), "known-provider")
-    yield _reset(chain, "connections-of-host", of_host)
-    yield _reset(chain, "connections-of-strangers", Match(source, known, "!="), of_strangers)
-
-
-def _reset(chain: Chain, reason: str, *statements: Statement) -> Rule:
-    return Rule(chain, (*statements, Counter(counter_of(reason).name), Reject("tcp reset")), reason)
+    yield drop(chain, "connections-of-host", of_host)
+    yield drop(chain, "connections-of-strangers", Match(source, known, "!="), of_strangers)

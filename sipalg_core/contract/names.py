@@ -21,13 +21,13 @@ MARK_DIVERT: Final = 0x00020000
 DIVERT_ROUTING_TABLE: Final = 100
 
 LOG_GROUP: Final = 5
-"""NFLOG group of `appliance`: what the live log shows; netadmin listens."""
+"""NFLOG group of both tables: what the live log shows; netadmin listens."""
 MEDIA_GROUP: Final = 6
 """NFLOG group of `appliance`: headers of media packets, a run of each stream now and then; netadmin listens."""
 CAPTURE_GROUP: Final = 7
 """NFLOG group of the table `capture`, which is there while somebody captures headers."""
 LOG_ASKED: Final = "log_asked"
-"""Counter of `appliance`: packets that would have a line in the live log if none were too many."""
+"""Counter of both tables: packets that would have a line in the live log if none were too many."""
 
 # --- Processes ---
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from appliance.kernel import kept_lines
 from appliance.kernel.lines import Line
+from appliance.system import columns, queries
 from appliance.ui.requests import may
 
 router = Router(tags=["log"])
@@ -25,10 +26,15 @@ class LogIn(Schema):
     limit: int = Field(200, ge=1, le=kept_lines.MOST)
 
 
+class LineOut(Line):
+    by: str
+    """Who decided, in words: a rule's name, the default, the ALG and its reason."""
+
+
 class LogOut(Schema):
     """Newest first. `listening` says whether the kernel is heard, `unavailable` why not."""
 
-    items: list[Line]
+    items: list[LineOut]
     count: int
     listening: bool
     unavailable: str
@@ -38,6 +44,7 @@ class LogOut(Schema):
 @may("traffic.see")
 def list_lines(request: HttpRequest, asked: Query[LogIn]) -> dict[str, Any]:
     """Drops and rejects always, accepted connections where their rule is logged; a few seconds of a flood at most."""
-    items = kept_lines.found(asked.q, asked.limit)
+    words = columns.decider_words(queries.rule_names())
+    items = [line | {"by": words.get(line["rule"], "")} for line in kept_lines.found(asked.q, asked.limit)]
     state = kept_lines.listening()
     return {"items": items, "count": len(items), "listening": state.heard, "unavailable": state.error}

@@ -78,7 +78,7 @@ def test_engine_that_is_down_is_a_drop_unless_a_peering_wants_it_forwarded():
     assert len(forwards) == 8  # both families, both transports, both directions
     for number in forwards:
         assert "tproxy" in text[number - 1]
-        assert "engine_dead drop" in text[number + 1]
+        assert "goto drop_engine_dead" in text[number + 1]
         assert "meta mark & 0xfffdffff | 0x00010000" in text[number]
 
 

@@ -10,6 +10,8 @@ import pytest
 from appliance.kernel.lines import line_of, skipped_line
 from appliance.kernel.overhearing import Skipped
 from appliance.ruleset.deciders import mark_of
+from appliance.system.columns import line_sentence, log_table
+from sipalg_core.contract.control import DROP_REASONS
 from sipalg_core.nft.packet_log import Logged
 
 
@@ -29,6 +31,13 @@ def line(payload, prefix="drop", mark=0):
 
 UDP = struct.pack("!HHHH", 4000, 5060, 8, 0)
 TCP = struct.pack("!HHIIBB", 4000, 8080, 0, 0, 0x50, 0x02) + bytes(6)
+
+
+@pytest.mark.parametrize("reason", DROP_REASONS)
+def test_drop_of_the_alg_has_its_reason_and_a_word_for_it(reason):
+    said = line(ipv4(17, UDP), f"drop:{reason}", mark_of("rule:7"))
+    assert (said["verdict"], said["rule"]) == ("drop", f"alg:{reason}")
+    assert "SIP ALG" in line_sentence(said, log_table({}, {}))
 
 
 @pytest.mark.parametrize(
