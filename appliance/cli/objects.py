@@ -22,6 +22,11 @@ SORTS: Final[Mapping[str, Callable[[str, str | None], Any]]] = {
 }  # fmt: skip
 
 
+_DELETING: Final[Mapping[str, Callable[..., None]]] = {
+    "address": services.delete_address, "service": services.delete_service, "schedule": services.delete_schedule
+}  # fmt: skip
+
+
 def list_objects(asked: Namespace) -> list[dict[str, Any]]:
     found = queries.found_addresses(asked.search, queries.KnownContents())
     return [services.describe_address(each) for each in found]
@@ -41,11 +46,6 @@ def edit_object(asked: Namespace) -> dict[str, Any]:
         changes["members"] = [there(address, "member", name) for name in asked.member]
     found = there(address, "name", asked.name)
     return services.describe_address(services.update_address(actor=ACTOR, address=found, **changes))
-
-
-def delete_object(asked: Namespace) -> dict[str, Any]:
-    services.delete_address(actor=ACTOR, address=there(address, "name", asked.name))
-    return {"deleted": asked.name}
 
 
 def refresh_object(asked: Namespace) -> dict[str, Any]:
@@ -73,11 +73,6 @@ def edit_service(asked: Namespace) -> dict[str, Any]:
     return services.describe_service(services.update_service(actor=ACTOR, service=found, **changes))
 
 
-def delete_service(asked: Namespace) -> dict[str, Any]:
-    services.delete_service(actor=ACTOR, service=there(service, "name", asked.name))
-    return {"deleted": asked.name}
-
-
 def usual_services(_asked: Namespace) -> list[dict[str, Any]]:
     return [services.describe_service(each) for each in services.add_usual_services(actor=ACTOR)]
 
@@ -103,8 +98,10 @@ def edit_schedule(asked: Namespace) -> dict[str, Any]:
     return services.describe_schedule(services.update_schedule(actor=ACTOR, schedule=found, **changes))
 
 
-def delete_schedule(asked: Namespace) -> dict[str, Any]:
-    services.delete_schedule(actor=ACTOR, schedule=there(schedule, "name", asked.name))
+def delete(asked: Namespace) -> dict[str, Any]:
+    """Of the sort that the verb ends with."""
+    sort = asked.verb.removeprefix("delete-").replace("object", "address")
+    _DELETING[sort](actor=ACTOR, **{sort: there(SORTS[sort], "name", asked.name)})
     return {"deleted": asked.name}
 
 
@@ -281,17 +278,17 @@ VERBS: Final = (
     ),
     Verb("add-object", "add an address object", add_object, _object),
     Verb("edit-object", "change an address object, or its name", edit_object, _editing_object),
-    Verb("delete-object", "delete an address object that nothing uses", delete_object, _name),
+    Verb("delete-object", "delete an address object that nothing uses", delete, _name),
     Verb("refresh-object", "look a DNS name up now", refresh_object, _name),
     Verb("services", "list services", list_services),
     Verb("add-service", "add a service", add_service, _service),
     Verb("edit-service", "change a service, or its name", edit_service, _editing_service),
-    Verb("delete-service", "delete a service that nothing uses", delete_service, _name),
+    Verb("delete-service", "delete a service that nothing uses", delete, _name),
     Verb("usual-services", "add the services that most firewalls need", usual_services),
     Verb("schedules", "list schedules", list_schedules),
     Verb("add-schedule", "add hours of the week", add_schedule, _schedule),
     Verb("edit-schedule", "change a schedule, or its name", edit_schedule, _editing_schedule),
-    Verb("delete-schedule", "delete a schedule that nothing uses", delete_schedule, _name),
+    Verb("delete-schedule", "delete a schedule that nothing uses", delete, _name),
     Verb("replace", "use another object wherever this one is used", replace_object, _replacing),
     Verb("uses", "list what uses an object", list_uses, _sort),
     Verb("country-data", "which country data is in use, and which waits", country_data),

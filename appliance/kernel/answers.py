@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any, Final
 
+from appliance.firewall.queries import KnownContents
 from appliance.kernel import capturing, connections, facts, links, probing, sockets, watch
 from appliance.kernel.connections import Flushed, Selection
 from appliance.kernel.conntrack import ConnectionTable
@@ -48,8 +49,10 @@ def count_old(revision: Revision) -> dict[str, int]:
 
 
 def _selection(plain: dict[str, Any]) -> Selection:
-    listed = {name: tuple(plain[name]) for name in ("ids", "within") if plain.get(name) is not None}
-    return Selection(**plain | listed)
+    listed = {name: tuple(plain[name]) for name in ("ids", "within", "countries") if plain.get(name) is not None}
+    if countries := listed.pop("countries", ()):
+        listed["within"] = (*listed.get("within", ()), *KnownContents().countries(countries).texts())
+    return Selection(**plain | {"countries": None} | listed)
 
 
 def list_links() -> list[dict[str, Any]]:

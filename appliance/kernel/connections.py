@@ -15,6 +15,7 @@ from appliance.kernel.conntrack import Connection, Host
 from appliance.kernel.judgement import Judge, Judgement
 from appliance.live.control import EngineUnavailable, engine_snapshot
 from appliance.ruleset import notation
+from appliance.ruleset.spans import Spans
 from sipalg_core.net import Endpoint
 
 SHOWN: Final = 500
@@ -32,10 +33,12 @@ class Table(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """All that is given must hold; nothing given is every connection. `within` are values of ruleset.notation."""
+    """All that is given must hold; nothing given is every connection. `within` are values of ruleset.notation, and
+    `countries`, by their codes, are as good as those: an object is both together."""
 
     host: str = ""
     within: tuple[str, ...] | None = None
+    countries: tuple[str, ...] | None = None  # their ranges are laid into `within` where the connections are
     port: int | None = None
     protocol: str = ""
     zone: str = ""
@@ -71,8 +74,8 @@ class _Filter:
         return notation.address_range(self.selection.host)
 
     @cached_property
-    def _spans(self) -> tuple[notation.AddressRange, ...]:
-        return tuple(map(notation.address_range, self.selection.within or ()))
+    def _spans(self) -> Spans:
+        return Spans.of(self.selection.within or ())
 
     def first(self, each: Connection) -> bool:
         """What needs no decision."""
@@ -101,7 +104,7 @@ class _Filter:
         return _covers(self._host, host)
 
     def _within(self, host: Host) -> bool:
-        return any(_covers(span, host) for span in self._spans)
+        return host in self._spans
 
 
 def chosen(table: Table, judge: Judge, selection: Selection) -> Iterator[Judged]:

@@ -18,6 +18,7 @@ from appliance.kernel import capturing
 from appliance.kernel.connections import Selection
 from appliance.network.models import Role
 from appliance.ruleset import notation
+from appliance.ruleset.countries import codes
 from appliance.system import services
 from appliance.ui.forms import OperatorForm
 
@@ -74,19 +75,31 @@ class SelectionForm(OperatorForm):
             raise forms.ValidationError(_("Write an address, a network or a range: 192.168.0.0/24.")) from error
         return str(first) if first == last else f"{first}-{last}"
 
+    def clean_address(self) -> AddressObject | None:
+        chosen: AddressObject | None = self.cleaned_data["address"]
+        if chosen and chosen.negated:
+            raise forms.ValidationError(_("“%s” means everywhere else: that would be nearly all.") % chosen.name)
+        return chosen
+
     def selection(self) -> Selection:
         values = self.cleaned_data
         chosen: AddressObject | None = values["address"]
+        within, countries = _held(chosen) if chosen else (None, None)
         return Selection(
-            host=values["host"], within=_values(chosen) if chosen else None, port=values["port"],
+            host=values["host"], within=within, countries=countries, port=values["port"],
             protocol=values["protocol"], zone=values["zone"],
             rule=f"rule:{values['rule'].pk}" if values["rule"] else "", old=values["old"], calls=values["calls"],
         )  # fmt: skip
 
 
-def _values(address: AddressObject) -> tuple[str, ...]:
-    held = address.members.all() if address.kind == AddressKind.GROUP else [address]
-    return tuple(each.value for each in held if each.value)
+def _held(address: AddressObject) -> tuple[tuple[str, ...], tuple[str, ...] | None]:
+    """What it stands for now: addresses, those of names as they were resolved last, and countries."""
+    made_of = sorted(firewall.parts(address), key=lambda each: each.pk)
+    moving = (AddressKind.DNS, AddressKind.COUNTRY)
+    names = [each.lookup_key for each in made_of if each.kind == AddressKind.DNS]
+    countries = {code for each in made_of if each.kind == AddressKind.COUNTRY for code in codes(each.value)}
+    values = (*(each.value for each in made_of if each.kind not in moving), *firewall.KnownContents().resolved(names))
+    return values, tuple(sorted(countries)) or None
 
 
 class IgnoreForm(OperatorForm):

@@ -12,9 +12,11 @@ from appliance.audit.models import Entry
 from appliance.firewall.models import Activation, AddressObject, Rule
 from appliance.firewall.services import activations
 from appliance.network.services import save_interface
+from appliance.notices import channels
 from appliance.ruleset import policy
 from appliance.system.management.commands.pinhole import VERBS
-from appliance.system.models import Revision, State
+from appliance.system.models import Notice, Revision, State
+from appliance.system.services import connections
 
 pytestmark = pytest.mark.django_db
 
@@ -93,6 +95,73 @@ def test_questions_ask_what_runs_or_the_draft(configured):
     assert json.loads(configured(*asked))["rule"] == "auto:console"
     assert "to all" in configured("who-can-reach", "203.0.113.1", "--draft")
     assert "to all" in configured("changes")
+
+
+def test_question_for_another_time_is_answered_for_that_time(configured):
+    save_interface(actor="test", name="lan0", role="internal", addresses=["192.168.0.1/24"])
+    save_interface(actor="test", name="wan0", role="external", addresses=["203.0.113.2/24"])
+    configured("add-schedule", "Monday", "08:00", "18:00", "--weekday", "0")
+    configured("add-rule", "office", "--action", "accept", "--source", "PBX", "--schedule", "Monday")
+    configured("add-rule", "a while", "--action", "accept", "--source", "PBX", "--until", "2036-12-24T18:00Z")
+    asked = ("which-rule", "192.168.0.2", "203.0.113.1", "udp", "53", "--draft", "--json", "--at")
+    now = timezone.now()
+    monday = (now + timedelta(days=7 - now.weekday())).replace(hour=9, minute=0)
+    assert [
+        json.loads(configured(*asked, each))["rule"]
+        for each in (monday.isoformat(), monday.replace(hour=7).isoformat(), "2036-12-24T18:00:01Z")
+    ] == ["office", "a while", "auto:default_deny"]
+    with pytest.raises(CommandError, match="at: Write"):
+        configured(*asked, "2036-12-24T18:00")
+
+
+def test_connections_are_flushed_by_object(configured, monkeypatch):
+    asked = []
+
+    def netadmin(question, **arguments):
+        asked.append((question, arguments))
+        return {"closed": 3, "spared": 1}
+
+    monkeypatch.setattr(connections, "ask", netadmin)
+    frozen = policy.dump(policy.Policy(1, "local", ()))
+    Revision.objects.create(number=1, author="anna", policy=frozen, state=State.APPLIED)
+    assert configured("flush", "--object", "phones").split() == ["closed:", "3", "spared:", "1"]
+    ((question, arguments),) = asked
+    assert (question, arguments["selection"]["within"], arguments["calls"]) == ("flush", ("192.168.0.2",), False)
+    with pytest.raises(CommandError, match="object: There is no object"):
+        configured("flush", "--object", "nobody")
+    with pytest.raises(CommandError, match="host: Say which"):
+        configured("flush")
+
+
+def test_whom_to_tell_is_shown_changed_tried_and_listed(pinhole, tmp_path, monkeypatch):
+    (tmp_path / "p").write_text("secret of the mail\n")
+    said = json.loads(
+        pinhole("notice-settings", "--email-to", "a@example.net", "--email-to", "b@example.net", "--email-from",
+                "box@example.net", "--smtp-host", "mail.example.net", "--smtp-security", "tls", "--smtp-port", "465",
+                "--smtp-password-file", str(tmp_path / "p"), "--before-minutes", "30", "--inside", "--json")
+    )  # fmt: skip
+    assert (said["email_to"], said["smtp_port"], said["inside"]) == (["a@example.net", "b@example.net"], 465, True)
+    assert (said["smtp_password"], said["webhook_secret"]) == (True, False)
+    assert "of the mail" not in json.dumps(list(Entry.objects.values_list("after", flat=True)))
+    said = json.loads(
+        pinhole("notice-settings", "--webhook-url", "https://hook.example.net/", "--syslog-host", "192.0.2.9",
+                "--syslog-protocol", "tcp", "--forget", "smtp_password", "--no-inside", "--json")
+    )  # fmt: skip
+    assert (said["smtp_password"], said["smtp_host"], said["inside"]) == (False, "mail.example.net", False)
+    for words, field in (
+        (("--email-to", "nobody"), "email_to"), (("--syslog-port", "0"), "syslog_port"),
+        (("--webhook-url", "x"), "webhook_url"), (("--smtp-password-file", "/nonexistent"), "file"),
+    ):  # fmt: skip
+        with pytest.raises(CommandError, match=f"{field}: "):
+            pinhole("notice-settings", *words)
+    assert json.loads(pinhole("notice-settings", "--email-to", "", "--json"))["email_to"] == []
+    went = []
+    for channel in ("webhook", "syslog"):
+        monkeypatch.setitem(channels.CHANNELS, channel, lambda _way, message, channel=channel: went.append(channel))
+    assert "syslog: sent" in pinhole("test-notices")
+    assert sorted(went) == ["syslog", "webhook"]
+    Notice.objects.create(key="k", kind="x", level="hint", subject="A rule ends", deliveries={"syslog": {"done": True}})
+    assert "A rule ends" in pinhole("notices")
 
 
 def test_backup_goes_out_and_comes_in(configured, tmp_path):

@@ -2,8 +2,12 @@
 """Connections towards the operator: mistakes of a filter at the field, words where netadmin is silent, an audit."""
 
 import pytest
+from django.utils import timezone
 
 from appliance.audit.models import Entry
+from appliance.firewall.models import Content
+from appliance.firewall.services import upload_country_data, use_country_data
+from appliance.kernel import answers
 from appliance.kernel.connections import Selection
 from appliance.ruleset import policy
 from appliance.system import services
@@ -73,6 +77,35 @@ def test_filter_by_object_and_rule_is_what_they_mean(api, netadmin, running, own
     assert api("get", f"connections?address={address['id']}&rule={rule['id']}").json()["count"] == 1
     expected = Selection(within=("192.168.0.66",), rule=f"rule:{rule['id']}")
     assert netadmin == [("connections", {"node": "local", "selection": expected.plain()})]
+
+
+def test_object_is_all_that_it_stands_for_now(api, netadmin, running, owner):
+    """Groups in groups, names as they were resolved last, countries."""
+    for name, kind, value in (("A", "host", "192.168.0.66"), ("B", "dns", "b.example.net"), ("C", "country", "DE, AT")):
+        api("post", "addresses", {"name": name, "kind": kind, "value": value})
+    now = timezone.now().timestamp()
+    Content.objects.filter(lookup="address:b.example.net").update(seen={"198.51.100.9": now})
+    api("post", "addresses", {"name": "D", "kind": "group", "members": ["A", "B", "C"]})
+    group = api("post", "addresses", {"name": "E", "kind": "group", "members": ["D"]}).json()
+    assert api("post", "connections/flush", {"address": group["id"]}).json() == {"closed": 14, "spared": 2}
+    selection = {"within": ("192.168.0.66", "198.51.100.9"), "countries": ("AT", "DE")}
+    assert netadmin == [("flush", {"node": "local", "selection": selection, "calls": False})]
+    assert Entry.objects.get(verb="flush").after["countries"] == ["AT", "DE"]
+
+
+def test_ranges_of_a_country_are_laid_in_where_the_connections_are(owner):
+    data = upload_country_data(actor=owner, name="x", files=[b"192.0.2.0,192.0.2.127,DE\n"])
+    use_country_data(actor=owner, data=data)
+    asked = {"within": ["192.168.0.66"], "countries": ["DE"]}
+    assert answers._selection(asked) == Selection(within=("192.168.0.66", "192.0.2.0-192.0.2.127"))
+    assert answers._selection({"host": "192.0.2.1"}) == Selection(host="192.0.2.1")
+
+
+def test_everywhere_else_is_no_choice(api, netadmin, running):
+    other = {"name": "Not here", "kind": "country", "value": "DE", "negated": True}
+    address = api("post", "addresses", other).json()
+    answer = api("post", "connections/flush", {"address": address["id"]})
+    assert (answer.status_code, list(answer.json()["fields"]), netadmin) == (422, ["address"], [])
 
 
 def test_flush_is_audited_and_says_what_it_spared(client, owner, netadmin, running):
