@@ -109,6 +109,8 @@ def _telephony() -> Iterator[Metric]:
     for each in counts:
         messages.add_metric([each["side"], each["method"], str(each["status"])], each["messages"])
     yield messages
+    under_way = Counter(each["method"] for each in queries.transactions())
+    yield _by("pinhole_transactions", "Requests that are not forgotten yet, of the youngest 500", "method", under_way)
     reasons = CounterMetricFamily(
         "pinhole_events", "What the engine and the kernel did, and why", labels=["kind", "reason"]
     )

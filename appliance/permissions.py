@@ -125,6 +125,7 @@ TOPICS: Final = {
     "pinholes": "calls.see",
     "registrations": "calls.see",
     "counters": "overview.see",
+    "transactions": "calls.trace",
     "jobs": "changes.see",
     "health": "overview.see",
     "log": "traffic.see",

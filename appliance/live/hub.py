@@ -22,7 +22,7 @@ from redis.asyncio.client import PubSub
 
 from appliance.live.control import EngineUnavailable, ask_engine, engine_snapshot
 from appliance.live.feed import Feed, Message
-from appliance.live.lookout import Lookout, is_call_topic
+from appliance.live.lookout import Lookout, is_looked_at
 from appliance.live.overheard import LOG, Overheard
 from appliance.live.subscription import POLL_INTERVAL, subscribed
 from sipalg_core.contract import names
@@ -93,7 +93,7 @@ class Hub:
             self._tasks = []
 
     def knows(self, topic: str) -> bool:
-        return topic in self.feeds or is_call_topic(topic)
+        return topic in self.feeds or is_looked_at(topic)
 
     async def subscribe(self, viewer: Viewer, topic: str) -> None:
         """Queue the topic's snapshot, and from then on its deltas; raise KeyError for a topic that there is not.
@@ -101,7 +101,7 @@ class Hub:
         A call's topic is there while few enough are looked at.
         """
         await self._ready.wait()
-        feed = await self._lookout.look(topic) if is_call_topic(topic) else self.feeds[topic]
+        feed = await self._lookout.look(topic) if is_looked_at(topic) else self.feeds[topic]
         if feed is None or viewer not in self._viewers:
             raise KeyError(topic)
         if not viewer.topics:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Topics that exist only while somebody looks: `call:<id>`, asked of the engine for as long as it is watched.
+"""Topics that exist only while somebody looks: `call:<id>`, `counters`, `transactions`, asked of the engine meanwhile.
 
-The engine publishes nothing of them: a call that nobody looks at costs nothing.
+The engine publishes nothing of them: what nobody looks at costs nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ LOOK_INTERVAL: Final = 0.5  # s; the engine itself counts packets no more often
 MOST_LOOKED_AT: Final = 100
 """Calls at a time in one web process."""
 LONGEST_ID: Final = 64
+ASKED: Final = ("counters", "transactions")
+"""Topics whose name is the question (contract.control)."""
+
+
+def is_looked_at(topic: str) -> bool:
+    """Whether there can be such a topic."""
+    return topic in ASKED or is_call_topic(topic)
 
 
 def is_call_topic(topic: str) -> bool:
@@ -39,7 +46,7 @@ class Lookout:
         """The topic's feed, loaded; None where too many are looked at already."""
         feed = self.feeds.get(topic)
         if feed is None:
-            if len(self.feeds) >= MOST_LOOKED_AT:
+            if len(self.feeds) >= MOST_LOOKED_AT and topic not in ASKED:
                 return None
             feed = self.feeds[topic] = Feed(topic)
             await self._load(feed)
@@ -65,11 +72,13 @@ class Lookout:
 
     async def _load(self, feed: Feed) -> None:
         """A call that the engine has forgotten stays as it was seen last."""
+        asked = feed.topic in ASKED
+        question = {"op": feed.topic} if asked else {"op": "call", "call": feed.topic.removeprefix(CALL_TOPIC)}
         try:
-            rows = await asyncio.to_thread(engine_items, "call", call=feed.topic.removeprefix(CALL_TOPIC))
+            rows = await asyncio.to_thread(engine_items, **question)
         except EngineUnavailable:
             return  # the hub says so
-        if rows:
+        if rows or asked:
             feed.replace(rows)
         if feed.dirty:
             self._changed()

@@ -18,6 +18,7 @@ from appliance.audit.services import origin, record_list, record_view
 from appliance.gate import may_watch
 from appliance.live.access import Identify
 from appliance.live.hub import Viewer, hub
+from appliance.live.lookout import ASKED
 from sipalg_core.contract.events import CALL_TOPIC
 
 # --- Implementation constants ---
@@ -69,13 +70,13 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         """`{"subscribe": [topic, …]}`, or `{"resync": topic}` after a gap."""
         asked = content.get("subscribe", content.get("resync"))
         topics = asked if isinstance(asked, list) else [asked]
-        for topic in topics[: len(hub.feeds)]:
+        for topic in topics[: len(hub.feeds) + len(ASKED)]:
             if self.viewer is None:
                 return
             if isinstance(topic, str) and hub.knows(topic):
                 await self._subscribe(topic)
             else:
-                known = ", ".join((*hub.feeds, "call:<id>"))
+                known = ", ".join((*hub.feeds, *ASKED, "call:<id>"))
                 await self.send_json({"error": f"There is no such topic. Choose from: {known}.", "topic": topic})
 
     async def _subscribe(self, topic: str) -> None:

@@ -83,6 +83,11 @@ class Hole:
     active_out: bool = False
     last_in: Moment = 0.0
     last_out: Moment = 0.0
+    instead_of: Endpoint | None = None  # where the description said that its media comes from: see `learning`
+
+    @property
+    def learnt(self) -> bool:
+        return self.instead_of is not None
 
     @property
     def pinned(self) -> bool:

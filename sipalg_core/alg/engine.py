@@ -143,6 +143,8 @@ class Engine:
         entry = self._dialogs.negotiation.ledger.get(pinhole.id)
         if entry is not None and entry.hole.pinned:
             return self._dialogs.negotiation.not_behind_us(entry, self._last)
+        if entry is not None and entry.hole.learnt:
+            return self._dialogs.negotiation.not_learnt(entry, reason)
         effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
         passage = self._last
         if passage is None or not any(effect.pinhole.id == pinhole.id for effect in passage.opens):
@@ -155,14 +157,7 @@ class Engine:
 
     def count(self, counters: list[Counter], strays: list[Stray], now: float) -> list[Effect]:
         """Take the kernel's packet counts: of the pinholes, and of the media that fits none."""
-        ledger = self._dialogs.negotiation.ledger
-        changed = ledger.count(counters, now)
-        calls = dict.fromkeys(entry.call.id for entry in changed)
-        calls |= dict.fromkeys(call.id for call in ledger.judge(strays, now))
-        if ledger.stray_packets:
-            self.counts["strays:external"] = ledger.stray_packets
-        holes = [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
-        return [*holes, *(Changed("calls", ident) for ident in calls)]
+        return self._dialogs.negotiation.count(counters, strays, now)
 
     def abused(self, flow: Flow, now: float) -> list[Effect]:
         """The peer of this flow said what no provider says; also the shell tells, of streams that are no SIP."""

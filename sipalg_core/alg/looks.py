@@ -61,7 +61,8 @@ class Looks:
         """Those begun last."""
         return [
             {
-                "id": known.key[1].decode("utf-8", "replace"),
+                "id": " ".join([known.key[0].value, *(each.decode("utf-8", "replace") for each in known.key[1:])]),
+                "branch": known.key[1].decode("utf-8", "replace"),
                 "method": known.key[2].decode("ascii", "replace"),
                 "side": known.key[0].value,
                 "peer": known.peer,

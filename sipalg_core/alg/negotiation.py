@@ -9,7 +9,7 @@ from itertools import islice
 from random import Random
 from typing import Final
 
-from sipalg_core.alg import media, rewrite_ice, rewrite_sdp
+from sipalg_core.alg import learning, media, rewrite_ice, rewrite_sdp
 from sipalg_core.alg.calls import MAX_PINHOLES, Call, Dialog, Hole
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
@@ -20,6 +20,7 @@ from sipalg_core.alg.pinholes import Entry, Ledger
 from sipalg_core.alg.ports import QUARANTINE, NoPair, PortPool
 from sipalg_core.alg.sayings import say
 from sipalg_core.alg.screening import Screening
+from sipalg_core.contract.control import Counter, Stray
 from sipalg_core.contract.events import ClosedBecause
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint, Side
@@ -209,20 +210,24 @@ class Negotiation:
         if not self._policy.handling_of(passage.peering).hold_keeps_ports:
             self._release_held(call, wants, passage.now)
         call.codec = media.codec(offer, answer) or call.codec
-        before = {want.mapped: want.external.host for want in dialog.holes}
-        for want, (held, line) in wants.items():
-            hole = dialog.holes.get(want)
-            if hole is None:
+        before = {want.mapped: want.external.host for want, hole in dialog.holes.items() if not hole.learnt}
+        for want, (_, line) in wants.items():
+            if want not in dialog.holes:
                 if not self._makes_way(passage, call, want):
                     continue
-                hole = dialog.holes[want] = self._open(passage, call, want, line, gate=False)
+                dialog.holes[want] = self._open(passage, call, want, line, gate=False)
             if before.get(want.mapped, want.external.host) != want.external.host:
                 self._counts["media-moved"] += 1
-            if hole.held and not held:
+        for want, hole in list(dialog.holes.items()):
+            agreed = wants.get(want)
+            if agreed is None and hole.instead_of is not None:  # it stays with what it was learnt for
+                agreed = wants.get(want._replace(external=hole.instead_of))
+            if agreed is None:
+                passage.after += self.ledger.close(dialog.holes.pop(want), passage.now, "replaced")
+                continue
+            if hole.held and not agreed.held:
                 hole.last_packet = passage.now  # the wait for media begins anew
-            hole.held = held
-        for want in [known for known in dialog.holes if known not in wants]:
-            passage.after += self.ledger.close(dialog.holes.pop(want), passage.now, "replaced")
+            hole.held = agreed.held
         self.close_gates(passage, call)
 
     def _release_held(self, call: Call, wants: dict[Want, Agreed], now: float) -> None:
@@ -280,6 +285,54 @@ class Negotiation:
                 self.ledger.forget(lost.hole)
                 effects.append(Changed("pinholes", str(ident)))
         return effects
+
+    # --- what the kernel counts ---
+
+    def count(self, counters: list[Counter], strays: list[Stray], now: float) -> list[Effect]:
+        """Take the kernel's packet counts: of the pinholes, and of the media that fits none."""
+        changed = self.ledger.count(counters, now)
+        calls = dict.fromkeys(entry.call.id for entry in changed)
+        calls |= dict.fromkeys(call.id for call in self.ledger.judge(strays, now))
+        if self.ledger.stray_packets:
+            self._counts["strays:external"] = self.ledger.stray_packets
+        effects = self._learn(now)
+        effects += [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
+        return [*effects, *(Changed("calls", ident) for ident in calls)]
+
+    def _learn(self, now: float) -> list[Effect]:
+        """Let in what is heard from elsewhere than its description said, where the operator wants that."""
+        heard = {stray.destination for stray, _ in self.ledger.strays.heard}
+        if not heard or not any(peering.learns_from for peering in self._policy.peerings):
+            return []
+        calls = {entry.call.id: entry.call for entry in self.ledger if entry.hole.pinhole.mapped in heard}
+        effects: list[Effect] = []
+        for (call, dialog, want, hole), source in learning.found(
+            calls.values(), self.ledger.strays, self._may_be_learnt, now
+        ):
+            if source is None:
+                self._counts["refused:media-of-several"] += 1
+                continue
+            self._counts["learnt:media"] += 1
+            dialog.holes[want._replace(external=source)], opened = self.ledger.learn(hole, call, source, now)
+            self._changes.note("call", call.id)
+            effects += (opened, Changed("pinholes", str(opened.pinhole.id)), Changed("calls", call.id))
+        return effects
+
+    def _may_be_learnt(self, call: Call, host: str) -> bool:
+        """P3, and within the provider's media networks."""
+        address, peering = ip_address(host), call.peering
+        ours = self._screening.media_peer_refusal(host, peering.rule) is not None
+        return not ours and any(address in network for network in peering.learns_from)
+
+    def not_learnt(self, entry: Entry, reason: str) -> list[Effect]:
+        """The broker does not let it in: the call goes on as described."""
+        self._counts[f"refused:learnt-{reason}"] += 1
+        entry.call.let_go(entry.hole)
+        self._changes.note("call", entry.call.id)
+        self.ledger.forget(entry.hole)
+        return [Changed("pinholes", str(entry.hole.pinhole.id)), Changed("calls", entry.call.id)]
+
+    # --- the end ---
 
     def close_gates(self, passage: Passage, call: Call) -> None:
         for hole in call.gates.values():

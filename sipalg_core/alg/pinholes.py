@@ -53,6 +53,10 @@ class Ledger:
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries.values()))
 
+    @property
+    def strays(self) -> Strays:
+        return self._strays
+
     def get(self, ident: int) -> Entry | None:
         return self._entries.get(ident)
 
@@ -70,6 +74,17 @@ class Ledger:
         hole.opened_from = passage.side.value
         self.adopt(hole, call)
         return hole, OpenPinhole(pinhole)
+
+    def learn(self, hole: Hole, call: Call, source: Endpoint, now: float) -> tuple[Hole, OpenPinhole]:
+        """Beside this one, whose media is heard from that source instead."""
+        told = hole.pinhole
+        pinhole = told._replace(id=self._random.getrandbits(63), external=source, learnt=True)
+        made = Hole(
+            pinhole, hole.kind, hole.component, False, now, last_packet=now, opened_by=hole.opened_by,
+            opened_from=hole.opened_from, line=hole.line, renewed=now, instead_of=told.external,
+        )  # fmt: skip
+        self.adopt(made, call)
+        return made, OpenPinhole(pinhole)
 
     def adopt(self, hole: Hole, call: Call) -> None:
         self._entries[hole.pinhole.id] = Entry(hole, call)

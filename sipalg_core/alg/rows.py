@@ -64,6 +64,8 @@ def pinhole_row(entry: Entry, wall: float) -> PinholeRow:
         if hole.gate
         else "held"
         if hole.held
+        else "learnt"
+        if hole.learnt
         else "exact",
         "component": hole.component,
         "media": hole.kind,

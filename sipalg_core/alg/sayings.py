@@ -46,6 +46,7 @@ WARNINGS: Final = {
 
 VERDICTS: Final = {
     "audio-both": "Audio flows in both directions.",
+    "audio-both-learnt": "Audio flows in both directions; the other side sends from {source}, not from {peer}: learnt.",
     "on-hold": "The call is on hold: silence is expected.",
     "peer-silent": "No packets from {peer} since the answer; nothing comes from anywhere else either.",
     "peer-other-host": "No packets from {peer} since the answer; the other side sends from {host}.",

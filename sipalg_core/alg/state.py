@@ -24,7 +24,7 @@ from sipalg_core.alg.registrations import Asked, AskedKey, Registration, Registr
 from sipalg_core.alg.transactions import Transaction, Transactions
 from sipalg_core.net import Endpoint
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 KINDS: Final[dict[Part, Any]] = {
     "mapping": signalling.Mapping,

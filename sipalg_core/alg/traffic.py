@@ -29,6 +29,7 @@ class Traffic:
         """By method; `status` 0 are the requests."""
         return [
             {
+                "id": f"{'internal' if internal else 'external'} {method.decode()} {status}",
                 "side": "internal" if internal else "external",
                 "method": method.decode(),
                 "status": status,

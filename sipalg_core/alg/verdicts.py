@@ -7,7 +7,7 @@ Pure; a verdict is said only of a call that has been answered, and of streams th
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from sipalg_core.alg.calls import Call, Hole
 from sipalg_core.alg.sayings import Saying, say
@@ -32,19 +32,22 @@ class Strays:
         self._before: dict[tuple[Endpoint, Endpoint], int] = {}
         self._inward: list[Stray] = []
         self._outward: list[Stray] = []
+        self.heard: list[tuple[Stray, int]] = []
+        """All that came from outside since the last time, with how many packets."""
 
     def update(self, strays: Iterable[Stray]) -> int:
         """How many packets came from outside since the last time."""
-        now, self._inward, self._outward, fresh = {}, [], [], 0
+        now, self._inward, self._outward, self.heard = {}, [], [], []
         for stray in strays:
             flow = stray.source, stray.destination
             now[flow] = stray.packets
-            if stray.side is Side.EXTERNAL:
-                fresh += max(stray.packets - self._before.get(flow, 0), 0)
-            if stray.packets - self._before.get(flow, 0) >= RUNNING:
+            fresh = max(stray.packets - self._before.get(flow, 0), 0)
+            if stray.side is Side.EXTERNAL and fresh:
+                self.heard.append((stray, fresh))
+            if fresh >= RUNNING:
                 (self._inward if stray.side is Side.EXTERNAL else self._outward).append(stray)
         self._before = now
-        return fresh
+        return sum(packets for _, packets in self.heard)
 
     def to(self, mapped: Endpoint) -> Stray | None:
         """From outside to this endpoint of ours."""
@@ -71,17 +74,40 @@ def of_call(call: Call, strays: Strays, now: float) -> Saying | None:
     holes = [hole for hole in call.holes() if hole.is_audio and not hole.gate]
     if not holes:
         return call.verdict
-    if any(hole.active_in and hole.active_out for hole in holes):
-        return AUDIO_BOTH
-    hole = max(holes, key=lambda each: (each.packets_in + each.packets_out, each.opened))
-    if hole.held:
+    for stream in (streams := _streams(holes)):
+        if stream.into.active_in and stream.out.active_out:
+            return _flows(stream.into)
+    stream = max(streams, key=lambda each: (each.into.packets_in + each.out.packets_out, each.out.opened))
+    if stream.out.held:
         return say("on-hold")
-    since = max(call.answered, hole.opened)
-    inward = _inward(hole, strays, since, now)
-    outward = _outward(hole, strays, since, now)
+    inward = _inward(stream.into, strays, max(call.answered, stream.into.opened), now)
+    outward = _outward(stream.out, strays, max(call.answered, stream.out.opened), now)
     if inward and outward and {inward.code, outward.code} == {"peer-silent", "phone-silent"}:
         return say("both-silent")
     return inward or outward or call.verdict
+
+
+class _Stream(NamedTuple):
+    """Through which pinhole it comes in, and through which it goes out: they are two where its source was learnt."""
+
+    into: Hole
+    out: Hole
+
+
+def _streams(holes: list[Hole]) -> list[_Stream]:
+    learnt = {hole.pinhole.mapped: hole for hole in holes if hole.learnt}
+    streams = []
+    for hole in holes:
+        if not hole.learnt:
+            into = learnt.get(hole.pinhole.mapped, hole)
+            streams.append(_Stream(into, into if into.packets_out > hole.packets_out else hole))
+    return streams or [_Stream(hole, hole) for hole in holes]  # what was described has been silent for too long
+
+
+def _flows(hole: Hole) -> Saying:
+    if hole.instead_of is None:
+        return AUDIO_BOTH
+    return say("audio-both-learnt", source=hole.pinhole.external, peer=_text(hole.instead_of))
 
 
 def _inward(hole: Hole, strays: Strays, since: float, now: float) -> Saying | None:
@@ -90,6 +116,8 @@ def _inward(hole: Hole, strays: Strays, since: float, now: float) -> Saying | No
         return None
     mapped, peer = hole.pinhole.mapped, hole.pinhole.external
     stray = strays.to(mapped)
+    if stray is not None and stray.source == peer:
+        return None  # it was let in since
     if stray is not None and stray.source.host != peer.host:
         return say("peer-other-host", peer=_text(peer), host=stray.source.host)
     if stray is not None:

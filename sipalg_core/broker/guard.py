@@ -54,6 +54,7 @@ class Guard:
         self._routed = tuple(peering for peering in policy.peerings if peering.translate != "all")
         self._inside = [network for each in internal for network in each.networks]
         self._inside += [network for network in self._peers if network.prefixlen]  # "any" is no network of ours
+        self._learning = tuple(peering for peering in policy.peerings if peering.learns_from)
         self._media_ports = policy.media_ports
         self._signalling_ports = signalling_ports(policy) if policy.enabled else []
         self._enabled = policy.enabled
@@ -76,6 +77,19 @@ class Guard:
             (9, opened < MAXIMUM_PINHOLES and opened_by_host < MAXIMUM_PER_INTERNAL_HOST),
         )
         return next((rule for rule, holds in checks if not holds), 0)
+
+    def may_be_learnt(self, pinhole: Pinhole) -> int:
+        """P3 and P4 of one that no description names: exactly one endpoint, within the media networks of a provider of
+        this internal host where that lets its media be learnt."""
+        here, there = ip_address(pinhole.internal.host), ip_address(pinhole.external.host)
+        if not pinhole.external.port:
+            return 4
+        allowed = any(
+            any(there in network for network in peering.learns_from)
+            and any(here in network for network in (*peering.internal, *peering.media_hosts))
+            for peering in self._learning
+        )
+        return 0 if allowed else 3
 
     def may_be_pinned(self, mapped: Endpoint) -> bool:
         """P6, of a port that the kernel gave a telephone by itself: none of those that we give away."""

@@ -204,6 +204,16 @@ class Family:
         return self._strays("strays_in")
 
     @cached_property
+    def media_sources(self) -> Set:
+        """Where media may come from that no description names: of peerings that let it be learnt."""
+        return self._set("media_sources", "saddr", interval=True)
+
+    @cached_property
+    def heard(self) -> Set:
+        """The strays from there once more: no stranger can fill this memory."""
+        return self._strays("media_heard")
+
+    @cached_property
     def strays_out(self) -> Set:
         """From an internal media host to the external host of its call, without a pinhole."""
         return self._strays("strays_out")
@@ -230,6 +240,11 @@ TIMED: Final = 2
 """So many of them, the first, have a time and counts of their own; the others stay with their last holder."""
 
 
+TOLD: Final = "pinhole"
+LEARNT: Final = "learnt"
+"""What an element's comment begins with: whether a description named its external endpoint."""
+
+
 class PinholeElements(NamedTuple):
     inbound: Element
     outbound: Element
@@ -243,7 +258,7 @@ def elements_of(pinhole: Pinhole) -> PinholeElements:
     family = family_of(pinhole.internal.host)
     assert family is not None, pinhole
     internal, mapped, external = pinhole.internal, pinhole.mapped, pinhole.external
-    comment, lifetime = f"pinhole:{pinhole.id}", pinhole.lifetime
+    comment, lifetime = f"{LEARNT if pinhole.learnt else TOLD}:{pinhole.id}", pinhole.lifetime
     if external.port:
         inbound = Element(family.inbound.exact.name, pack(*external, *mapped), b"", lifetime, comment)
         outbound = Element(family.outbound.exact.name, pack(*internal, *external), b"", lifetime, comment)

@@ -122,6 +122,8 @@ class Broker:
             pinned = hole is not request.pinholes[place]
             if rule == 6 and (pinned or self.pinholes.translates(hole)):
                 rule = self._guard.check(hole, opened - renewed, by_host - renewed, translated=True)
+            if not rule and hole.learnt and not renewed:
+                rule = self._guard.may_be_learnt(hole) or (0 if self.pinholes.may_learn(hole) else 7)
             if rule:
                 log.warning("refused by P%d: %s", rule, hole)
                 return Answer(Reply(request.serial, Status.REFUSED, rule, place))

@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from sipalg_core.broker.conntrack import Conntrack
-from sipalg_core.broker.layout import FAMILIES, HITS_PER_PACKET, TIMED, Family, PinholeElements, elements_of, family_of
+from sipalg_core.broker.layout import (
+    FAMILIES,
+    HITS_PER_PACKET,
+    LEARNT,
+    TIMED,
+    TOLD,
+    Family,
+    PinholeElements,
+    elements_of,
+    family_of,
+)
 from sipalg_core.contract.control import Counter, Pinhole
 from sipalg_core.contract.names import SIPALG_TABLE
 from sipalg_core.net import Endpoint
@@ -83,6 +93,22 @@ class PinholeTable:
         host = pinhole.internal.host
         port = self._conntrack.behind(pinhole.mapped, host) if self._walks <= _WALKS else 0
         return pinhole._replace(internal=Endpoint(host, port))
+
+    def may_learn(self, pinhole: Pinhole) -> bool:
+        """Whether the kernel heard the external endpoint at the mapped one, which waits for media that a description
+        announced: no packet of that has come, and nothing else was learnt for it."""
+        family = family_of(pinhole.external.host)
+        beside = [
+            held
+            for held in self._held.values()
+            if (held.pinhole.internal, held.pinhole.mapped) == (pinhole.internal, pinhole.mapped)
+        ]
+        if family is None or not beside or any(held.pinhole.learnt for held in beside):
+            return False
+        arrived = (self._elements.get(held.elements.inbound) for held in beside)
+        if any(each is not None and each.packets for each in arrived):
+            return False
+        return self._elements.get(Element(family.heard.name, pack(*pinhole.external, *pinhole.mapped))) is not None
 
     def opened_by(self, host: str) -> int:
         return self._by_host[host]
@@ -320,7 +346,7 @@ def _endpoint(family: Family, key: bytes) -> Endpoint:
 
 def _ident(element: Element) -> int | None:
     word, _, ident = element.comment.partition(":")
-    return int(ident) if word == "pinhole" and ident.isdecimal() else None
+    return int(ident) if word in (TOLD, LEARNT) and ident.isdecimal() else None
 
 
 def _pinhole(family: Family, element: Element, endpoints: dict[Name, Endpoint]) -> Pinhole | None:
@@ -341,4 +367,5 @@ def _pinhole(family: Family, element: Element, endpoints: dict[Name, Endpoint]) 
     if ident is None or other is None:
         return None
     internal, mapped = (other, own) if inbound else (own, other)
-    return Pinhole(ident, internal, mapped, Endpoint(str(host), int(port)), element.timeout)
+    learnt = element.comment.startswith(LEARNT)
+    return Pinhole(ident, internal, mapped, Endpoint(str(host), int(port)), element.timeout, learnt)

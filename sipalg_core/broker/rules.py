@@ -97,12 +97,14 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
     commands += [*map(Add, screening.CHAINS), *map(Flush, screening.CHAINS), Add(STREAMS), Add(STRANGERS_STREAMS)]
     for family in FAMILIES:
         commands += map(Add, (*family.pinhole_sets, family.dnat, family.snat, family.sources))
-        commands += map(Add, (family.pairs, family.strays_in, family.strays_out))
+        commands += map(Add, (family.pairs, family.strays_in, family.strays_out, family.heard))
         commands += map(Add, (family.banned, family.knocking, family.streams))
         commands += (Add(family.strangers), Flush(family.strangers))
-        known = tuple(signalling.known(policy, family.version))
-        commands += [Add(family.known), Flush(family.known)]
-        commands += [Add(Elements(family.known, known))] if known else []
+        for each, networks in (
+            (family.known, tuple(signalling.known(policy, family.version))),
+            (family.media_sources, tuple(signalling.media_sources(policy, family.version))),
+        ):
+            commands += [Add(each), Flush(each), *([Add(Elements(each, networks))] if networks else [])]
         for each, keys in (
             (family.peers, signalling.peers(policy, family.version)),
             (family.providers, signalling.providers(policy, family.version)),
@@ -294,6 +296,10 @@ def _stray_rules(
         to_us = Match(Field(f"{family.word} daddr"), tuple(own)), Match(Field("udp dport"), ports)
         count = Update(family.strays_in.name, key, STRAY_MEMORY)
         yield Rule(_PREROUTING, (Match(_IIFNAME, external), *to_us, count), "stray")
+        if any(signalling.media_sources(policy, family.version)):
+            known = Match(selector(*family.selectors("saddr")), Named(family.media_sources.name))
+            count = Update(family.heard.name, key, STRAY_MEMORY)
+            yield Rule(_PREROUTING, (Match(_IIFNAME, external), *to_us, known, count), "heard")
     pair = Match(selector(*family.selectors("saddr", "daddr")), Named(family.pairs.name))
     count = Update(family.strays_out.name, key, STRAY_MEMORY)
     yield Rule(_PREROUTING, (Match(_IIFNAME, internal), pair, count), "stray")

@@ -139,6 +139,12 @@ def known(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
             yield (network.network_address,)
 
 
+def media_sources(policy: AlgPolicy, version: int) -> Iterator[tuple[Constant, ...]]:
+    """Networks from which media is learnt (alg.learning)."""
+    for network in collapsed((each for peering in _enabled(policy) for each in peering.learns_from), version):
+        yield (network,)
+
+
 def taken(policy: AlgPolicy) -> list[Any]:
     """All that decides what is intercepted, for comparison; but exemptions, whose connections are closed one by one."""
     return [list(each(policy, version)) for each in (peers, providers) for version in (4, 6)]

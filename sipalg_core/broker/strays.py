@@ -16,12 +16,14 @@ class Strays:
 
     def seen(self) -> list[Stray]:
         """Of the last seconds; none of a set that keeps changing under the reader."""
-        found = []
+        found: dict[tuple[Endpoint, Endpoint], Stray] = {}
         for family in FAMILIES:
-            for side, noted in ((Side.EXTERNAL, family.strays_in), (Side.INTERNAL, family.strays_out)):
+            for side, noted in (
+                (Side.EXTERNAL, family.strays_in), (Side.EXTERNAL, family.heard), (Side.INTERNAL, family.strays_out)
+            ):  # fmt: skip
                 for some in self._elements.tallies(noted.name):
                     for key, tally in some.items():
                         shost, sport, dhost, dport = unpack(key, noted.type)
                         source, destination = Endpoint(str(shost), int(sport)), Endpoint(str(dhost), int(dport))
-                        found.append(Stray(side, source, destination, tally.packets))
-        return found
+                        found[source, destination] = Stray(side, source, destination, tally.packets)
+        return list(found.values())

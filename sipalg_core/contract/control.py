@@ -13,6 +13,7 @@ Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size byt
 REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS
 ancillary data. OPEN and CLOSE take up to TOGETHER pinholes: as many times REQUEST.size, each with the same operation
 and serial. All are opened or none; where none is, `value` says at which place of them the fault is.
+One that is `learnt` is opened only beside one that a description asked for, and only if the kernel heard its source.
 COUNT and DROPS are answered by a REPLY whose `value` is the number of counters, then by messages of up to
 COUNTERS_PER_MESSAGE packed COUNTER records each, until that number is reached; STRAYS likewise with STRAY
 records, BANS with BANNED records.
@@ -89,6 +90,7 @@ class Pinhole(NamedTuple):
     mapped: Endpoint
     external: Endpoint
     lifetime: float  # seconds; the kernel ends it earlier than anybody else would if nothing passes
+    learnt: bool = False  # `external` is where media was heard from, and no description names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ class Banned(NamedTuple):
     told: bool  # by the engine, of what it read; else the kernel saw it try our ports
 
 
-REQUEST: Final = struct.Struct("!BxxxIQ16sH16sH16sHI")
+REQUEST: Final = struct.Struct("!B?xxIQ16sH16sH16sHI")
 TOGETHER: Final = 64
 REPLY: Final = struct.Struct("!IBxHQ")
 COUNTER: Final = struct.Struct("!QQQ")
@@ -195,7 +197,7 @@ def pack_request(request: Request) -> bytes:
 
 def _pack_pinhole(op: Op, serial: int, hole: Pinhole) -> bytes:
     return REQUEST.pack(
-        op, serial, hole.id,
+        op, hole.learnt, serial, hole.id,
         _pack_host(hole.internal.host), hole.internal.port,
         _pack_host(hole.mapped.host), hole.mapped.port,
         _pack_host(hole.external.host), hole.external.port,
@@ -209,8 +211,8 @@ def unpack_request(record: bytes) -> Request:
     if rest or not 1 <= number <= TOGETHER:
         raise ValueError(f"request of {len(record)} bytes, not of {REQUEST.size}, or 2 to {TOGETHER} times as many")
     found = list(REQUEST.iter_unpack(record))
-    op, serial = found[0][:2]
-    if any(fields[:2] != (op, serial) for fields in found):
+    op, _, serial = found[0][:3]
+    if any((fields[0], fields[2]) != (op, serial) for fields in found):
         raise ValueError("several operations in one record")
     first, *others = (
         Pinhole(
@@ -219,8 +221,9 @@ def unpack_request(record: bytes) -> Request:
             Endpoint(_unpack_host(mhost), mport),
             Endpoint(_unpack_host(ehost), eport),
             lifetime / 1000,
+            learnt,
         )
-        for _, _, ident, ihost, iport, mhost, mport, ehost, eport, lifetime in found
+        for _, learnt, _, ident, ihost, iport, mhost, mport, ehost, eport, lifetime in found
     )
     return Request(Op(op), serial, first, tuple(others))
 

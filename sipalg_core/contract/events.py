@@ -65,7 +65,7 @@ class PinholeRow(TypedDict):
     id: str
     call: str  # CallRow.id
     shadow: bool  # it would be open if the ALG did more than look on
-    kind: Literal["gate", "exact", "held", "draining", "shadow"]
+    kind: Literal["gate", "exact", "learnt", "held", "draining", "shadow"]  # learnt: no description names its peer
     component: Literal["rtp", "rtcp"]
     media: str  # "audio"
     internal: str
@@ -198,7 +198,8 @@ class OpeningRow(TypedDict):
     party: str  # internal signalling endpoint
     provider: str
     rule: str
-    kind: Literal["gate", "exact"]
+    kind: Literal["gate", "exact", "learnt"]
+    instead_of: str  # where the description said that media comes from, of one that is learnt; else ""
     media: str
     component: Literal["rtp", "rtcp"]
     line: int  # which m= line of the description, from 1
@@ -239,7 +240,8 @@ CallPart = LookedAtRow | MessageRow | StreamRow
 
 
 class TransactionRow(TypedDict):
-    id: str  # the branch
+    id: str
+    branch: str
     method: str
     side: SideName  # where the request came from
     peer: str  # the external host
@@ -249,6 +251,7 @@ class TransactionRow(TypedDict):
 
 
 class MessageCount(TypedDict):
+    id: str
     side: SideName  # where they came from
     method: str
     status: int  # 0: requests

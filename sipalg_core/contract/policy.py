@@ -20,6 +20,8 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 
 _FROZEN = ConfigDict(extra="forbid")
 
+WIDEST_LEARNT = {4: 8, 6: 16}
+"""Prefix lengths, by IP version: a wider network is no provider's, and media from there would be anybody's."""
 SHORTEST_LIMIT_OF_CALL = 180
 """Seconds; a shorter longest call would end calls that people are in."""
 
@@ -138,6 +140,7 @@ class Peering:
     media: tuple[Network, ...] = ()  # where its media comes from before the answer names the endpoint (gate)
     ports: tuple[Port, ...] = (5060,)
     symmetric_media: bool = False  # RFC 4961: it sends RTP from the port it announces
+    learn_media: bool = False  # where its media comes from elsewhere in `media` than it says, that source is let in
     media_hosts: tuple[Network, ...] = ()  # internal hosts, other than the sender, that its descriptions may name
     translate: Translate = "all"
     outside: tuple[str, ...] = ()  # which of our addresses it uses, one of a family; else the first there is
@@ -152,6 +155,12 @@ class Peering:
     def translates(self, host: str) -> bool:
         """Whether this internal host has an address of ours towards the provider, and not its own."""
         return self.translate == "all" or (self.translate == "ipv4" and ":" not in host)
+
+    @property
+    def learns_from(self) -> tuple[Network, ...]:
+        """Where media may come from that no description names (alg.learning)."""
+        learnt = (each for each in self.media if each.prefixlen >= WIDEST_LEARNT[each.version])
+        return tuple(learnt) if self.learn_media else ()
 
 
 @dataclass(frozen=True, config=_FROZEN)

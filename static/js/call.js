@@ -97,14 +97,17 @@ function start() {
 
   // --- media cards ---
 
-  const main = (streams) => {
-    const audio = streams.filter((row) => row.media === "audio" && row.kind === "exact");
-    return audio.find((row) => row.closed === null) ?? audio.at(-1);
+  /** What comes in may come from elsewhere than described. */
+  const main = (streams, way) => {
+    const kinds = way === "in" ? ["learnt", "exact"] : ["exact"];
+    const audio = streams.filter((row) => row.media === "audio" && kinds.includes(row.kind));
+    const open = audio.filter((row) => row.closed === null);
+    return open.find((row) => row.kind === kinds[0]) ?? open[0] ?? audio.at(-1);
   };
 
   function renderMedia(way, streams) {
     const card = article.querySelector(`[data-direction="${way}"]`);
-    const stream = main(streams);
+    const stream = main(streams, way);
     const [kind, word] = stream ? stateOf(stream, way, config.words) : ["over", config.words.none];
     card.dataset.state = kind;
     card.querySelector(".mark").className = `mark mark-${{ flows: "ok", none: "error", silent: "error" }[kind] ?? ""}`;
@@ -118,8 +121,9 @@ function start() {
 
   /** Packets a second, from the kernel's counts; what is between two samples is not known. */
   function sample() {
-    const stream = main(of("stream").filter((row) => row.component === "rtp"));
+    const streams = of("stream").filter((row) => row.component === "rtp");
     for (const way of ["out", "in"]) {
+      const stream = main(streams, way);
       const now = stream && stream.closed === null ? { id: stream.id, t: live.now(), packets: stream[`packets_${way}`] } : null;
       const before = counted[way];
       if (now && before?.id === now.id) rates[way].push(Math.max(0, (now.packets - before.packets) / (now.t - before.t)));
@@ -181,7 +185,12 @@ function start() {
         cell(row, `${each.media} ${each.component.toUpperCase()} · ${fill(words.line, { n: each.line })}`);
         cell(row, each.internal, "mono", phone);
         cell(row, each.mapped, "mono", mapped);
-        cell(row, each.external, "mono", peer);
+        const from = cell(row, each.external, "mono", peer);
+        if (each.instead_of) {
+          const said = from.appendChild(document.createElement("span"));
+          said.className = "below";
+          said.textContent = fill(words.learnt, { peer: each.instead_of });
+        }
         const lane = each.opened_from === "external" ? lanes.provider : lanes.phone;
         cell(row, fill(words.in_order, { message: each.opened_by, lane }), "", why);
         cell(row, closed[each.why] ?? each.why, "", state);

@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from sipalg_core.alg.effects import Forward
 from sipalg_core.alg.engine import Engine
-from sipalg_core.contract.control import Counter
+from sipalg_core.contract.control import Counter, Stray
 from sipalg_core.contract.policy import Limits
 from sipalg_core.net import Endpoint, Side
 from tests.torture.oracles import assert_contract, assert_effects, assert_over, assert_way_back, pinned
@@ -56,6 +56,7 @@ tags = st.sampled_from(["", "b", "b2", "a", "x"])
 METHODS = ["INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "PRACK", "INFO", "REFER", "NOTIFY", "OPTIONS"]
 FORGERIES = [(b"branch=", b"branch=z9hG4bKx"), (b";tag=a", b";tag=x"), (b"CSeq: ", b"CSeq: 7")]
 STATUSES = [100, 180, 183, 200, 202, 302, 401, 407, 481, 486, 487, 488, 491, 500, 603]
+SOURCES = [MEDIA_PROXY._replace(port=9000), MEDIA_PROXY._replace(port=9002), MEDIA_PROXY, STRANGER, PHONE, PROVIDER]
 
 
 class Calls(RuleBasedStateMachine):
@@ -67,7 +68,7 @@ class Calls(RuleBasedStateMachine):
     @initialize(limits=st.sampled_from([None, TIGHT]))
     def begin(self, limits: Limits | None) -> None:
         self.witness = Witness(limits)
-        self.engines = 100
+        self.engines, self.strays = 100, 0
         self.world = self.witness.world
         self.world.out(b"\r\n\r\n")
         self.world.out(b"\r\n\r\n", source=OTHER_PHONE)
@@ -112,6 +113,14 @@ class Calls(RuleBasedStateMachine):
             if status == 200:
                 self._say(invite(call, method="ACK", to_tag=tag, branch=f"{call}-ack"), Side.INTERNAL)
         return multiple(*(each.data for each in sent))
+
+    @rule(call=st.sampled_from("ABCDE"), tag=st.sampled_from(["b", "b2"]))
+    def somebody_hangs_up(self, call: str, tag: str) -> None:
+        """As it should be, and then waits."""
+        for each in self._say(invite(call, 9, method="BYE", to_tag=tag), Side.INTERNAL):
+            if each.side is Side.EXTERNAL:
+                self._say(respond(each.data, 200, "OK"), Side.EXTERNAL)
+        self.time_passes(6)
 
     @rule(
         target=inside,
@@ -170,6 +179,14 @@ class Calls(RuleBasedStateMachine):
     @rule(packets=st.integers(0, 50))
     def media_flows(self, packets: int) -> None:
         self.world.count(*(Counter(ident, packets, packets) for ident in self.world.open))
+
+    @rule(sources=st.lists(st.sampled_from(SOURCES), min_size=1, max_size=2), which=st.integers(0, 9))
+    def media_comes_from_elsewhere(self, sources: list[Endpoint], which: int) -> None:
+        ours = sorted({hole.mapped for hole in self.world.open.values()})
+        if ours:
+            self.strays += 25
+            mapped = ours[which % len(ours)]
+            self.witness.counts(*(Stray(Side.EXTERNAL, each, mapped, self.strays) for each in set(sources)))
 
     @rule()
     def broker_refuses_for_a_while(self) -> None:

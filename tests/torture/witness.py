@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from sipalg_core.alg.calls import MAX_DIALOGS
 from sipalg_core.alg.effects import Forward, OpenPinhole
 from sipalg_core.broker.guard import Guard
+from sipalg_core.contract.control import Stray
 from sipalg_core.contract.policy import AlgPolicy, Limits
 from sipalg_core.net import Endpoint, Side
 from sipalg_core.sip.errors import ParseError
@@ -23,7 +25,7 @@ from tests.torture.oracles import assert_effects, assert_untouched, parsed, pinn
 from tests.unit.alg.harness import PROVIDER, World, policy
 
 PROVIDERS = {PROVIDER.host, "203.0.113.3"}
-TIGHT = Limits(calls_per_host=3, half_open_per_host=2, media_lines=2, ports_per_host=10)
+TIGHT = Limits(calls_per_host=3, half_open_per_host=2, media_lines=2, ports_per_host=6)
 PAIRS = 50  # of the world's media ports
 TEARDOWN = 5.0
 COOKED = len(BRANCH_COOKIE)
@@ -37,7 +39,9 @@ Dialogs = tuple[str, bytes]
 class Witness:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
-        self.policy: AlgPolicy = policy(limits=self.limits)
+        self.policy: AlgPolicy = policy(
+            limits=self.limits, peerings=tuple(replace(each, learn_media=True) for each in policy().peerings)
+        )
         self.world = World(self.policy)
         self._guard = Guard(self.policy)
         self._passed: set[Sent] = set()
@@ -70,6 +74,22 @@ class Witness:
         self.looks()
         return sent
 
+    def counts(self, *strays: Stray) -> None:
+        """The kernel tells of media that fits no pinhole, and of nothing that came through one."""
+        before = set(self.world.open)
+        self.world.count(strays=strays)
+        assert_effects(self.world.effects)
+        known = {(hole.internal, hole.mapped) for ident, hole in self.world.open.items() if ident in before}
+        for ident, hole in self.world.open.items():
+            if ident not in before:
+                assert hole.learnt, "P1: opened for no message"
+                assert self._guard.may_be_learnt(hole) == 0, f"P3: nobody of the provider's: {hole}"
+                assert any(stray[1:3] == (hole.external, hole.mapped) for stray in strays), "P3: not heard"
+                assert (hole.internal, hole.mapped) in known, "P7: learnt for nothing"
+        learnt = Counter(hole.mapped for hole in self.world.open.values() if hole.learnt)
+        assert max(learnt.values(), default=0) <= 1, "P4: two sources were learnt for one stream"
+        self._p10()
+
     def looks(self) -> None:
         """What holds at any moment."""
         self._p10()
@@ -96,6 +116,8 @@ class Witness:
                 assert refused == 0, f"P{refused}: the broker would refuse {hole}"
         pairs = Counter(host for host, _ in {(hole.internal.host, hole.mapped.port // 2) for hole in held})
         assert max(pairs.values(), default=0) * 100 <= PAIRS * self.limits.ports_per_host, "P9: ports of a host"
+        lines = [hole.line for hole, _ in self.world.engine._dialogs.negotiation.ledger]
+        assert max(lines, default=0) <= self.limits.media_lines, "P9: lines of a description"
         calls = self.world.engine.rows("calls", self.world.now)
         assert all(row["pinholes"] <= 2 * self.limits.media_lines * MAX_DIALOGS for row in calls), "P9: a call's"
         for limit, states in ((self.limits.calls_per_host, None), (self.limits.half_open_per_host, "setup")):

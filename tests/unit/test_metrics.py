@@ -29,6 +29,7 @@ def test_figures_are_fresh_from_the_engine(scrape, engine):
     engine.rows["calls"] = [CALL, CALL | {"id": "c2", "verdict": None}, CALL | {"id": "c3", "state": "completed"}]
     engine.rows["registrations"] = [{"state": "registered"}, {"state": "overdue"}, {"state": "registered"}]
     engine.items["counters"] = [{"side": "external", "method": "INVITE", "status": 486, "messages": 3}]
+    engine.items["transactions"] = [{"method": method} for method in ("INVITE", "BYE", "BYE")]
     engine.health["counters"] = {"dropped:no-rule": 7, "received": 12}
     engine.health["pinholes"] = 4
     found = scrape()
@@ -38,6 +39,7 @@ def test_figures_are_fresh_from_the_engine(scrape, engine):
     assert found["pinhole_registrations", "registered"] == 2
     assert found["pinhole_pinholes",] == 4
     assert found["pinhole_messages_total", "INVITE", "external", "486"] == 3
+    assert (found["pinhole_transactions", "INVITE"], found["pinhole_transactions", "BYE"]) == (1, 2)
     assert found["pinhole_events_total", "dropped", "no-rule"] == 7
     assert found["pinhole_events_total", "received", ""] == 12
     assert (found["pinhole_up", "engine"], found["pinhole_up", "broker"], found["pinhole_up", "redis"]) == (1, 1, 0)

@@ -15,6 +15,7 @@ from appliance.accounts.services import create_api_token
 from appliance.api import api
 from appliance.firewall.services import create_rule
 from appliance.live.hub import hub
+from appliance.live.lookout import ASKED
 from appliance.permissions import ANYBODY, PERMISSIONS, TOPICS, Role, Scope, allows
 from appliance.sip import consumers
 from appliance.ui.requests import permission_of
@@ -101,7 +102,7 @@ def test_every_operation_names_a_permission():
 
 
 def test_every_topic_has_a_permission():
-    assert {topic for topic in hub.feeds if topic not in TOPICS} == set()
+    assert {topic for topic in (*hub.feeds, *ASKED) if topic not in TOPICS} == set()
     assert set(TOPICS.values()) <= set(PERMISSIONS)
 
 
@@ -170,7 +171,7 @@ async def test_topics_open_for_whom_the_table_says(engine, role, scope):
         await database_sync_to_async(_in_a_window)(user, scope)
     text = (await database_sync_to_async(create_api_token)(user=user, name="tests"))[1]
     async with live((b"authorization", f"Bearer {text}".encode())) as socket:
-        for topic in (*hub.feeds, "call:1"):
+        for topic in (*hub.feeds, *ASKED, "call:1"):
             await socket.send({"subscribe": [topic]})
             answer = await socket.receive(topic)
             assert ("error" not in answer) == allows(TOPICS[topic.partition(":")[0]], role, scope), topic

@@ -48,6 +48,7 @@ def ladder_config() -> dict[str, Any]:
             "ringing": _("The call is being set up."),
             "line": _("line {n}"),
             "in_order": _("opened by {message} from {lane}"),
+            "learnt": _("learnt; the description said {peer}"),
             "seconds": _("{n} s"),
             "none": _("none"),
             "silence": _("Media closes after {seconds} s of silence"),

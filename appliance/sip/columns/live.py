@@ -25,6 +25,7 @@ CALL_STATE: Final = {
 _PINHOLE_KIND: Final = {
     "gate": Word(_("Waiting"), "hint"),
     "exact": Word(_("Open"), "ok"),
+    "learnt": Word(_("Learnt"), "ok"),
     "held": Word(_("On hold"), "ok"),
     "draining": Word(_("Closing"), ended=True),
     "shadow": Word(_("Would be open"), "hint"),

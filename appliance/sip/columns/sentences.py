@@ -56,6 +56,9 @@ VERDICTS: Final = {
     ),
     "opening-closed": Word(_("An operator closed the opening for media; the call stays."), "warning"),
     "audio-both": Word(_("Audio flows in both directions."), "ok"),
+    "audio-both-learnt": Word(
+        _("Audio flows in both directions; the other side sends from {source}, not from {peer}: learnt."), "hint"
+    ),
     "on-hold": Word(_("The call is on hold: silence is expected."), "hint"),
     "peer-silent": Word(
         _("No packets from {peer} since the answer; nothing comes from anywhere else either."), "error"

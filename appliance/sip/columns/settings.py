@@ -219,6 +219,12 @@ _MEDIA: Final = Group(
             _("you have several and the provider expects a certain one."), [],
         ),
         Switch(
+            "peering.learn_media", _("Learn where media comes from"),
+            _("If audio comes from elsewhere in the provider's media networks than its description says, that one "
+              "source is let in: in the first ten seconds, and only while the described one is silent."),
+            _("the call says that the other side sends from another address or port."), False, where="provider",
+        ),
+        Switch(
             "peering.shadow", _("Shadow mode"),
             _("Everything is decided and shown, nothing is changed or opened: calls go on as with plain NAT."),
             _("you want to see what the ALG would do before it does it."), False,

@@ -20,6 +20,8 @@ from appliance.sip.columns.settings import SETTINGS
 from appliance.sip.models import AlgSettings, Provider
 from sipalg_core.contract.control import SIP_PORT
 
+LEARNING = "peering.learn_media"
+
 
 @transaction.atomic
 def change_settings(*, actor: User | str, values: Mapping[str, Any], provider: Provider | None = None) -> AlgSettings:
@@ -84,7 +86,11 @@ def _checked(path: str, value: Any, provider: Provider | None) -> Any:
     setting = _setting(path)
     if provider is not None and setting.where == "all":
         raise ValidationError(_("This is one for all providers."))
+    if provider is None and setting.where == "provider":
+        raise ValidationError(_("This is one of a single provider."))
     cleaned = setting.clean(value)
+    if path == LEARNING and cleaned and provider is not None and provider.media is None:
+        raise ValidationError(_("Name the provider's media networks first: nothing is learnt from anywhere else."))
     if isinstance(setting, Addresses):
         external = Interface.objects.filter(role=Role.EXTERNAL)
         own = {str(ip_interface(address).ip) for each in external for address in each.addresses}

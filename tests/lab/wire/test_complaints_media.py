@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
-from tests.lab.wire.between import TIMERS
+from tests.lab.wire.between import PREFIX, TIMERS, Variant
 from tests.lab.wire.calls import Call
 from tests.lab.wire.messages import body_of, port_of, sdp
 from tests.lab.wire.parties import both_ways, flows, nothing_passes
-from tests.lab.wire.rig import Wire
+from tests.lab.wire.rig import Wire, until
 
 pytestmark = pytest.mark.lab
 
@@ -228,6 +229,37 @@ def test_c53_who_floods_the_port_before_the_relay_does_not_get_in(wire: Wire):
     thief.play(call.mapped, 10)
     assert phone.silent()
     call.hang_up()
+
+
+@pytest.mark.parametrize("wire", [Variant("udp", family) for family in PREFIX], indirect=True, ids=str)
+def test_c53_source_is_learnt_where_the_operator_wants_that_and_never_a_strangers(wire: Wire):
+    peering = replace(wire.alg.policy.peerings[0], learn_media=True)
+    phone, far = wire.media("a", 14000), wire.media("m", 7000)
+    real, second, thief = wire.media("m2", 9000), wire.media("m2", 9002), wire.media("x", 7000)
+    with wire.alg.under(peerings=(peering,)):
+        call = rtp_call(wire)
+
+        def begun() -> bool:
+            thief.play(call.mapped, 20)
+            real.play(call.mapped, 10)
+            return not phone.silent(0.1)
+
+        assert until(begun, 8)
+        assert {source for _, source in phone.heard(1000, 0.2)} == {real.at}
+        flows(real, call.mapped, phone, real.at)
+        flows(phone, far.at, far, call.mapped)  # where it was told to send
+        flows(phone, real.at, real, call.mapped)
+        assert wire.counted("learnt:media") == 1
+        for _ in range(12):  # longer than two counts
+            thief.play(call.mapped, 10)
+            second.play(call.mapped, 10)
+            assert phone.silent(0.1)
+        assert wire.counted("learnt:media") == 1
+        assert {row["kind"] for row in wire.alg.rows("pinholes") if row["external"] == str(real.at)} == {"learnt"}
+        call.hang_up()
+        assert until(lambda: not wire.opened(), 5)
+        real.play(call.mapped)
+        assert phone.silent()
 
 
 def test_c57_silence_closes_the_media_and_signalling_goes_on(all_wires: list[Wire]):

@@ -146,6 +146,7 @@ def test_transactions_are_told_youngest_first():
     established(world)
     world.register()
     rows = world.engine.looks.transactions()
+    assert len({row["id"] for row in rows}) == len(rows)
     assert [row["method"] for row in rows] == ["REGISTER", "INVITE"]
     assert (rows[0]["side"], rows[0]["peer"], rows[0]["refused"]) == ("internal", PROVIDER.host, "")
 

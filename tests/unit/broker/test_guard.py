@@ -277,3 +277,27 @@ def test_mapping_that_the_kernel_has_outlives_another_range_of_ports():
 )
 def test_only_what_we_do_not_give_away_is_pinned_to_a_telephone(host, port, may):
     assert Guard(POLICY).may_be_pinned(Endpoint(host, port)) is may
+
+
+LEARNT = GOOD._replace(learnt=True)
+
+
+@pytest.mark.parametrize(
+    ("rule", "hole", "words"),
+    [
+        (0, LEARNT, {}),
+        (0, LEARNT._replace(external=Endpoint("203.0.113.96", 1)), {}),
+        (0, GOOD6._replace(external=Endpoint("2001:db8:1::77", 7000)), {}),
+        (3, LEARNT, {"learn_media": False}),
+        (3, LEARNT, {"media": ()}),
+        (3, LEARNT, {"media": (ip_network("0.0.0.0/0"),)}),  # that would be anybody
+        (3, LEARNT, {"internal": (ip_network("192.168.0.11/32"),)}),  # the rule of another telephone
+        (3, LEARNT._replace(external=Endpoint("203.0.113.95", 7000)), {}),
+        (3, GOOD6._replace(external=Endpoint("2001:db8:2::77", 7000)), {}),
+        (4, LEARNT._replace(external=Endpoint("203.0.113.99", 0)), {}),
+    ],
+)
+def test_what_may_be_learnt(rule, hole, words):
+    networks = (ip_network("203.0.113.96/28"), ip_network("2001:db8:1::/64"))
+    peering = replace(POLICY.peerings[0], **({"learn_media": True, "media": networks} | words))
+    assert Guard(replace(POLICY, peerings=(peering,))).may_be_learnt(hole) == rule

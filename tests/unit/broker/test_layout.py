@@ -93,6 +93,19 @@ def test_overlapping_peerings_give_elements_of_which_one_matches_or_none(interna
     assert sum(host in inside and provider in outside and port == dport for inside, outside, dport in keys) == allowed
 
 
+def test_what_may_be_learnt_is_noted_by_the_kernel_of_these_networks_alone():
+    learning = replace(POLICY.peerings[0], learn_media=True, media=(ip_network("203.0.113.96/28"),))
+    before = set(to_text(transaction(POLICY, replace=False)).splitlines())
+    added = [each for each in to_text(transaction(replace(POLICY, peerings=(learning,)), replace=False)).splitlines()
+             if each not in before]  # fmt: skip
+    assert added == [
+        "add element inet sipalg media_sources_ip { 203.0.113.96/28 }",
+        'add rule inet sipalg prerouting_alg iifname { "wan0" } ip daddr { 203.0.113.2 } udp dport 20000-29999 '
+        "ip saddr @media_sources_ip update @media_heard_ip { ip saddr . udp sport . ip daddr . udp dport timeout 10s } "
+        'comment "heard"',
+    ]
+
+
 def test_signalling_ports_do_not_overlap():
     taken = replace(POLICY, signalling_ports=PortRange(5000, 5065))
     assert signalling_ports(taken) == [PortRange(5070, 5070), PortRange(5000, 5065)]

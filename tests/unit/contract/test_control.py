@@ -35,7 +35,7 @@ V6 = Pinhole(1, Endpoint("fd00::1", 4000), Endpoint("2001:db8::2", 65535), Endpo
 
 
 @pytest.mark.parametrize("op", Op)
-@pytest.mark.parametrize("pinhole", [V4, V6, NO_PINHOLE])
+@pytest.mark.parametrize("pinhole", [V4, V6, NO_PINHOLE, V4._replace(learnt=True)])
 def test_a_request_survives(op, pinhole):
     record = pack_request(Request(op, 2**32 - 1, pinhole))
     assert len(record) == REQUEST.size

@@ -7,7 +7,7 @@ import pytest
 
 from appliance.live import lookout
 from appliance.live.hub import hub
-from appliance.live.lookout import is_call_topic
+from appliance.live.lookout import ASKED, is_call_topic
 from tests.live_socket import live
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -63,6 +63,19 @@ async def test_two_viewers_share_one_look(engine, bearer):
         engine.items["call"] = [part("c1", packets=5)]
         deltas = [await socket.receive("call:c1") for socket in (one, other)]
         assert deltas[0] == deltas[1]
+
+
+@pytest.mark.parametrize("topic", ASKED)
+async def test_counts_and_transactions_are_told_while_somebody_looks(engine, bearer, topic):
+    engine.items[topic] = [part("internal INVITE 0", messages=1)]
+    async with live(bearer) as socket:
+        await socket.send({"subscribe": [topic]})
+        assert (await socket.receive(topic))["rows"] == engine.items[topic]
+        engine.items[topic] = [part("internal INVITE 0", messages=2)]
+        assert (await socket.receive(topic))["ops"] == [{"op": "put", "row": engine.items[topic][0]}]
+        engine.items[topic] = []
+        assert (await socket.receive(topic))["ops"] == [{"op": "del", "id": "internal INVITE 0"}]
+    assert hub._lookout.feeds == {}
 
 
 async def test_nobody_looks_any_more(engine, bearer):

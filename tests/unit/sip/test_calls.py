@@ -27,7 +27,7 @@ OPENING = {
     "kind": "exact", "media": "audio", "component": "rtp", "line": 1, "internal": "192.168.0.10:14000",
     "mapped": "203.0.113.2:20000", "external": "203.0.113.99:7000", "opened": 2.0, "opened_by": "200 INVITE",
     "opened_from": "external", "closed": None, "why": "", "packets_in": 0, "packets_out": 5, "active_in": False,
-    "active_out": True, "held": False,
+    "active_out": True, "held": False, "instead_of": "",
 }  # fmt: skip
 PARTS = [CALL | {"part": "call"}, MESSAGE, OPENING | {"part": "stream"}]
 
@@ -49,10 +49,19 @@ def test_messages_come_with_every_change(api, engine):
 
 
 def test_ledger_transactions_and_counters(api, engine):
-    transaction = {"id": "z9hG4bKx", "method": "INVITE", "side": "internal", "peer": "203.0.113.1", "cseq": 1}
+    transaction = {
+        "id": "internal z9hG4bKx INVITE",
+        "branch": "z9hG4bKx",
+        "method": "INVITE",
+        "side": "internal",
+        "peer": "203.0.113.1",
+        "cseq": 1,
+    }
     engine.items["ledger"] = [OPENING]
     engine.items["transactions"] = [transaction | {"ends": 9.0, "refused": ""}]
-    engine.items["counters"] = [{"side": "internal", "method": "INVITE", "status": 0, "messages": 3}]
+    engine.items["counters"] = [
+        {"id": "internal INVITE 0", "side": "internal", "method": "INVITE", "status": 0, "messages": 3}
+    ]
     engine.health["counters"] = {"dropped:no-rule": 2}
     assert api("get", "pinholes/ledger").json() == {"items": [OPENING], "count": 1}
     assert api("get", "transactions").json()["items"][0]["method"] == "INVITE"

@@ -15,7 +15,7 @@ from appliance.ruleset.snapshot import dump_rows, load_rows, snapshot
 from appliance.sip.columns import kinds
 from appliance.sip.columns.settings import GROUPS, SETTINGS, for_engine
 from appliance.sip.models import AlgSettings, Provider
-from appliance.sip.services import change_settings, create_provider, delete_provider, reset_settings
+from appliance.sip.services import change_settings, create_provider, delete_provider, reset_settings, update_provider
 from appliance.system.queries import compare
 from sipalg_core.alg.admission import METHODS
 from sipalg_core.contract import policy as contract
@@ -263,6 +263,22 @@ def test_setting_for_all_is_none_of_a_provider(telephony, owner):
         change_settings(actor=owner, values={"policy.media_ports": "40000-41000"}, provider=telephony)
 
 
+def test_media_is_learnt_for_one_provider_and_from_its_networks_alone(telephony, owner):
+    learn = {"peering.learn_media": True}
+    with pytest.raises(ValidationError, match="single provider"):
+        change_settings(actor=owner, values=learn)
+    with pytest.raises(ValidationError, match="media networks first"):
+        change_settings(actor=owner, values=learn, provider=telephony)
+    media = create_address(actor=owner, name="Relays", kind="network", value="203.0.113.96/28")
+    update_provider(actor=owner, provider=telephony, media=media)
+    change_settings(actor=owner, values=learn, provider=telephony)
+    (peering,) = compiled().peerings
+    assert [str(network) for network in peering.learns_from] == ["203.0.113.96/28"]
+    update_provider(actor=owner, provider=telephony, media=None)
+    (peering,) = compiled().peerings
+    assert peering.learns_from == ()
+
+
 def test_engine_gets_no_setting_that_is_gone():
     assert for_engine({"timers.t4": 6, "timers.t9": 1}) == {"timers.t4": 6}
 
@@ -286,7 +302,7 @@ def test_rest_sets_and_resets(api, telephony):
     back = api("patch", path, {"reset": ["timers.inactive_media"]}).json()
     assert {each["origin"] for each in back["items"]} == {"default"}
     everything = api("get", "alg/settings").json()
-    assert everything["count"] == len(SETTINGS)
+    assert everything["count"] == sum(each.where != "provider" for each in SETTINGS.values())
 
 
 def test_rest_lists_templates_with_source_and_date(api):
@@ -304,11 +320,12 @@ def console(client, owner):
 def test_page_shows_every_setting_with_its_range_and_where_it_is_from(console, telephony, owner):
     change_settings(actor=owner, values={"timers.inactive_media": 300})
     text = console.get("/alg/settings/").content.decode()
+    provider = console.get(f"/alg/providers/{telephony.pk}/").content.decode()
     for setting in SETTINGS.values():
-        assert f'data-id="{setting.key}"' in text
+        assert (f'data-id="{setting.key}"' in text) is (setting.where != "provider")
+        assert (f'data-id="{setting.key}"' in provider) is (setting.where != "all")
     assert "10 – 2550 s" in text
     assert "default 120 s" in text
-    provider = console.get(f"/alg/providers/{telephony.pk}/").content.decode()
     assert "inherited from all providers" in provider
     assert "300 s" in provider
 

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Media that comes from elsewhere than its description said: whose it is, where the operator lets that be learnt.
+
+Pure. A source is learnt for one stream, exact to the port: within the provider's media networks, in the first seconds,
+while nothing has come from where the description said, and only where nobody else claims to be it. It is never
+changed afterwards. The broker checks all of that once more, against the kernel's own notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from sipalg_core.alg.calls import Call, Dialog, Hole
+from sipalg_core.alg.media import Want
+from sipalg_core.alg.verdicts import RUNNING, Strays
+from sipalg_core.net import Endpoint
+
+# --- Implementation constants ---
+WINDOW: Final = 10.0
+"""Seconds from the answer (or from the opening) in which a source is learnt; media begins within one or two."""
+
+
+class Stream(NamedTuple):
+    """A pinhole through which nothing has come yet."""
+
+    call: Call
+    dialog: Dialog
+    want: Want
+    hole: Hole
+
+
+class Found(NamedTuple):
+    stream: Stream
+    source: Endpoint | None  # None: several claim to be it
+
+
+def found(
+    calls: Iterable[Call], strays: Strays, is_allowed: Callable[[Call, str], bool], now: float
+) -> Iterator[Found]:
+    """What is heard now of streams that wait. `is_allowed`: may media of this call come from this host?"""
+    waiting: dict[Endpoint, list[Stream]] = {}
+    for call in calls:
+        for stream in _waiting(call, now):
+            waiting.setdefault(stream.want.mapped, []).append(stream)
+    for mapped, streams in waiting.items():
+        stream = streams[-1]  # of early dialogs the youngest
+        if any(each.call is not stream.call for each in streams):
+            continue
+        sources = {
+            stray.source
+            for stray, packets in strays.heard
+            if stray.destination == mapped
+            and packets >= (RUNNING if stream.want.component == "rtp" else 1)
+            and is_allowed(stream.call, stray.source.host)
+            and _fits(stream, stray.source)
+        }
+        if sources:
+            yield Found(stream, sources.pop() if len(sources) == 1 else None)
+
+
+def _waiting(call: Call, now: float) -> Iterator[Stream]:
+    if not call.alive or call.shadow or not call.peering.learns_from:
+        return
+    for dialog in call.dialogs.values():
+        if call.answered is not None and not dialog.confirmed:
+            continue
+        for want, hole in dialog.holes.items():
+            begun = max(call.answered or 0.0, hole.opened)
+            fresh = not hole.packets_in and now <= begun + WINDOW
+            if fresh and not hole.held and not hole.learnt and not hole.pinned and _latched(dialog, want) is None:
+                yield Stream(call, dialog, want, hole)
+
+
+def _latched(dialog: Dialog, want: Want) -> Hole | None:
+    """What was learnt for this pinhole."""
+    for known, hole in dialog.holes.items():
+        if hole.learnt and known.mapped == want.mapped and hole.instead_of == want.external:
+            return hole
+    return None
+
+
+def _fits(stream: Stream, source: Endpoint) -> bool:
+    """RTCP is learnt from the host alone from which the stream's RTP was."""
+    if stream.want.component == "rtp":
+        return True
+    return any(
+        hole.learnt and hole.component == "rtp" and hole.line == stream.hole.line
+        and hole.pinhole.external.host == source.host
+        for hole in stream.dialog.holes.values()
+    )  # fmt: skip
