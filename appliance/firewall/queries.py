@@ -60,6 +60,22 @@ def activations(node: str) -> QuerySet[Activation]:
     return Activation.objects.filter(node=node)
 
 
+class Ending(NamedTuple):
+    """A rule, or what acts for a time, that ends by itself."""
+
+    name: str
+    ends: datetime
+    rule: int | None
+
+
+def ending(node: str, until: datetime) -> list[Ending]:
+    """What acts now and ends before that moment; the next first."""
+    soon = [Ending(rule.name, rule.until, rule.pk)
+            for rule in Rule.objects.filter(enabled=True, expired_at=None, until__lte=until) if rule.until]  # fmt: skip
+    soon += [Ending(each.name, each.ends, None) for each in acting(node) if each.ends and each.ends <= until]
+    return sorted(soon, key=lambda each: each.ends)
+
+
 def schedules() -> QuerySet[Schedule]:
     return Schedule.objects.order_by("search")
 

@@ -26,6 +26,7 @@ Kind = Literal[
     "time",
     "address",
     "uri",
+    "contact",
     "direction",
     "state",
     "duration",

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from appliance.accounts import queries as people
 from appliance.advisor.reading import noted
+from appliance.firewall import queries as firewall
+from appliance.firewall.columns import age_of
 from appliance.help.pages import PAGES
 from appliance.network import queries as network
 from appliance.network.models import Role
@@ -22,16 +26,21 @@ from appliance.ui.templatetags.ui import address_of, may_open_address, status_co
 from sipalg_core.contract import names
 
 FINDINGS_SHOWN: Final = 3
+ENDS_SOON: Final = timedelta(hours=48)
 
 
 @may("overview.see")
 def overview(request: OperatorRequest) -> HttpResponse:
+    countries = firewall.active_country_data()
     context = {
         "telephony": sip.telephony(),
         "external": _external_address(),
         "running": system.running_revision(),
         "latest": system.latest_revision(),
         "findings": noted()[:FINDINGS_SHOWN],
+        "ending": firewall.ending(names.NODE, timezone.now() + ENDS_SOON),
+        "countries": countries,
+        "age": age_of(countries),
         "table": CALLS_IN_BRIEF,
         "remind": people.should_have_second_factor(request.user),
     }

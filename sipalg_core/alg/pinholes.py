@@ -179,11 +179,16 @@ class Ledger:
         return changed
 
     def judge(self, strays: list[Stray], now: float) -> list[Call]:
-        """Say what is wrong with the calls just counted whose audio does not flow; returns those with a new verdict."""
+        """Say what is wrong with the calls just counted whose audio does not flow; returns those with a new verdict.
+
+        Silence after the hang-up is as it should be: a call that is over keeps the last word.
+        """
         self.stray_packets += self._strays.update(strays)
         unsettled, self._unsettled = self._unsettled, {}
         changed = []
         for call in unsettled.values():
+            if not call.alive:
+                continue
             verdict = of_call(call, self._strays, now)
             if verdict != call.verdict:
                 call.verdict = verdict

@@ -66,7 +66,8 @@ function start() {
   function renderCall(call) {
     const { words, sentences } = config;
     const verdict = part("verdict");
-    const text = call.ended ? [call.ending, call.verdict] : [call.verdict];
+    const well = sentences[call.verdict?.code]?.mark === "ok"; // of a call that is over, only what was wrong is worth a word
+    const text = call.ended ? [call.ending, well ? null : call.verdict] : [call.verdict];
     const said = text.map((each) => sentence(each, sentences)).filter(Boolean);
     verdict.dataset.code = call.verdict?.code ?? "";
     verdict.querySelector(".mark").className = `mark mark-${sentences[call.verdict?.code]?.mark ?? ""}`;
@@ -86,7 +87,7 @@ function start() {
     const lines = [];
     if (silence && !call.ended) lines.push(fill(words.silence, { seconds: silence }));
     if (session) lines.push(`${fill(words.session, { seconds: session })} · ${clock(due - live.now())}`);
-    if (next !== null) {
+    if (next !== null && next > live.now()) {
       const text = !call.ended ? words.longest : call.pinholes ? words.drained : words.forgotten;
       lines.push(`${text} · ${clock(next - live.now())}`);
     }
@@ -115,8 +116,10 @@ function start() {
     const ends = stream && [stream.internal, stream.mapped, stream.external];
     write(part("path", card), ends ? (way === "out" ? ends : ends.reverse()).join(" → ") : "–");
     const packets = stream ? stream[`packets_${way}`] : 0;
-    const rate = rates[way].at(-1);
-    write(part("packets", card), fill(config.packets, { n: packets, rate: rate === undefined ? "–" : Math.round(rate) }));
+    const running = stream && stream.closed === null;
+    const rate = running ? rates[way].at(-1) : undefined;
+    write(part("packets", card), fill(running ? config.packets : config.packets_in_all, { n: packets, rate: rate === undefined ? "–" : Math.round(rate) }));
+    card.querySelector(".spark").hidden = !running;
   }
 
   /** Packets a second, from the kernel's counts; what is between two samples is not known. */

@@ -32,6 +32,17 @@ function writer(node) {
   };
 }
 
+/** An address and its port, which may stand on a line of its own where there is no room: nothing else breaks. */
+function endpointWriter(cell) {
+  const line = element("span", "mono endpoint", cell);
+  const [host, port] = [writer(element("span", "", line)), writer(element("span", "", line))];
+  return (text) => {
+    const [, before, after] = /^(.*)(:\d+|:\*)$/.exec(text) ?? ["", text, ""];
+    host(before);
+    port(after);
+  };
+}
+
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const pad = (number) => String(number).padStart(2, "0");
@@ -104,7 +115,7 @@ export const kinds = {
   },
 
   address(cell, { key }) {
-    const write = writer(element("span", "mono", cell));
+    const write = endpointWriter(cell);
     return (row) => write(row[key] || NOTHING);
   },
 
@@ -117,6 +128,17 @@ export const kinds = {
       user(who || place);
       host(who ? place : "");
       if (link && !name.href) name.href = link.replace("{id}", encodeURIComponent(row.id));
+    };
+  },
+
+  /** A contact as it stood in a message: what it names, and below it where that is. */
+  contact(cell, { key }) {
+    const name = writer(element("span", "mono uri", cell));
+    const place = endpointWriter(cell);
+    return (row) => {
+      const at = (row[key] ?? "").lastIndexOf("@") + 1;
+      name(row[key]?.slice(0, at) ?? "");
+      place(row[key]?.slice(at) || NOTHING);
     };
   },
 
@@ -155,11 +177,12 @@ export const kinds = {
 
   /** An address with its port; either can be filtered by. */
   end(cell, { key, below }) {
-    const host = valueButton(cell, "mono", key);
-    const port = valueButton(element("span", "below", cell), "mono", below);
+    const line = element("span", "endpoint", cell);
+    const host = valueButton(line, "mono", key);
+    const port = valueButton(line, "mono quiet", below);
     return (row) => {
       host(row[key]);
-      port(row[below]);
+      port(row[below], row[below] ? { label: `:${row[below]}` } : undefined);
     };
   },
 
@@ -204,6 +227,7 @@ export const kinds = {
       const word = words[row[key]?.code];
       const text = word?.label === "" ? "" : sentence(row[key], words);
       line.hidden = !text;
+      cell.toggleAttribute("data-nothing", !text);
       mark.className = `mark mark-${word?.mark ?? ""}`;
       write(text);
     };

@@ -57,17 +57,44 @@ document.addEventListener("click", (event) => {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-const moment = new Intl.DateTimeFormat(document.documentElement.lang, {
-  dateStyle: "medium",
-  timeStyle: "short",
-  hourCycle: "h23",
-});
+// --- a moment, as short as it can be said: the whole of it stands in its title ---
+
+const DAY = { month: "short", day: "numeric" };
+const MINUTE = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const said = (options) => new Intl.DateTimeFormat(document.documentElement.lang, options);
+const whole = said({ dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
+const moments = {
+  past: said({ ...MINUTE, second: "2-digit" }),
+  today: said(MINUTE),
+  year: said({ ...DAY, ...MINUTE }),
+  ever: said({ ...DAY, ...MINUTE, year: "numeric" }),
+};
+
+export function sayMoment(then, now = new Date()) {
+  const exact = then <= now && then.getTime() % 60_000;
+  if (then.toDateString() === now.toDateString()) return moments[exact ? "past" : "today"].format(then);
+  return moments[then.getFullYear() === now.getFullYear() ? "year" : "ever"].format(then);
+}
 
 export function showLocalTimes(root) {
-  for (const time of root.querySelectorAll("time[data-local]")) time.textContent = moment.format(new Date(time.dateTime));
+  for (const time of root.querySelectorAll("time[data-local]")) {
+    const then = new Date(time.dateTime);
+    time.textContent = sayMoment(then);
+    time.title = whole.format(then);
+  }
 }
 
 showLocalTimes(document);
+
+// --- the rail is longer than many a screen: it stays where it was, and shows where one is ---
+
+const rail = document.getElementById("rail");
+
+if (rail) {
+  rail.scrollTop = Number(sessionStorage.getItem("rail") ?? 0);
+  rail.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  addEventListener("pagehide", () => sessionStorage.setItem("rail", String(rail.scrollTop)));
+}
 
 // --- the trial of a revision: the kernel counts, the page only shows what is left ---
 

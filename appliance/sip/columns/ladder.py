@@ -26,6 +26,7 @@ def ladder_config() -> dict[str, Any]:
         "closed": CLOSED_BECAUSE,
         "states": {state: word.label for state, word in CALL_STATE.items()},
         "packets": _("{n} packets · {rate} a second"),
+        "packets_in_all": _("{n} packets"),
         "words": {
             "sdp": _("SDP"),
             "changes": _("{n} changes"),

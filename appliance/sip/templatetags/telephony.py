@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from django import template
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from appliance.sip.columns import CALL_STATE, CLOSED_BECAUSE, level, said
@@ -59,3 +60,10 @@ def instant(seconds: float) -> SafeString | str:
 @register.filter
 def closed_because(why: str) -> str:
     return str(CLOSED_BECAUSE.get(why, why))
+
+
+@register.filter
+def endpoint(text: str) -> SafeString:
+    """Address and port, with no other place to break than between them (`endpointWriter` in static/js/cells.js)."""
+    host, colon, port = text.rpartition(":")
+    return format_html('<span class="mono endpoint"><span>{}</span><span>{}</span></span>', host, colon + port)

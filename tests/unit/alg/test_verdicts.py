@@ -144,6 +144,18 @@ def test_stream_that_stops_is_told_and_taken_back():
     assert verdict(world) == {"code": "audio-both", "params": {}, "text": "Audio flows in both directions."}
 
 
+def test_silence_after_the_hang_up_is_no_fault():
+    world = World()
+    established(world)
+    packets = lasts(world, 3, Media(PACKETS, PACKETS))
+    hole = rtp(world)
+    hang_up(world)
+    for _count in range(8):
+        world.now += 0.5
+        world.count(Counter(hole.id, *packets))
+    assert verdict(world) == {"code": "audio-both", "params": {}, "text": "Audio flows in both directions."}
+
+
 def test_hold_is_no_fault():
     world = World()
     established(world)
