@@ -75,8 +75,10 @@ def _appliance() -> tuple[Process, ...]:
     uvicorn = (*python, "uvicorn", "appliance.asgi:application", "--port", str(console_port()), "--no-server-header",
                "--no-access-log", "--lifespan", "off", "--ws-max-size", "16384", "--timeout-graceful-shutdown", "2",
                "--no-proxy-headers")  # fmt: skip
-    celery = (*python, "celery", "-A", "appliance")
-    worker = (*celery, "worker", "--loglevel", "INFO", "--without-gossip", "--without-mingle")
+    celery = (*python, "celery", "-A")
+    quiet = ("--loglevel", "INFO", "--without-gossip", "--without-mingle")
+    # Django's checks load all pages and the whole API into a process that serves neither; the web's start makes them.
+    worker = (*celery, "appliance", "--skip-checks", "worker", *quiet)
     return (
         Process("redis", Stage.APPLIANCE, User.APP, _redis()),
         Process(
@@ -96,7 +98,9 @@ def _appliance() -> tuple[Process, ...]:
             "worker", Stage.APPLIANCE, User.APP,
             (*worker, "--pool", "threads", "--concurrency", "2", "-n", f"worker@{names.NODE}", "-Q", "default,dns"),
         ),
-        Process("beat", Stage.APPLIANCE, User.APP, (*celery, "beat", "--pidfile=", "--loglevel", "INFO")),
+        Process(
+            "beat", Stage.APPLIANCE, User.APP, (*celery, "appliance.beat", "beat", "--pidfile=", "--loglevel", "INFO"),
+        ),
         Process("web", Stage.APPLIANCE, User.APP, (*uvicorn, "--host", "127.0.0.1")),
         # The same console where an appliance has it: behind its own rules.
         Process("web-inside", Stage.APPLIANCE, User.APP, (*uvicorn, "--host", "0.0.0.0"), topology.FW),  # noqa: S104
