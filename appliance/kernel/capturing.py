@@ -47,13 +47,20 @@ _TABLE: Final = nft.Table("capture")
 _BEFORE: Final = nft.Chain(_TABLE, "capture_before", nft.Hook("filter", "prerouting", -310))
 _BEHIND: Final = nft.Chain(_TABLE, "capture_behind", nft.Hook("filter", "postrouting", 310))
 
+_TRANSPORT: Final = stm.Match(stm.Field("meta l4proto"), ("tcp", "udp"))
+
 _one: Final = threading.Lock()
 
 Host = ipaddress.IPv4Address | ipaddress.IPv6Address
+End = tuple[Host, int]
+"""A host, and its port; 0: any, and any protocol."""
 
 
-def start(job: str, host: str, seconds: int) -> dict[str, bool]:
-    """Answers at once. Raise ValidationError while another runs."""
+def start(job: str, host: str, seconds: int, ends: list[tuple[str, int]] | None = None) -> dict[str, bool]:
+    """Answers at once. Raise ValidationError while another runs.
+
+    With `ends`, addresses with their ports, only what comes from or goes to one of them.
+    """
     if not _one.acquire(blocking=False):
         raise ValidationError({"kind": [_("A capture is running. Wait until it has ended.")]})
     try:
@@ -61,14 +68,15 @@ def start(job: str, host: str, seconds: int) -> dict[str, bool]:
     except OSError as error:
         _one.release()
         raise ValidationError({"kind": [_("The kernel does not hand packets over: %s.") % error]}) from error
-    Capture(job, log_of_kernel, ipaddress.ip_address(host), min(seconds, LONGEST)).start()
+    wanted = [(ipaddress.ip_address(each), port) for each, port in ends or [(host, 0)]]
+    Capture(job, log_of_kernel, wanted, min(seconds, LONGEST)).start()
     return {"started": True}
 
 
 class Capture(threading.Thread):
-    def __init__(self, job: str, kernel: PacketLog, host: Host, seconds: int) -> None:
+    def __init__(self, job: str, kernel: PacketLog, ends: list[End], seconds: int) -> None:
         super().__init__(name="capture", daemon=True)
-        self._job, self._kernel, self._host, self._seconds = job, kernel, host, seconds
+        self._job, self._kernel, self._ends, self._seconds = job, kernel, ends, seconds
 
     def run(self) -> None:
         client = redis_socket.client(_TIMEOUT)
@@ -86,7 +94,7 @@ class Capture(threading.Thread):
 
     def _captured(self, kernel: Client) -> list[bytes]:
         end = time.time() + self._seconds
-        kernel.apply((nft.Add(_TABLE), nft.Delete(_TABLE), *_rules(self._host, int(end) + 1)))
+        kernel.apply((nft.Add(_TABLE), nft.Delete(_TABLE), *_rules(self._ends, int(end) + 1)))
         records: list[bytes] = []
         try:
             while (left := end - time.time()) > 0 and len(records) < MOST:
@@ -126,15 +134,18 @@ def _length(payload: bytes) -> int:
     return int.from_bytes(payload[at : at + 2], "big") + more
 
 
-def _rules(host: Host, end: int) -> Iterator[nft.Command]:
+def _rules(ends: list[End], end: int) -> Iterator[nft.Command]:
     yield nft.Add(_TABLE)
     yield from map(nft.Add, (_BEFORE, _BEHIND))
-    word: Literal["ip", "ip6"] = "ip6" if host.version == 6 else "ip"
     until = stm.Match(stm.Field("meta time"), stm.Range(0, end))
     line = stm.Log("capture", names.CAPTURE_GROUP, _SNAPLEN)
     for chain in (_BEFORE, _BEHIND):
-        for side in ("saddr", "daddr"):
-            yield nft.Add(nft.Rule(chain, (stm.Match(stm.Field(f"{word} {side}"), host), until, _RATE, line)))
+        for host, port in ends:
+            word: Literal["ip", "ip6"] = "ip6" if host.version == 6 else "ip"
+            for address, number in (("saddr", "sport"), ("daddr", "dport")):
+                at_port = (_TRANSPORT, stm.Match(stm.Field(f"th {number}"), port)) if port else ()
+                match = (stm.Match(stm.Field(f"{word} {address}"), host), *at_port)
+                yield nft.Add(nft.Rule(chain, (*match, until, _RATE, line)))
 
 
 def _tell(client: redis.Redis, job: str, result: Said) -> None:

@@ -136,6 +136,7 @@ def line_sentence(line: Mapping[str, Any], table: LiveTable) -> str:
 _TOLD: Final = {
     "no-address": gettext_lazy("{host} has no address that could be asked."),
     "failed": gettext_lazy("The test failed: {error}."),
+    "died": gettext_lazy("The test ended before it had said all: its process was killed."),
     "out-of-time": gettext_lazy("The test was ended after {seconds} s."),
     "options-begun": gettext_lazy("Asking {host} at {address}, port {port}, over {way}."),
     "options-silent": gettext_lazy("Try {number} of {tries}: no answer."),

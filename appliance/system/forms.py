@@ -248,6 +248,8 @@ class TestForm(OperatorForm):
         help_text=_("Only for a capture; at most 60 seconds and 20,000 packets."),
     )  # fmt: skip
 
+    call = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
         host = (values.get("host") or "").strip().strip("[]")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.lab.running import RunningLab
+from tests.lab.running import RunningLab, until
 
 pytestmark = [pytest.mark.browser]
 
@@ -39,3 +39,23 @@ def test_capture_is_a_file_with_headers_only(page: Page, lab: RunningLab):
     assert b"secret" not in content
     assert len(content) > 24 + 44
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_capture_of_a_call_has_its_packets_and_no_others(page: Page, lab: RunningLab):
+    with lab.place_call() as call:
+        row = until(lambda: lab.audible(call), 20)
+        assert row
+        page.goto(f"/calls/{row['id']}/")
+        page.get_by_role("link", name="Capture headers").click()
+        expect(page.get_by_text("Only the packets of this call")).to_be_visible()
+        page.get_by_label("For (seconds)").fill("1")
+        page.get_by_role("button", name="Start").click()
+        with lab.socket("lan", row["internal"].rpartition(":")[0]) as other:
+            while page.locator('#test[data-ended="yes"]').count() == 0:
+                other.sendto(b"?", ("203.0.113.66", 7777))
+                page.wait_for_timeout(100)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Headers (pcap)").click()
+    content = Path(download.value.path()).read_bytes()
+    assert len(content) > 20 * (16 + 40)
+    assert (7777).to_bytes(2) not in content

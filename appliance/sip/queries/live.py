@@ -75,6 +75,24 @@ def call_seen(ident: str) -> CallSeen | None:
     return CallSeen(call[0] if call else None, messages, streams)
 
 
+def ends_of(ident: str) -> list[tuple[str, int]]:
+    """Where a call's packets come from and go to, on both sides of us: the phone's addresses and ours, with ports.
+
+    [] where the engine has forgotten the call.
+    """
+    seen = call_seen(ident)
+    if seen is None or seen.call is None:
+        return []
+    ours = [each["sent_from"] if each["side"] == "internal" else each["destination"] for each in seen.messages]
+    media = [end for each in seen.streams for end in (each["internal"], each["mapped"])]
+    found: dict[tuple[str, int], None] = {}
+    for end in (seen.call["internal"], *ours, *media):
+        host, _colon, port = end.rpartition(":")
+        if port.isdecimal() and int(port):
+            found[host.strip("[]"), int(port)] = None
+    return list(found)
+
+
 def other_legs(call: CallRow) -> list[CallRow]:
     """Calls with the same Call-ID: the other half of one that a proxy spiralled back."""
     rows = cast("list[CallRow]", snapshot("calls")["rows"])

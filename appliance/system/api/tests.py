@@ -22,13 +22,15 @@ router = Router(tags=["tests"])
 
 
 class TestIn(Schema):
-    """`kind`: options, dns, ping, trace, stun or capture; `seconds` are a capture's."""
+    """`kind`: options, dns, ping, trace, stun or capture; `seconds` are a capture's, and `call`, of which only the
+    packets are taken."""
 
     kind: str
     host: str
     port: int | None = None
     transport: str = "udp"
     seconds: int | None = None
+    call: str | None = None
 
 
 class TestOut(Schema):

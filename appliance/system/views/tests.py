@@ -21,7 +21,7 @@ from appliance.ui.requests import OperatorRequest, may
 
 @may("diagnose.run")
 def tests(request: OperatorRequest) -> HttpResponse:
-    initial = {name: request.GET[name] for name in ("kind", "host", "port", "transport") if name in request.GET}
+    initial = {name: request.GET[name] for name in ("kind", "host", "port", "transport", "call") if name in request.GET}
     if "host" in initial:
         initial["host"] = _host(initial["host"])
     form = TestForm(request.POST or None, initial=initial)

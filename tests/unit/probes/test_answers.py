@@ -10,6 +10,7 @@ import pytest
 
 from appliance.probes import hosts, reach, sip, stun
 from appliance.probes.results import Question, printable
+from tests.lab.fake_resolver import BROKEN, fake_resolver
 
 ASKED = bytes(range(12))
 
@@ -117,3 +118,27 @@ def test_name_servers_as_they_are_kept(text, server):
 
 def test_strangers_words_are_one_short_line():
     assert printable(b"a\r\nb\x00" + b"x" * 500) == "a··b·" + "x" * 115
+
+
+def test_telephony_name_is_looked_up_with_its_servers_and_what_is_missing_is_said():
+    with fake_resolver() as resolver:
+        resolver.zone = {
+            ("sip.example.net", "A"): ["192.0.2.5"],
+            ("_sip._udp.sip.example.net", "SRV"): ["10 5 5060 sip1.example.net."],
+            ("_sip._tcp.sip.example.net", "SRV"): BROKEN,
+        }
+        asked = question("dns", "sip.example.net") | {"servers": [resolver.server]}
+        results = list(hosts.lookups(asked))
+    told = {(each["params"]["name"], each["params"].get("kind")): each for each in results}
+    assert told["sip.example.net", "A"]["params"]["value"] == "192.0.2.5"
+    assert told["sip.example.net", "A"]["params"]["ttl"] == "300"
+    assert told["_sip._udp.sip.example.net", "SRV"]["params"]["value"] == "10 5 5060 sip1.example.net."
+    codes = [told[f"{name}sip.example.net", kind]["code"] for name, kind in (
+        ("", "AAAA"), ("", "NAPTR"), ("_sip._tcp.", "SRV"), ("_sips._tcp.", "SRV"))]  # fmt: skip
+    assert codes == ["dns-nothing", "dns-nothing", "dns-failed", "dns-no-name"]
+
+
+def test_name_that_nobody_knows_has_no_answer():
+    with fake_resolver() as resolver:
+        results = list(hosts.lookups(question("dns", "nowhere.example") | {"servers": [resolver.server]}))
+    assert {each["code"] for each in results} == {"dns-no-name", "dns-none"}
