@@ -37,6 +37,7 @@ FLUSH_INTERVAL: Final = 0.25  # s; at most 4 messages a second and topic (consol
 SNAPSHOT_TIMEOUT: Final = 3.0  # s; thousands of rows take the engine longer than a page would wait
 DELAYED: Final = 1000  # numbers; one that lags by more is of another life of the engine, by a clock that was set back
 SILENCE: Final = 2.0  # s without even a pong: Redis hangs
+HIDDEN_INTERVAL: Final = 5.0  # s between two messages to a page in a tab that nobody sees (console reference 3.7)
 LONGEST_QUEUE: Final = 64  # messages; a viewer that is this slow starts again from snapshots
 JOBS_SHOWN: Final = 20
 
@@ -48,6 +49,8 @@ class Viewer:
 
     def __init__(self) -> None:
         self.topics: set[str] = set()
+        self.hidden = False
+        self.stale: dict[str, None] = {}  # topics that went on while nobody saw the page, the oldest first
         self.messages: asyncio.Queue[Message] = asyncio.Queue()
 
     def restart(self, messages: Iterable[Message]) -> None:
@@ -78,7 +81,7 @@ class Hub:
             self._ready = asyncio.Event()
             self._dirty = asyncio.Event()
             followers = (
-                self._follow_engine(), self._follow_jobs(), self._flush_often(),
+                self._follow_engine(), self._follow_jobs(), self._flush_often(), self._remind_often(),
                 self._overheard.follow(self._log_is_wanted),
             )  # fmt: skip
             self._tasks = [asyncio.create_task(follower) for follower in followers]
@@ -109,6 +112,12 @@ class Hub:
         viewer.topics.add(topic)
         viewer.messages.put_nowait(feed.snapshot(time.time()))
 
+    def look_away(self, viewer: Viewer, hidden: bool) -> None:
+        """A hidden page gets a word now and then; one that is seen again gets at once what it missed."""
+        viewer.hidden = hidden
+        while not hidden and viewer.stale:
+            self._catch_up(viewer)
+
     # --- Towards the viewers ---
 
     async def _flush_often(self) -> None:
@@ -119,6 +128,20 @@ class Hub:
             self._flush()
             await asyncio.sleep(FLUSH_INTERVAL)
 
+    async def _remind_often(self) -> None:
+        while True:
+            await asyncio.sleep(HIDDEN_INTERVAL)
+            for viewer in self._viewers:
+                if viewer.hidden and viewer.stale:
+                    self._catch_up(viewer)
+
+    def _catch_up(self, viewer: Viewer) -> None:
+        """One topic, as a snapshot: what was not told in between need never be."""
+        topic = next(iter(viewer.stale))
+        del viewer.stale[topic]
+        if feed := (self.feeds | self._lookout.feeds).get(topic):
+            viewer.messages.put_nowait(feed.snapshot(time.time()))
+
     def _flush(self) -> None:
         for feed in (*self.feeds.values(), *self._lookout.feeds.values()):
             message = feed.delta(time.time()) if feed.dirty else None
@@ -127,7 +150,9 @@ class Hub:
 
     def _send(self, message: Message, viewers: Iterable[Viewer]) -> None:
         for viewer in viewers:
-            if viewer.messages.qsize() < LONGEST_QUEUE:
+            if viewer.hidden and message["kind"] == "delta":
+                viewer.stale[message["topic"]] = None
+            elif viewer.messages.qsize() < LONGEST_QUEUE:
                 viewer.messages.put_nowait(message)
             else:
                 feeds = self.feeds | self._lookout.feeds

@@ -67,7 +67,10 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             await self.send_json({"error": 'Send one JSON object, such as {"subscribe": ["calls"]}.', "topic": None})
 
     async def receive_json(self, content: dict[str, Any], **_options: Any) -> None:
-        """`{"subscribe": [topic, …]}`, or `{"resync": topic}` after a gap."""
+        """`{"subscribe": [topic, …]}`, `{"resync": topic}` after a gap, or `{"hidden": true}` from a hidden tab."""
+        if isinstance(content.get("hidden"), bool) and self.viewer is not None:
+            hub.look_away(self.viewer, content["hidden"])
+            return
         asked = content.get("subscribe", content.get("resync"))
         topics = asked if isinstance(asked, list) else [asked]
         for topic in topics[: len(hub.feeds) + len(ASKED)]:

@@ -26,6 +26,7 @@ class Live extends EventTarget {
     setInterval(() => this.#watch(), 1000);
     addEventListener("online", () => this.#lost());
     document.addEventListener("visibilitychange", () => {
+      this.#send({ hidden: document.hidden });
       if (!document.hidden) this.#ask();
     });
   }
@@ -53,6 +54,7 @@ class Live extends EventTarget {
     this.#heard = Date.now();
     socket.addEventListener("open", () => {
       this.#send({ subscribe: [...this.#copies.keys()] });
+      if (document.hidden) this.#send({ hidden: true });
     });
     socket.addEventListener("message", (event) => {
       if (socket === this.#socket) this.#receive(JSON.parse(event.data));
@@ -84,7 +86,7 @@ class Live extends EventTarget {
   }
 
   #watch() {
-    if (!this.#socket) return;
+    if (!this.#socket || document.hidden) return; // a hidden page hears a word in five seconds, if that
     const quiet = Date.now() - this.#heard;
     if (this.#probe > this.#heard && Date.now() - this.#probe > PATIENCE) this.#lost();
     else if (this.#probe <= this.#heard && quiet > QUIET) this.#ask();

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.lab.running import RunningLab
+from tests.lab.running import RunningLab, until
 
 pytestmark = [pytest.mark.browser]
 
@@ -69,3 +69,30 @@ def test_log_fits_a_telephone(page: Page, lab: RunningLab, dropped: int):
     page.goto(f"/system/log/?q=sport:{dropped}")
     expect(page.locator("tr[data-id]")).to_have_count(1, timeout=10_000)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_pause_holds_lines_back_and_autoscroll_lets_them_in(page: Page, lab: RunningLab, dropped: int):
+    def drop() -> None:
+        with lab.socket("lan", "192.168.0.66") as sender:
+            sender.sendto(b"?", (TARGET, PORT))
+
+    page.goto(f"/system/log/?q=saddr:192.168.0.66+daddr:{TARGET}")
+    rows = page.locator("tr[data-id]")
+    expect(rows).not_to_have_count(0, timeout=10_000)
+    before = rows.count()
+    pause, follow = page.get_by_role("button", name="Pause"), page.get_by_role("button", name="Autoscroll")
+    pause.click()
+    drop()
+    expect(page.locator("body")).to_have_attribute("data-live", "live")
+    assert until(lambda: len(lab.get(f"log?q=saddr:192.168.0.66+daddr:{TARGET}")["items"]) > before, 10)
+    expect(rows).to_have_count(before)
+    pause.click()
+    expect(rows).to_have_count(before + 1, timeout=10_000)
+    rows.first.hover()
+    drop()
+    expect(page.locator('[data-part="arrivals"]')).to_be_visible(timeout=10_000)
+    expect(rows).to_have_count(before + 1)
+    follow.click()
+    rows.first.hover()
+    drop()
+    expect(rows).to_have_count(before + 3, timeout=10_000)

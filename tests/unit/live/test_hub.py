@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from appliance.live import hub as module
-from appliance.live.hub import Hub
+from appliance.live.hub import Hub, Viewer
 
 
 @pytest.fixture
@@ -58,3 +58,29 @@ async def test_numbers_far_below_are_another_engines(hub: Hub, asked: list[str])
     hub._seen["calls"] = 1_000_000
     await hub._take(delta(10, "b"))
     assert asked == ["calls"]
+
+
+async def test_hidden_page_gets_a_snapshot_now_and_then_and_all_when_it_is_seen_again(hub: Hub, monkeypatch: Any):
+    monkeypatch.setattr(module, "HIDDEN_INTERVAL", 0.01)
+    viewer = Viewer()
+    viewer.topics = {"calls", "pinholes"}
+    hub._viewers.add(viewer)
+    hub._flush()
+    assert viewer.messages.get_nowait()["kind"] == "delta"
+    hub.look_away(viewer, True)
+    for ident in ("b", "c"):
+        for topic in ("calls", "pinholes"):
+            hub.feeds[topic].put({"id": ident})  # type: ignore[index]
+            hub._flush()
+    assert viewer.messages.empty()
+    reminding = module.asyncio.create_task(hub._remind_often())
+    word = await module.asyncio.wait_for(viewer.messages.get(), 5)
+    reminding.cancel()
+    assert (word["kind"], word["topic"], {row["id"] for row in word["rows"]}) == ("snapshot", "calls", {"a", "b", "c"})
+    hub.look_away(viewer, False)
+    left = [viewer.messages.get_nowait() for _each in range(viewer.messages.qsize())]
+    assert [(each["kind"], each["topic"]) for each in left] == [("snapshot", "pinholes")]
+    hub.feeds["calls"].put({"id": "d"})
+    hub._flush()
+    assert (following := viewer.messages.get_nowait())["kind"] == "delta"
+    assert following["seq"] == word["seq"] + 1

@@ -52,6 +52,20 @@ async def test_snapshot_then_numbered_deltas(engine, bearer):
         assert (again["kind"], again["seq"], again["rows"]) == ("snapshot", delta["seq"], [{"id": "b"}])
 
 
+async def test_hidden_page_is_told_when_it_is_seen_again(engine, bearer):
+    async with live(bearer) as socket:
+        await socket.send({"subscribe": ["calls"]})
+        await socket.receive("calls")
+        await socket.send({"hidden": True})
+        await socket.send({"resync": "pinholes"})
+        await socket.receive("pinholes")  # so that it is known to be hidden
+        engine.rows["calls"] = [{"id": "b"}]
+        await asyncio.sleep(0)
+        await socket.send({"hidden": False})
+        told = await socket.receive("calls")
+        assert (told.get("rows") or [op["row"] for op in told["ops"]]) == [{"id": "b"}]
+
+
 async def test_page_learns_that_it_is_delayed_and_that_the_engine_is_down(engine, bearer):
     async with live(bearer) as socket:
         await socket.send({"subscribe": ["calls"]})
