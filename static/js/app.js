@@ -76,6 +76,19 @@ panel.addEventListener("click", (event) => {
   if (event.target === panel || event.target.closest("[data-close]")) panel.close();
 });
 
+// The bar's state is asked for often; what has not changed is not drawn anew, and nothing is while somebody presses a
+// button in it or waits for its answer: else the click would be lost.
+let barShown = "";
+
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const bar = event.detail.target;
+  if (bar.id !== "status" || event.detail.xhr.status !== 200) return;
+  const said = event.detail.serverResponse.replace(/name="csrfmiddlewaretoken" value="[^"]*"/g, "");
+  const busy = bar.querySelector("button:active, .htmx-request") !== null;
+  if (busy || said === barShown) event.detail.shouldSwap = false;
+  if (!busy) barShown = said;
+});
+
 // What is refused is said on the page, above what was there (appliance/gate.py).
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.xhr.status === 403) event.detail.shouldSwap = true;

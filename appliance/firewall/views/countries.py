@@ -51,7 +51,8 @@ def _upload(request: OperatorRequest, values: dict[str, Any]) -> None:
 def use(request: OperatorRequest, pk: int) -> HttpResponse:
     data = get_object_or_404(CountryData, pk=pk)
     try:
-        services.use_country_data(actor=request.user, data=data, force="force" in request.POST)
+        with Job("country data", request.POST.get("job", "")):
+            services.use_country_data(actor=request.user, data=data, force="force" in request.POST)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     else:
