@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import NameOID
 from django.conf import settings
 
+from appliance import tls
 from appliance.kernel.clock import clock
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.network import queries as network
@@ -25,7 +25,7 @@ PATIENCE: Final = 1.0
 SOON: Final = timedelta(days=30)
 _RESOLVER: Final = Path("/etc/resolv.conf")
 
-__all__ = ["certificates", "clock", "links", "machine_name_servers", "origins"]
+__all__ = ["certificates", "clock", "kept", "links", "machine_name_servers", "origins"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +85,20 @@ def _certificate(origin: str) -> Certificate:
         return Certificate(origin, error=str(error))
 
 
-def told(origin: str, shown: x509.Certificate) -> Certificate:
+def kept() -> Certificate | None:
+    """The one that lies here, whether or not the console shows it."""
     try:
-        extension = shown.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = tuple(str(each.value) for each in extension)
-    except x509.ExtensionNotFound:
-        names = ()
+        return told("", x509.load_pem_x509_certificate(tls.kept_at().read_bytes()))
+    except (OSError, ValueError):
+        return None
+
+
+def told(origin: str, shown: x509.Certificate) -> Certificate:
     digest = shown.fingerprint(hashes.SHA256()).hex(":")
-    return Certificate(origin, _common(shown.subject), _common(shown.issuer), names, shown.not_valid_after_utc, digest)
-
-
-def _common(name: x509.Name) -> str:
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else name.rfc4514_string()
+    return Certificate(
+        origin, tls.common_name(shown.subject), tls.common_name(shown.issuer), tls.names_of(shown),
+        shown.not_valid_after_utc, digest,
+    )  # fmt: skip
 
 
 def machine_name_servers() -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The fields of an apply, of a choice of connections, of letting a finding be, of backups, and of tests."""
+"""The fields of an apply, a choice of connections, letting a finding be, backups, a certificate, notices and tests."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django import forms
 from django.core.files.base import File
 from django.utils.translation import gettext_lazy as _
 
+from appliance import tls
 from appliance.backup.sealing import LARGEST
 from appliance.firewall import queries as firewall
 from appliance.firewall.models import AddressKind, AddressObject, Rule
@@ -143,6 +144,32 @@ class RestoreForm(OperatorForm):
         if (file.size or 0) > LARGEST:
             raise forms.ValidationError(_("It is larger than any backup of this device."))
         return file
+
+
+class CertificateForm(OperatorForm):
+    """In PEM, as issuers send it."""
+
+    certificate = forms.FileField(
+        label=_("Certificate and chain (PEM)"), max_length=200,
+        help_text=_("The console's own first, then each issuer behind what it issued."),
+    )  # fmt: skip
+    key = forms.FileField(
+        label=_("Private key (PEM)"), max_length=200, help_text=_("Without a passphrase. It is never shown again."),
+    )  # fmt: skip
+    anyway = forms.BooleanField(label=_("Even if it does not name this console"), required=False)
+
+    def clean_certificate(self) -> bytes:
+        return self._octets("certificate")
+
+    def clean_key(self) -> bytes:
+        return self._octets("key")
+
+    def _octets(self, name: str) -> bytes:
+        file: File[bytes] = self.cleaned_data[name]
+        if (file.size or 0) > tls.LARGEST:
+            raise forms.ValidationError(_("It is larger than any certificate."))
+        content: bytes = file.read()
+        return content
 
 
 class NoticeForm(OperatorForm):

@@ -38,6 +38,7 @@ urlpatterns = [
     path("connections/", connections.connections, name="connections"),
     path("connections/flush/", connections.flush, name="connections_flush"),
     path("device/", device.device, name="device"),
+    path("device/certificate/", device.certificate, name="device_certificate"),
     path("updates/", device.updates, name="updates"),
     path("about/", device.about, name="about"),
     path("about/licence/", device.licence, name="about_licence"),

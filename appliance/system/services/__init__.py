@@ -12,6 +12,7 @@ from appliance.system.services.backup import (
     restore,
     restore_kept,
 )
+from appliance.system.services.certificate import replace_certificate
 from appliance.system.services.connections import (
     close_later,
     close_old_connections,
@@ -105,6 +106,7 @@ __all__ = [
     "pass_step",
     "preview",
     "read_configuration",
+    "replace_certificate",
     "request_apply",
     "restart_setup",
     "restore",

@@ -44,7 +44,10 @@ def start_test(
     asked: dict[str, Any] = {"kind": kind, "host": host}
     if kind == CAPTURE:
         asked |= {"seconds": seconds, "call": call} if call else {"seconds": seconds}
-        ask("capture", job=job, host=host, seconds=seconds, ends=_ends(call))
+        if call:
+            ask("capture", job=job, host=host, seconds=seconds, ends=_ends(call))
+        else:
+            ask("capture", job=job, host=host, seconds=seconds)
     else:
         asked |= {"port": port, "transport": transport}
         ask("probe", job=job, asked=asked | {"servers": name_servers()})

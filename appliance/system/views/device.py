@@ -3,14 +3,19 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from appliance import device as seen
 from appliance import shipped
 from appliance.firewall import columns
 from appliance.firewall import queries as firewall
-from appliance.system import queries
+from appliance.system import queries, services
+from appliance.system.forms import CertificateForm
 from appliance.ui.requests import OperatorRequest, may
 
 
@@ -41,7 +46,25 @@ def source(_request: OperatorRequest) -> HttpResponse:
 
 @may("system.see")
 def device(request: OperatorRequest) -> HttpResponse:
+    return _device(request, CertificateForm())
+
+
+@require_POST
+@may("system.change")
+def certificate(request: OperatorRequest) -> HttpResponse:
+    form = CertificateForm(request.POST, request.FILES)
+    if not form.accepted(lambda values: services.replace_certificate(actor=request.user, **values)):
+        return _device(request, form)
+    if settings.TLS_OWN:
+        messages.success(request, _("The certificate is replaced: who connects from now on sees the new one."))
+    else:
+        messages.success(request, _("The certificate is kept. It is shown once the console ends TLS itself."))
+    return redirect("system:device")
+
+
+def _device(request: OperatorRequest, form: CertificateForm) -> HttpResponse:
     context = {
+        "form": form, "tls_own": settings.TLS_OWN, "kept": seen.kept(),
         "origins": seen.origins(request.get_host(), secure=request.is_secure()), "certificates": seen.certificates(),
         "clock": seen.clock(), "servers": firewall.name_servers(), "machine_servers": seen.machine_name_servers(),
         "links": seen.links(),

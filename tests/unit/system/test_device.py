@@ -10,8 +10,10 @@ import threading
 from datetime import UTC, date, datetime
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
-from appliance import device, shipped
+from appliance import device, shipped, tls
+from appliance.audit.models import Entry
 from appliance.firewall.models import CountryData
 from appliance.kernel.clock import Clock, clock
 from appliance.system.services import make_backup
@@ -163,3 +165,28 @@ def test_updates_page_tells_versions_and_the_age_of_data(console, owner):
     page = text_of(console.get("/system/updates/"))
     assert 'data-age="error"' in page
     assert "Last backup:" in page
+
+
+def test_certificate_is_replaced_where_it_names_the_console(
+    console, settings, tmp_path, monkeypatch, django_capture_on_commit_callbacks
+):
+    settings.CONSOLE_ORIGINS = ["https://pinhole.example"]
+    monkeypatch.setattr(tls, "kept_at", lambda: tmp_path / "console.pem")
+    fits, other = tls.made_here(["https://pinhole.example"]), tls.made_here(["https://other.example"])
+
+    def send(pair, **more):
+        files = {name: SimpleUploadedFile(f"{name}.pem", pair.pem) for name in ("certificate", "key")}
+        with django_capture_on_commit_callbacks(execute=True):
+            return console.post("/system/device/certificate/", files | more)
+
+    assert "Who asks for pinhole.example would be warned" in text_of(send(other))
+    assert not tls.kept_at().exists()
+    assert send(other, anyway="on").status_code == 302
+    assert send(fits).status_code == 302
+    assert tls.kept_at().read_bytes().count(b"BEGIN CERTIFICATE") == 1
+    entry = Entry.objects.order_by("sequence").last()
+    assert (entry.verb, entry.after["names"]) == ("replace certificate", ["pinhole.example"])
+    assert "PRIVATE" not in str(entry.after)
+    page = text_of(console.get("/system/device/"))
+    assert "Kept here:" in page
+    assert "PRIVATE KEY-----" not in page
