@@ -250,6 +250,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"queue": names.netadmin_queue(), "expires": 15.0},
     },
+    "count_connections": {
+        "task": "appliance.firewall.tasks.count_connections",
+        "schedule": 30.0,
+        "options": {"queue": names.netadmin_queue(), "expires": 30.0},
+    },
     "refresh_names": {
         "task": "appliance.firewall.tasks.refresh_names",
         "schedule": 10.0,

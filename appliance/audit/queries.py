@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 
 from appliance.audit.models import Entry
 
@@ -31,6 +31,11 @@ def entries(chosen: dict[str, Any] | None = None) -> QuerySet[Entry]:
     if wanted.get("until"):
         found = found.filter(time__lt=datetime.combine(wanted["until"], time.min, UTC) + timedelta(days=1))
     return found
+
+
+def entries_about(target: Model) -> QuerySet[Entry]:
+    """Of one row, whatever it was called then; newest first."""
+    return Entry.objects.filter(target__startswith=f"{target._meta.label_lower}:{target.pk} ").order_by("-sequence")
 
 
 class _Line:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.dates import WEEKDAYS_ABBR
@@ -228,7 +229,11 @@ class Activation(models.Model):
 
 
 class Hits(models.Model):
-    """What the kernel counted for a rule since `since`; `seen_…` are its counters as last read."""
+    """What the kernel counted for a rule since `since`; `seen_…` are its counters as last read.
+
+    `days` are packets by day (UTC, `2026-11-28`), of the last eight that had any. `connections` are those that the rule
+    decides about or translates, as of `connections_at`.
+    """
 
     rule_id = models.BigIntegerField(primary_key=True)
     packets = models.BigIntegerField(default=0)
@@ -237,6 +242,16 @@ class Hits(models.Model):
     last = models.DateTimeField(null=True, blank=True)
     seen_packets = models.BigIntegerField(default=0)
     seen_octets = models.BigIntegerField(default=0)
+    days = models.JSONField(default=dict)
+    connections = models.PositiveIntegerField(null=True, blank=True)
+    connections_at = models.DateTimeField(null=True, blank=True)
+
+
+class ListColumns(models.Model):
+    """Which columns somebody wants to see in the list of rules: no configuration, a taste."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
+    shown = models.JSONField(default=list)
 
 
 # --- What objects that move hold: no configuration, and never part of a revision ---

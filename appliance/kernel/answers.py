@@ -48,6 +48,13 @@ def count_old(revision: Revision) -> dict[str, int]:
         return connections.count_old(kernel, judge_of(revision))
 
 
+def count_by_rule() -> dict[int, int]:
+    """Open connections by the id of the rule."""
+    with table() as kernel:
+        counted = connections.count_by_rule(kernel, judge_of())
+    return {int(key.removeprefix("rule:")): n for key, n in counted.items() if key.startswith("rule:")}
+
+
 def _selection(plain: dict[str, Any]) -> Selection:
     listed = {name: tuple(plain[name]) for name in ("ids", "within", "countries") if plain.get(name) is not None}
     if countries := listed.pop("countries", ()):

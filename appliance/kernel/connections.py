@@ -6,6 +6,7 @@ What belongs to a call of the ALG is closed only where the operator said so in a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -136,6 +137,15 @@ def count_old(table: Table, judge: Judge) -> dict[str, int]:
     old = [each.connection for each in chosen(table, judge, Selection(old=True))]
     media = [each for each in old if each.of_call]
     return {"old": len(old) - len(media), "calls": count_calls(media, judge)}
+
+
+def count_by_rule(table: Table, judge: Judge) -> Counter[str]:
+    """How many connections each rule decides about now, or translates, by its key."""
+    counted: Counter[str] = Counter()
+    for each in table.all():
+        told = judge.judge(each)
+        counted.update({told.rule, told.dnat, told.snat} - {""})
+    return counted
 
 
 def old_in_brief(table: Table, judge: Judge) -> dict[str, Any]:

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The list of rules under one's hands: choosing several, the menu of a row, finding a place to move to.
+// The list of rules under one's hands: choosing several, the menu of a row, finding a place to move to. Filtering it
+// and dragging are files of their own.
+
+import "./drag.js";
+import "./filter.js";
 
 // --- choosing: with Shift from the last one to this one ---
 
 let last = null;
 
-const boxes = () => [...document.querySelectorAll('input[form="chosen"][name="rule"]')];
+const boxes = () => [...document.querySelectorAll('tr:not([hidden]) input[form="chosen"][name="rule"]')];
 
 function showChosen() {
   const bar = document.getElementById("chosen");
@@ -81,6 +85,25 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
     if (focused) document.getElementById(`rule-${focused}`)?.focus();
     focused = "";
   }
+});
+
+// --- one rule was switched: others may be covered, or free, now ---
+
+function showStates() {
+  const told = document.getElementById("rule-states");
+  if (!told) return;
+  const [states, draft] = [document.querySelectorAll("template[data-state]"), document.getElementById("draft-mark")];
+  const marks = new Map([...states].map((template) => [template.dataset.state, template.content]));
+  for (const [id, name, changed] of JSON.parse(told.textContent)) {
+    const cell = document.getElementById(`rule-${id}-state`);
+    const now = cell?.querySelector("[data-rule-state]").dataset.ruleState;
+    if (!cell || (now === name && Boolean(cell.querySelector("[data-draft]")) === changed)) continue;
+    cell.replaceChildren(marks.get(name).cloneNode(true), ...(changed ? [draft.content.cloneNode(true)] : []));
+  }
+}
+
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  if (event.target.id === "rules-bar") showStates();
 });
 
 // --- a list that grows narrow while one types; Enter takes the first ---

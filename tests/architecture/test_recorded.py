@@ -20,6 +20,8 @@ UNRECORDED = {
     "firewall.contents.hold": "the same",
     "firewall.contents.resolve_soon": "the same",
     "firewall.contents.take_due": "the same",
+    "firewall.rules.choose_columns": "how one reader likes to see the list",
+    "firewall.rules.count_connections": "what the kernel tracks",
     "firewall.rules.count_hits": "the kernel's counters",
     "firewall.rules.place_rule": "a part of taking a change back, which records",
     "sip.history.forget_old": "what the kept setting says, nobody's act",

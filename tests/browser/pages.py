@@ -36,6 +36,7 @@ SAMPLES: Final[dict[str, Sample]] = {
     "firewall:rules_menu": _first("rules"),
     "firewall:rules_place": _first("rules"),
     "firewall:rules_call": _first("rules"),
+    "firewall:rules_history": _first("rules"),
     "firewall:recipes_one": _first("recipes", "name"),
     "firewall:objects_replace": lambda lab: f"address/{_first('addresses')(lab)}",
     "firewall:objects_edit_address": _first("addresses"),

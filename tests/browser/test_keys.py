@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.urls import reverse
 from playwright.sync_api import Page, expect
@@ -74,6 +76,36 @@ def test_keys_of_a_row_edit_choose_and_move_it(page: Page, lab: RunningLab):
         panel.get_by_label("Comment").fill("by keys")
         press(page, "Ctrl+s")
         assert until(lambda: lab.get(f"rules/{made[1]}")["comment"] == "by keys", 10)
+
+
+def test_rules_are_filtered_switched_and_dragged_where_they_stand(page: Page, lab: RunningLab):
+    names = ("in place one", "in place two", "in place three")
+    with rules(lab, *names) as made:
+        live(page, "/firewall/rules/")
+        row = [page.locator(f"tr[data-id='{each}']") for each in made]
+        page.get_by_role("checkbox", name="Choose in place one").click()
+        page.get_by_role("searchbox", name="Filter rules").fill("in place -one")
+        expect(row[0]).to_be_hidden()
+        expect(page.locator("#chosen")).to_be_hidden()  # what is hidden is no longer chosen
+        expect(row[1]).to_be_visible()
+        expect(page).to_have_url(re.compile("q=in\\+place"))
+        state = row[2].locator("[data-rule-state]")
+        expect(state).to_have_attribute("data-rule-state", "disabled")
+        row[2].get_by_role("switch").click()
+        expect(state).not_to_have_attribute("data-rule-state", "disabled")
+        assert lab.get(f"rules/{made[2]}")["enabled"]
+        expect(row[2].get_by_role("switch")).to_be_focused()
+        expect(page.locator("#rule-states")).to_be_attached()  # what the others are now
+        page.get_by_role("searchbox", name="Filter rules").fill("in place")
+        grip, onto = row[2].locator("[data-grip]"), row[0].bounding_box()
+        assert onto is not None
+        grip.hover()
+        page.mouse.down()
+        page.mouse.move(onto["x"] + 100, onto["y"] + 2, steps=4)
+        expect(row[0]).to_have_attribute("data-drop", "above")
+        page.mouse.up()
+        expect(page.locator("#messages")).to_contain_text("Rule “in place three” is moved.")
+        assert order(lab, *names) == ["in place three", "in place one", "in place two"]
 
 
 def test_several_rules_are_changed_deleted_and_put_back(page: Page, lab: RunningLab):

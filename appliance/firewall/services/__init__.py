@@ -50,7 +50,9 @@ from appliance.firewall.services.objects import (
 from appliance.firewall.services.recipes import Drafted, draft_plan, draft_seen, preview_plan
 from appliance.firewall.services.rules import (
     RULE_FIELDS,
+    choose_columns,
     clone_rule,
+    count_connections,
     count_hits,
     create_rule,
     delete_rule,
@@ -74,7 +76,9 @@ __all__ = [
     "activated",
     "add_usual_services",
     "ask",
+    "choose_columns",
     "clone_rule",
+    "count_connections",
     "count_hits",
     "create_address",
     "create_rule",

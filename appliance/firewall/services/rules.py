@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +14,17 @@ from django.utils.translation import gettext as _
 
 from appliance.accounts.models import User
 from appliance.audit.services import record
-from appliance.firewall.models import ACTIONS, Action, AddressKind, AddressObject, Application, Hits, Rule, Table
+from appliance.firewall.models import (
+    ACTIONS,
+    Action,
+    AddressKind,
+    AddressObject,
+    Application,
+    Hits,
+    ListColumns,
+    Rule,
+    Table,
+)
 from appliance.firewall.queries import due, hits, parts
 from appliance.network.models import Role
 from appliance.ruleset import notation
@@ -26,6 +36,10 @@ RULE_FIELDS: Final = (
     "section", "target", "target_port", "until", "schedule", "tags", "prepared",
 )  # fmt: skip
 """What `update_rule` may change; the position has `move_rule`, and a rule stays in its table."""
+
+
+DAYS_KEPT: Final = 8
+"""Of the packets by day: a week, and the day that has begun."""
 
 
 @transaction.atomic
@@ -166,7 +180,7 @@ def count_hits(*, counted: Mapping[int, tuple[int, int]]) -> None:
     Not audited: the kernel's doing. A counter that is lower than it was has begun anew, with new chains.
     """
     now = timezone.now()
-    known = hits()
+    today, known = now.date().isoformat(), hits()
     for rule_id, (packets, octets) in counted.items():
         each = known.get(rule_id) or Hits(rule_id=rule_id, since=now)
         if (packets, octets) == (each.seen_packets, each.seen_octets) and each.rule_id in known:
@@ -175,8 +189,29 @@ def count_hits(*, counted: Mapping[int, tuple[int, int]]) -> None:
         each.packets += more
         each.octets += octets - each.seen_octets if octets >= each.seen_octets else octets
         each.last = now if more else each.last
+        if more:
+            each.days[today] = each.days.get(today, 0) + more
+            each.days = dict(sorted(each.days.items())[-DAYS_KEPT:])
         each.seen_packets, each.seen_octets = packets, octets
         each.save()
+
+
+@transaction.atomic
+def count_connections(*, counted: Mapping[int, int]) -> None:
+    """How many connections each rule has now; those that are not named have none. Not audited: the kernel's doing."""
+    known = hits()
+    for rule_id, connections in counted.items():
+        if rule_id not in known:
+            Hits.objects.create(rule_id=rule_id, connections=connections)
+        elif known[rule_id].connections != connections:
+            Hits.objects.filter(pk=rule_id).update(connections=connections)
+    Hits.objects.exclude(pk__in=counted).exclude(connections=0).update(connections=0)
+    Hits.objects.update(connections_at=timezone.now())
+
+
+def choose_columns(*, actor: User, shown: Sequence[str]) -> None:
+    """What this account wants to see in the list of rules."""
+    ListColumns.objects.update_or_create(user=actor, defaults={"shown": list(shown)})
 
 
 def describe_rule(rule: Rule) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from __future__ import annotations
 import logging
 import time
 from functools import cache
+from typing import Final
 
 from django.utils.translation import gettext as _
 
 from appliance.celery import app
 from appliance.firewall import queries, services
+from appliance.kernel import answers
 from appliance.kernel.activations import close_overtaken
 from appliance.ruleset import apply as ruleset_apply
 from appliance.ruleset.apply import ApplyRefused
@@ -33,6 +35,41 @@ def count_hits() -> None:
             if key.startswith("rule:")
         }
     )
+
+
+@app.task(name="appliance.firewall.tasks.count_connections")
+def count_connections() -> None:
+    """Reads and judges every connection: of a hundred thousand that takes seconds, so it is done the more seldom."""
+    if system.running_revision() is None or not _pace.may_begin():
+        return
+    with _pace:
+        try:
+            services.count_connections(counted=answers.count_by_rule())
+        except OSError as error:
+            log.warning("connections were not counted: %s", error)
+
+
+class _Pace:
+    """What is done at most a twentieth of the time."""
+
+    REST: Final = 19
+    """Times as long as it took."""
+
+    def __init__(self) -> None:
+        self._began = self._next = 0.0
+
+    def may_begin(self) -> bool:
+        return time.monotonic() >= self._next
+
+    def __enter__(self) -> None:
+        self._began = time.monotonic()
+
+    def __exit__(self, *_error: object) -> None:
+        now = time.monotonic()
+        self._next = now + (now - self._began) * self.REST
+
+
+_pace: Final = _Pace()
 
 
 @app.task(name="appliance.firewall.tasks.activate")

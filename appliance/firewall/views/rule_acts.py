@@ -20,17 +20,24 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
-from django_htmx.http import trigger_client_event
+from django_htmx.http import reselect, reswap, retarget, trigger_client_event
 
+from appliance.audit import queries as audit
 from appliance.firewall import columns, queries, services
 from appliance.firewall.models import AddressKind, AddressObject, Rule, Table
 from appliance.firewall.views.forms import done
-from appliance.firewall.views.rule_list import list_context
+from appliance.firewall.views.rule_changes import rule_differences
+from appliance.firewall.views.rule_list import line_context, list_context
+from appliance.kernel.connections import Selection
+from appliance.kernel.inquiry import NetadminUnavailable
+from appliance.system.services import flush_connections
+from appliance.system.views.connections import flushed_sentence
 from appliance.system.views.revisions import review_context
 from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
 
 UNDO_SECONDS: Final = 30.0
 """Longer than the offer is seen: a page under load may come late."""
+ENTRIES_SHOWN: Final = 50
 
 
 @may("rules.see")
@@ -62,6 +69,8 @@ def move(request: OperatorRequest, pk: int) -> HttpResponse:
         where = {"after": order[index + 1]} if index + 1 < len(order) else {}
     elif request.POST.get("before", "").isdecimal():
         where = {"before": get_object_or_404(Rule, pk=int(request.POST["before"]))}
+    elif request.POST.get("after", "").isdecimal():
+        where = {"after": get_object_or_404(Rule, pk=int(request.POST["after"]))}
     elif "last" in request.POST:
         where = {"position": len(order)}
     if not where:
@@ -88,10 +97,24 @@ def clone(request: OperatorRequest, pk: int) -> HttpResponse:
 @require_POST
 @may("rules.change")
 def switch(request: OperatorRequest, pk: int) -> HttpResponse:
+    """Answers with the row alone; what else is another then, the page asks for when it hears that this was done."""
     rule, enabled = get_object_or_404(queries.rules(), pk=pk), "enabled" in request.POST
-    return act(
-        request, rule.table, lambda: services.set_rule_enabled(actor=request.user, rule=rule, enabled=enabled)
-    )  # fmt: skip
+
+    def change() -> object:
+        return services.set_rule_enabled(actor=request.user, rule=rule, enabled=enabled)
+
+    if not request.htmx:
+        return act(request, rule.table, change)
+    try:
+        change()
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+        answer = render(
+            request, "firewall/rules.html", list_context(request, Table(rule.table)) | review_context(request)
+        )
+        return reswap(reselect(retarget(answer, "#rule-list"), "#rule-list"), "outerHTML")
+    answer = render(request, "firewall/_switched.html", line_context(request, pk))
+    return trigger_client_event(trigger_client_event(answer, "changed"), "switched", after="settle")
 
 
 def _end(value: str) -> datetime | None:
@@ -179,7 +202,7 @@ def act(
         return done(request, "firewall:rules")
     if not request.htmx:
         return redirect(f"{reverse('firewall:rules')}?table={table}")
-    response = render(request, "firewall/rules.html", list_context(Table(table)) | review_context(request))
+    response = render(request, "firewall/rules.html", list_context(request, Table(table)) | review_context(request))
     return trigger_client_event(response, "changed")
 
 
@@ -188,6 +211,30 @@ def _act_on_several(
 ) -> HttpResponse:  # fmt: skip
     table = chosen[0].table if chosen else Table.FORWARD
     return act(request, table, verb, services.remembered_several(chosen, said) if chosen else None)
+
+
+@require_POST
+@may("connections.flush")
+def flush(request: OperatorRequest, pk: int) -> HttpResponse:
+    """Close the connections that the rule decides about or translates; calls are spared."""
+    rule = get_object_or_404(queries.rules(), pk=pk)
+    try:
+        flushed = flush_connections(actor=request.user, selection=Selection(rule=f"rule:{rule.pk}"))
+        messages.success(request, flushed_sentence(flushed))
+    except (ValidationError, NetadminUnavailable) as error:
+        messages.error(request, " ".join(getattr(error, "messages", [str(error)])))
+    if request.htmx:
+        return render(request, "ui/_messages.html")
+    return redirect(f"{reverse('firewall:rules')}?table={rule.table}")
+
+
+@may("audit.see")
+def history(request: OperatorRequest, pk: int) -> HttpResponse:
+    """Who changed what of this rule, newest first."""
+    rule = get_object_or_404(queries.rules(), pk=pk)
+    entries = audit.entries_about(rule)[:ENTRIES_SHOWN]
+    told = [(entry, rule_differences(entry.before or {}, entry.after or {})) for entry in entries]
+    return render(request, "firewall/_rule_history.html", {"rule": rule, "entries": told})
 
 
 @may("rules.see")

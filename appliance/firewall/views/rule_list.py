@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -13,32 +13,37 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from appliance.firewall import columns, queries
-from appliance.firewall.models import Hits, Rule, Table
+from appliance.firewall.models import AddressKind, AddressObject, Hits, Protocol, Rule, Service, Table
 from appliance.firewall.queries import KnownContents, found_addresses
+from appliance.firewall.views.rule_columns import COLUMNS, Column, Text, columns_of
 from appliance.recipes.forms import RECIPES
+from appliance.ruleset import notation
 from appliance.ruleset.policy import Rule as Compiled
 from appliance.ruleset.verify import verify
 from appliance.system.queries import policy_asked
 from appliance.ui.columns import Mark
+from appliance.ui.requests import OperatorRequest
 
 NEVER_HIT_AFTER: Final = timedelta(days=90)
 
 
 class State(NamedTuple):
-    """`word` for people, `name` for programs; the first that holds is shown, `draft` beside any other."""
+    """`word` for people, `name` for programs, and an icon; the first that holds is shown, `draft` beside any other."""
 
     name: str
     word: str | Promise
+    icon: str
     mark: Mark
 
 
-EXPIRED: Final = State("expired", _("expired"), "")
-DISABLED: Final = State("disabled", _("off"), "")
-UNRESOLVED: Final = State("unresolved", _("object holds no address"), "error")
-SHADOWED: Final = State("shadowed", _("covered by another rule"), "warning")
-WAITING: Final = State("waiting", _("waits for its schedule"), "hint")
-UNUSED: Final = State("unused", _("not hit in 90 days"), "hint")
-ACTIVE: Final = State("active", _("active"), "ok")
+EXPIRED: Final = State("expired", _("expired"), "close", "")
+DISABLED: Final = State("disabled", _("off"), "pause", "")
+UNRESOLVED: Final = State("unresolved", _("object holds no address"), "error", "error")
+SHADOWED: Final = State("shadowed", _("covered by another rule"), "warning", "warning")
+WAITING: Final = State("waiting", _("waits for its schedule"), "changes", "hint")
+UNUSED: Final = State("unused", _("not hit in 90 days"), "hint", "hint")
+ACTIVE: Final = State("active", _("active"), "ok", "ok")
+STATES: Final = (EXPIRED, DISABLED, UNRESOLVED, SHADOWED, WAITING, UNUSED, ACTIVE)
 
 
 class States:
@@ -86,56 +91,116 @@ def _meaning(rule: Compiled) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def shown(rules: Iterable[Rule], text: str) -> list[Rule]:
-    """Those that have every word: in name, comment, tags, section, objects, ports; an address finds the objects that
-    hold it. A word with `-` in front excludes, `tag:` looks at tags only."""
-    found = list(rules)
-    known = KnownContents()
-    for word in text.casefold().split():
-        excluded, sought = word.startswith("-"), word.lstrip("-")
-        holding = (
-            {address.pk for address in found_addresses(sought, known)} if sought and "tag:" not in sought else set()
-        )
-        found = [rule for rule in found if sought and _fits(rule, sought, holding) != excluded]
-    return found
+class Sought(NamedTuple):
+    """What of a rule the filter looks at, here and in the browser (static/js/filter.js)."""
+
+    words: str
+    tags: str  # a line each
+    ports: str  # "443,8080-8090"
+    objects: frozenset[int]
+
+    @classmethod
+    def of(cls, rule: Rule) -> Sought:
+        objects = [each for each in (rule.source, rule.destination, rule.target) if each is not None]
+        ports, service = _ports(rule.service), rule.service.name if rule.service else ""
+        tags = [str(tag) for tag in rule.tags]
+        text = [rule.name, rule.comment, rule.section, service, ports, rule.get_action_display(), *tags]
+        text += [word for each in objects for word in (each.name, each.value)]
+        return cls(
+            " ".join(filter(None, text)).casefold(), "\n".join(tags).casefold(), ports,
+            frozenset(each.pk for each in objects),
+        )  # fmt: skip
+
+    def has(self, word: str, holding: Collection[int]) -> bool:
+        if word.startswith("tag:"):
+            return word.removeprefix("tag:") in self.tags.split("\n")
+        return word in self.words or not self.objects.isdisjoint(holding) or (word.isdecimal() and self._at(int(word)))
+
+    def _at(self, port: int) -> bool:
+        return any(first <= port <= last for first, last in notation.port_ranges(self.ports))
 
 
-def _fits(rule: Rule, word: str, holding: set[int]) -> bool:
-    tags = [str(tag).casefold() for tag in rule.tags]
-    if word.startswith("tag:"):
-        return word.removeprefix("tag:") in tags
-    if holding & {rule.source_id or 0, rule.destination_id or 0, rule.target_id or 0}:
-        return True
-    service = f"{rule.service.name} {rule.service.ports}" if rule.service else ""
-    text = f"{rule.name} {rule.comment} {rule.section} {service} {rule.get_action_display()}".casefold()
-    return word in text or word in tags
+def _ports(service: Service | None) -> str:
+    if service is None:
+        return ""
+    held = service.members.all() if service.protocol == Protocol.GROUP else [service]
+    return ",".join(each.ports for each in held if each.ports)
+
+
+class Filter:
+    """Every word must be there: in name, comment, tags, section, objects, ports; an address finds the objects that
+    hold it, a number the ranges of ports around it. A word with `-` in front excludes, `tag:` looks at tags only.
+    """
+
+    def __init__(self, text: str) -> None:
+        words = [(word.lstrip("-"), word.startswith("-")) for word in text.casefold().split()]
+        self._words = [(word, excluded, set(holding(word))) for word, excluded in words]
+
+    def shows(self, sought: Sought) -> bool:
+        return all(word and sought.has(word, objects) != excluded for word, excluded, objects in self._words)
+
+
+def holding(word: str) -> list[int]:
+    """The objects that hold an address or a country, or have the word in their name."""
+    if word.startswith("tag:") or not word:
+        return []
+    return [address.pk for address in found_addresses(word, KnownContents())]
 
 
 class Line(NamedTuple):
     rule: Rule
-    sentence: str
-    hits: Hits | None
+    cells: list[tuple[Column, Text]]
     state: State
     draft: bool
+    sought: Sought
+    shown: bool
 
 
-def list_context(table: Table, text: str = "") -> dict[str, Any]:
-    listed, hits = list(queries.rules(table)), queries.hits()
-    states = States(hits)
-    lines = [
-        Line(rule, columns.rule_sentence(rule), hits.get(rule.pk), states.of(rule), states.is_draft(rule))
-        for rule in (shown(listed, text) if text.strip() else listed)
-    ]
+def lines(rules: Iterable[Rule], shown: Sequence[Column], text: str = "") -> list[Line]:
+    """Those that the filter does not show are lines as well: the browser shows them as soon as it is another."""
+    hits = queries.hits()
+    states, asked = States(hits), Filter(text)
+    found = []
+    for rule in rules:
+        counted, sought = hits.get(rule.pk), Sought.of(rule)
+        cells = [(column, column.cell(rule, counted)) for column in shown]
+        found.append(Line(rule, cells, states.of(rule), states.is_draft(rule), sought, asked.shows(sought)))
+    return found
+
+
+def states(rules: Iterable[Rule]) -> list[tuple[int, str, bool]]:
+    """Of each rule its id, its state's name, and whether it is a draft."""
+    known = States(queries.hits())
+    return [(rule.pk, known.of(rule).name, known.is_draft(rule)) for rule in rules]
+
+
+def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict[str, Any]:
+    listed = list(queries.rules(table).prefetch_related("service__members"))
+    shown = columns_of(request.user)
     before, after = columns.AUTOMATIC[table]
+    found = lines(listed, shown, text)
     return {
         "table": table,
         "tables": Table,
-        "rules": lines,
+        "columns": shown,
+        "all_columns": COLUMNS,
+        "width": len(shown) + 4,
+        "rules": found,
+        "filled": {line.rule.section for line in found if line.shown},
+        "any": any(line.shown for line in found),
         "all": len(listed),
         "sections": list(dict.fromkeys(rule.section for rule in listed if rule.section)),
         "recipes": RECIPES,
         "asked": text,
+        "countries_named": AddressObject.objects.filter(kind=AddressKind.COUNTRY).exists(),
         "last": len(listed),
         "before_rules": before,
         "after_rules": after,
     }
+
+
+def line_context(request: OperatorRequest, pk: int) -> dict[str, Any]:
+    """One of the list, as it stands there."""
+    rule = queries.rules().prefetch_related("service__members").get(pk=pk)
+    (line,) = lines([rule], columns_of(request.user))
+    return {"line": line, "last": queries.rules(rule.table).count()}

@@ -5,16 +5,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
 
 from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import RuleForm
 from appliance.firewall.models import Rule, Table
 from appliance.firewall.views.forms import done, form_page
-from appliance.firewall.views.rule_list import list_context
+from appliance.firewall.views.rule_changes import conflict
+from appliance.firewall.views.rule_columns import chosen
+from appliance.firewall.views.rule_list import STATES, holding, list_context, states
 from appliance.network.models import Role
 from appliance.system.views.revisions import review_context
 from appliance.ui.requests import OperatorRequest, may
@@ -36,13 +39,35 @@ RULE_ROWS: Final = (
 
 @may("rules.see")
 def rules(request: OperatorRequest) -> HttpResponse:
-    context = list_context(_table(request), request.GET.get("q", "")[:200]) | review_context(request)
+    context = list_context(request, _table(request), request.GET.get("q", "")[:200]) | review_context(request)
     zones = {name: request.GET[name] for name in ("from_zone", "to_zone") if request.GET.get(name) in Role.values}
     if zones:
         inside = [each for each in context["rules"] if all(getattr(each.rule, n) in ("", z) for n, z in zones.items())]
         context |= {"rules": inside, "zones": {name: Role(zone).label for name, zone in zones.items()}}
     template = "firewall/_rule_list.html" if request.htmx else "firewall/rules.html"
     return render(request, template, context)
+
+
+@may("rules.see")
+def bar(request: OperatorRequest) -> HttpResponse:
+    """What waits to be applied, and the state of every rule of the table: a rule that was switched may cover others."""
+    table = _table(request)
+    context = {"table": table, "states": states(queries.rules(table)), "all_states": STATES} | review_context(request)
+    return render(request, "firewall/_rules_bar.html", context)
+
+
+@may("rules.see")
+def holding_objects(request: OperatorRequest) -> JsonResponse:
+    """The objects that hold an address or a country, for the filter in the browser, which knows all else."""
+    return JsonResponse({"objects": holding(request.GET.get("address", "")[:90].casefold())})
+
+
+@require_POST
+@may("rules.see")
+def choose_columns(request: OperatorRequest) -> HttpResponse:
+    shown = [column.key for column in chosen(request.POST.getlist("column"))]
+    services.choose_columns(actor=request.user, shown=shown)
+    return redirect(f"{reverse('firewall:rules')}?table={_table(request)}")
 
 
 @may("rules.change")
@@ -64,6 +89,8 @@ def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
     rule = get_object_or_404(queries.rules(), pk=pk)
     initial = {field: getattr(rule, field) for field in (*services.RULE_FIELDS, "version")}
     table = Table(rule.table)
+    if request.POST.get("choose") == "theirs":
+        return done(request, "firewall:rules")
     form = RuleForm(request.POST or None, initial=initial, table=table)
 
     def save(values: dict[str, Any]) -> None:
@@ -114,7 +141,8 @@ def _rule_form(
     values = dict(form.cleaned_data if bound else form.initial)
     context = {
         "sentence": columns.sentence(values | {"table": table}),
-        "theirs": rule and overtaken and columns.rule_sentence(rule),
+        "conflict": conflict(rule, form.cleaned_data) if rule and overtaken and bound else None,
+        "theirs": rule and columns.rule_sentence(rule),
         "sentence_url": f"{reverse('firewall:rules_sentence')}?table={table}",
         "rows": [[name for name in row if name in form.fields] for row in RULE_ROWS],
         "delete_url": rule and reverse("firewall:rules_delete", args=[rule.pk]),

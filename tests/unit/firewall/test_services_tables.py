@@ -12,6 +12,7 @@ from appliance.firewall.models import Rule
 from appliance.firewall.queries import hits, rules
 from appliance.firewall.services import (
     clone_rule,
+    count_connections,
     count_hits,
     create_address,
     create_schedule,
@@ -156,6 +157,29 @@ def test_hits_add_up_over_chains_that_begin_anew(owner, make_rule):
     assert [each[:2] for each in seen] == [(0, 0), (5, 500), (5, 500), (7, 700), (8, 800)]
     assert seen[0][2] is None
     assert seen[1][2] == seen[2][2] < seen[3][2] < seen[4][2]
+
+
+def test_hits_are_kept_by_day_for_a_week(owner, make_rule, monkeypatch):
+    rule, begin = make_rule("a"), timezone.now().replace(year=2026, month=11, day=1)
+    for day in range(1, 11):
+        monkeypatch.setattr("appliance.firewall.services.rules.timezone.now", lambda day=day: begin.replace(day=day))
+        count_hits(counted={rule.pk: (day * 10, 0)})
+        count_hits(counted={rule.pk: (day * 10 + day, 0)})
+    kept = hits()[rule.pk].days
+    assert list(kept) == [f"2026-11-{day:02}" for day in range(3, 11)]
+    assert sum(kept.values()) == hits()[rule.pk].packets - 11 - 11
+    assert hits()[rule.pk].packets == 110
+
+
+def test_connections_of_rules_are_counted_anew_each_time(owner, make_rule):
+    counted, new, idle = (make_rule(name) for name in "abc")
+    count_hits(counted={counted.pk: (0, 0), idle.pk: (5, 5)})
+    count_connections(counted={counted.pk: 3, new.pk: 1})
+    assert {pk: each.connections for pk, each in hits().items()} == {counted.pk: 3, new.pk: 1, idle.pk: 0}
+    count_connections(counted={idle.pk: 2})
+    assert {pk: each.connections for pk, each in hits().items()} == {counted.pk: 0, new.pk: 0, idle.pk: 2}
+    assert all(each.connections_at for each in hits().values())
+    assert hits()[idle.pk].packets == 5
 
 
 def test_sip_rule_has_no_schedule_because_the_alg_knows_none(owner, make_rule, pbx, provider, sip):

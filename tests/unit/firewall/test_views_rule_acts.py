@@ -2,13 +2,17 @@
 """The acts of the list of rules: a row's menu, a place to move to, several at once, and taking back."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from appliance.accounts.services import create_api_token
 from appliance.firewall.models import Rule
-from appliance.firewall.services import delete_rule
+from appliance.firewall.services import delete_rule, update_rule
+from appliance.ruleset import policy
+from appliance.ruleset.snapshot import snapshot
+from appliance.system.models import Revision, State
 
 HTMX = {"HX-Request": "true"}
 
@@ -38,7 +42,7 @@ def test_menu_leads_to_all_that_can_be_done(console, make_rule, pbx, provider, s
 
 
 def test_moving_above_another_rule_and_back(console, make_rule):
-    first, _second, third = (make_rule(name) for name in ("a", "b", "c"))
+    first, second, third = (make_rule(name) for name in ("a", "b", "c"))
     assert "To the end" in console.get(f"/firewall/rules/{third.pk}/place/", headers=HTMX).content.decode()
     answer = console.post(f"/firewall/rules/{third.pk}/move/", {"before": first.pk}, headers=HTMX)
     assert "Rule “c” is moved." in answer.content.decode()
@@ -47,6 +51,8 @@ def test_moving_above_another_rule_and_back(console, make_rule):
     assert names() == ["a", "b", "c"]
     console.post(f"/firewall/rules/{first.pk}/move/", {"last": "1"}, headers=HTMX)
     assert names() == ["b", "c", "a"]
+    console.post(f"/firewall/rules/{first.pk}/move/", {"after": second.pk}, headers=HTMX)
+    assert names() == ["b", "a", "c"]
 
 
 def test_several_rules_at_once_and_back(console, make_rule):
@@ -102,3 +108,31 @@ def test_call_that_makes_the_rule_makes_it(console, owner, make_rule, pbx, web):
     bearer = {"Authorization": f"Bearer {token}"}
     assert console.post("/api/v1/rules", text, content_type="application/json", headers=bearer).status_code == 201
     assert names() == ["a", "a"]
+
+
+def test_history_of_a_rule_says_what_each_change_changed_whatever_it_was_called(console, owner, make_rule, pbx):
+    rule, twin = make_rule("a"), make_rule("a")
+    update_rule(actor=owner, rule=rule, version=1, name="b", source=pbx, until=timezone.now() + timedelta(days=1))
+    entries = console.get(f"/firewall/rules/{rule.pk}/history/", headers=HTMX).context["entries"]
+    assert [entry.verb for entry, _differences in entries] == ["update", "create"]
+    changed = {str(each.label): (each.before, each.after) for each in entries[0][1]}
+    assert changed["Name"] == ("a", "b")
+    assert changed["From"] == ("–", "PBX")
+    assert len(console.get(f"/firewall/rules/{twin.pk}/history/").context["entries"]) == 1
+
+
+def test_connections_of_a_rule_are_flushed_from_its_menu(console, make_rule, monkeypatch):
+    rule = make_rule("a")
+    assert f"/firewall/rules/{rule.pk}/flush/" in console.get(f"/firewall/rules/{rule.pk}/menu/").content.decode()
+    answer = console.post(f"/firewall/rules/{rule.pk}/flush/", headers=HTMX)
+    assert "No rules run yet." in answer.content.decode()
+    Revision.objects.create(number=1, state=State.APPLIED, author="anna", policy=policy.dump(snapshot("local", 1)))
+    answer = console.post(f"/firewall/rules/{rule.pk}/flush/", headers=HTMX)  # Redis is away
+    assert "level-error" in answer.content.decode()
+    asked = []
+    monkeypatch.setattr(
+        "appliance.system.services.connections.ask", lambda *_, **told: asked.append(told) or {"closed": 2, "spared": 1}
+    )
+    answer = console.post(f"/firewall/rules/{rule.pk}/flush/", headers=HTMX)
+    assert "2 connections closed, 1 call spared." in answer.content.decode()
+    assert asked[0]["selection"] == {"rule": f"rule:{rule.pk}"}

@@ -41,21 +41,24 @@ def other(owner) -> Rule:
 
 
 def listed(console, text: str) -> str:
-    return rows(console.get("/firewall/rules/", {"q": text}, headers=HTMX))
+    return seen(console.get("/firewall/rules/", {"q": text}, headers=HTMX))
 
 
-def rows(answer) -> str:
-    """Without the changes that wait above the table."""
-    return answer.content.decode().partition("<tbody>")[2]
+def seen(answer) -> str:
+    """The rows that are not hidden, without the changes that wait above the table."""
+    rows = answer.content.decode().partition("<tbody>")[2].split("<tr ")
+    return "".join(row for row in rows if " hidden>" not in row.partition("\n")[0])
 
 
 def state_of(console, rule: Rule) -> str:
     page = console.get("/firewall/rules/").content.decode()
     row = page.partition(f'data-id="{rule.pk}"')[2].partition("</tr>")[0]
-    return row.partition('data-rule-state="')[2].partition('"')[0] or "active"
+    return row.partition('data-rule-state="')[2].partition('"')[0]
 
 
-@pytest.mark.parametrize("text", ["surf", "BÜRO", "10.0.0.77", "443", "tag:pc", "pc", "mai", "web accept", "-drucker"])
+@pytest.mark.parametrize(
+    "text", ["surf", "BÜRO", "10.0.0.77", "443", "8085", "tag:pc", "pc", "mai", "web accept", "-drucker"]
+)
 def test_filter_finds_by_what_a_rule_means(console, office, other, text):
     page = listed(console, text)
     assert "Surfen" in page
@@ -70,9 +73,12 @@ def test_filter_finds_by_a_country_within_a_group(console, owner, office, other,
     page = listed(console, text)
     assert "Ausland" in page
     assert "Surfen" not in page
+    told = console.get("/firewall/rules/holding/", {"address": "german"}).json()
+    assert set(told["objects"]) == {country.pk, group.pk}
+    assert "data-countries" in console.get("/firewall/rules/").content.decode()
 
 
-@pytest.mark.parametrize("text", ["zebra", "-tag:pc", "10.0.1.1", "surf -10.0.0.5"])
+@pytest.mark.parametrize("text", ["zebra", "-tag:pc", "10.0.1.1", "8091", "-8085", "surf -10.0.0.5"])
 def test_filter_excludes(console, office, text):
     page = listed(console, text)
     assert "Surfen" not in page
@@ -84,7 +90,7 @@ def test_filtered_page_has_an_address_of_its_own(console, office, other):
     answer = console.get("/firewall/rules/", {"q": "surf"})
     assert "<html" in answer.content.decode()
     assert 'value="surf"' in answer.content.decode()
-    assert "Drucken" not in rows(answer)
+    assert "Drucken" not in seen(answer)
 
 
 def run() -> None:
@@ -114,3 +120,62 @@ def test_shadowed_unresolved_and_unused_rules_are_marked(console, owner, office)
     assert state_of(console, hollow) == "unresolved"
     Hits.objects.create(rule_id=office.pk, since=timezone.now() - timedelta(days=91))
     assert state_of(console, office) == "unused"
+
+
+def test_what_the_browsers_filter_does_not_know_it_is_told(console, office, other):
+    told = console.get("/firewall/rules/holding/", {"address": "10.0.0.77"}).json()
+    assert told == {"objects": [office.source_id]}
+    assert console.get("/firewall/rules/holding/", {"address": "10.0.9"}).json() == {"objects": []}
+    assert "data-countries" not in console.get("/firewall/rules/").content.decode()
+    page = console.get("/firewall/rules/").content.decode()
+    assert f'data-ports="443,8080-8090" data-objects="{office.source_id}"' in page
+    assert 'data-tags="pc"' in page
+
+
+def test_number_is_looked_for_in_the_ports_of_a_group(console, owner, other):
+    parts = [create_service(actor=owner, name=f"s{port}", protocol="tcp", ports=str(port)) for port in (25, 110)]
+    group = create_service(actor=owner, name="Post", protocol="group", members=parts)
+    create_rule(actor=owner, name="Mail", service=group, action="accept")
+    assert "Mail" in listed(console, "110")
+    assert "Mail" not in listed(console, "111")
+
+
+def test_week_of_hits_and_open_connections_stand_in_the_row(console, office):
+    today = timezone.now().date()
+    days = {(today - timedelta(days=ago)).isoformat(): n for ago, n in ((8, 99), (6, 4), (0, 2))}
+    Hits.objects.create(rule_id=office.pk, packets=105, days=days, connections=3, connections_at=timezone.now())
+    page = console.get("/firewall/rules/").content.decode()
+    assert "4, 0, 0, 0, 0, 0, 2" in page
+    assert f'href="/system/connections/?rule={office.pk}">3</a>' in page
+    Hits.objects.update(connections_at=timezone.now() - timedelta(hours=1))
+    assert f'?rule={office.pk}">3' not in console.get("/firewall/rules/").content.decode()
+
+
+def test_columns_are_chosen_and_kept_for_the_account(console, owner, office, client):
+    assert "Surfen" in console.get("/firewall/rules/").content.decode()
+    answer = console.post("/firewall/rules/columns/?table=forward", {"column": ["source", "zones", "nonsense"]})
+    assert answer.url == "/firewall/rules/?table=forward"
+    page = console.get("/firewall/rules/").content.decode()
+    assert "rule-sentence" not in page
+    assert f'href="/firewall/objects/addresses/{office.source_id}/">Büro</a>' in page
+    console.post("/firewall/rules/columns/", {"column": []})
+    assert "rule-sentence" in console.get("/firewall/rules/").content.decode()
+
+
+def test_every_column_has_a_cell_for_every_rule(console, owner, office, other):
+    from appliance.firewall.views.rule_columns import COLUMNS
+
+    console.post("/firewall/rules/columns/", {"column": [column.key for column in COLUMNS]})
+    page = console.get("/firewall/rules/").content.decode()
+    for column in COLUMNS:
+        assert page.count(f'data-col="{column.key}"') == 2
+
+
+def test_states_are_said_by_icon_and_word(console, owner, office, other):
+    run()
+    Rule.objects.filter(pk=other.pk).update(enabled=False)
+    page = console.get("/firewall/rules/").content.decode()
+    for name, icon, word in (("active", "ok", "active"), ("disabled", "pause", "off")):
+        told = page.partition(f'data-rule-state="{name}"')[2].partition("</span>")[0]
+        assert f"#{icon}" in told
+        assert told.endswith(word)

@@ -91,9 +91,17 @@ def test_an_edit_conflict_names_who_was_faster_and_changes_nothing(console, make
 
 def test_after_an_edit_conflict_both_are_shown_and_saving_again_replaces(console, make_rule, fields, pbx):
     rule = make_rule("Old", source=pbx, action="drop")
-    text = console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": 0}).content.decode()
+    answer = console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": 0})
+    text = answer.content.decode()
     assert rule_sentence(rule) in text
     assert 'value="Phones"' in text
+    differing = {str(each.label): (each.before, each.after) for each in answer.context["conflict"]}
+    assert differing["Action"] == ("drop", "accept")
+    assert differing["Name"] == ("Old", "Phones")
+    assert differing["To"] == ("–", "Provider")
+    assert "Log what it decides" not in differing  # both say no
+    console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": 0, "choose": "theirs"})
+    assert names() == ["Old"]
     version = re.search(r'name="version" value="(\d+)"', text)[1]
     console.post(f"/firewall/rules/{rule.pk}/", fields | {"version": version})
     assert names() == ["Phones"]
@@ -115,6 +123,29 @@ def test_switching_a_rule(console, make_rule, posted, state):
     rule.refresh_from_db()
     assert rule.enabled is state
     assert "changed" in answer.headers["HX-Trigger"]
+    assert "switched" in answer.headers["HX-Trigger-After-Settle"]
+    assert answer.content.decode().count("<tr") == 1  # the row alone
+
+
+def test_after_a_switch_the_page_learns_what_others_are_now(console, make_rule, pbx):
+    first, second = make_rule("One", source=pbx), make_rule("Two", source=pbx)
+
+    def states():
+        told = console.get("/firewall/rules/bar/?table=forward", headers=HTMX)
+        assert '<template data-state="shadowed">' in told.content.decode()
+        return [(pk, name) for pk, name, _draft in told.context["states"]]
+
+    assert states() == [(first.pk, "active"), (second.pk, "shadowed")]
+    console.post(f"/firewall/rules/{first.pk}/enabled/", {}, headers=HTMX)
+    assert states() == [(first.pk, "disabled"), (second.pk, "active")]
+
+
+def test_refused_switch_answers_with_the_list_and_why(console, make_rule):
+    rule = make_rule("Old", enabled=False)
+    Rule.objects.filter(pk=rule.pk).update(name=" ")
+    answer = console.post(f"/firewall/rules/{rule.pk}/enabled/", {"enabled": "on"}, headers=HTMX)
+    assert answer.headers["HX-Retarget"] == "#rule-list"
+    assert "Give the rule a name" in answer.content.decode()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from appliance.kernel.connections import Flushed, Selection, chosen, count_old, flush, listed
+from appliance.kernel.connections import Flushed, Selection, chosen, count_by_rule, count_old, flush, listed
 from appliance.kernel.conntrack import Connection, Way
 from appliance.kernel.judgement import Judge
 from appliance.ruleset.policy import Address, Interface, Policy, Rule, Service
@@ -137,6 +137,12 @@ def test_what_an_apply_left_behind_is_counted_with_the_calls_that_go_on(engine):
     ]  # fmt: skip
     assert count_old(Kernel(), judge()) == {"old": 7, "calls": 1}
     assert count_old(Kernel(), judge(WEB, SIP, TO_PC)) == {"old": 2, "calls": 0}
+
+
+def test_connections_are_counted_for_each_rule_that_decides_or_translates():
+    counted = count_by_rule(Kernel(), judge(WEB, SIP, TO_PC))
+    assert {key: n for key, n in counted.items() if key.startswith("rule:")} == {"rule:1": 2, "rule:2": 4, "rule:3": 1}
+    assert "" not in counted
 
 
 def test_row_says_who_really_speaks_with_whom():

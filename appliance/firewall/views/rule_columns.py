@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The columns that the list of rules can have beside number, state and name: their words, and a rule's cell in each.
+
+Which of them are shown is kept for each account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from appliance.accounts.models import User
+from appliance.firewall import columns
+from appliance.firewall.models import AddressObject, Hits, ListColumns, Rule
+from appliance.network.models import Role
+from appliance.ui.columns import moment
+
+DAYS: Final = 7
+COUNTED_FOR: Final = timedelta(minutes=10)
+"""Connections that were counted longer ago say nothing about now."""
+_BAR, _HIGH = 5, 12
+
+Text = SafeString | str
+
+
+@dataclass(frozen=True)
+class Column:
+    key: str
+    label: str | Promise
+    css: str
+    cell: Callable[[Rule, Hits | None], Text]
+
+
+def _sentence(rule: Rule, _hits: Hits | None) -> Text:
+    return format_html('<span class="rule-sentence">{}</span>', columns.rule_sentence(rule))
+
+
+def _zones(rule: Rule, _hits: Hits | None) -> Text:
+    return " → ".join(str(Role(zone).label) if zone else _("any side") for zone in (rule.from_zone, rule.to_zone))
+
+
+def _object(address: AddressObject | None) -> Text:
+    if address is None:
+        return _("anywhere")
+    return format_html('<a href="{}">{}</a>', reverse("firewall:objects_edit_address", args=[address.pk]), address)
+
+
+def _target(rule: Rule, _hits: Hits | None) -> Text:
+    return _object(rule.target) if rule.target else "–"
+
+
+def _service(rule: Rule, _hits: Hits | None) -> Text:
+    if rule.service is None:
+        return _("everything")
+    return format_html('{}<span class="below mono">{}</span>', rule.service, rule.service.ports)
+
+
+def _until(rule: Rule, _hits: Hits | None) -> Text:
+    return moment(rule.until)
+
+
+def _changed(rule: Rule, _hits: Hits | None) -> Text:
+    return format_html('{}<span class="below">{}</span>', moment(rule.changed), rule.changed_by)
+
+
+def _hit(_rule: Rule, hits: Hits | None) -> Text:
+    if hits is None:
+        return "–"
+    last = moment(hits.last) if hits.last else format_html("{} {}", _("never since"), moment(hits.since))
+    return format_html('{}{}<span class="below">{}</span>', spark(hits), hits.packets, last)
+
+
+def _connections(rule: Rule, hits: Hits | None) -> Text:
+    open_now = connections_now(hits)
+    if not open_now:
+        return "–" if open_now is None else "0"
+    return format_html('<a href="{}?rule={}">{}</a>', reverse("system:connections"), rule.pk, open_now)
+
+
+COLUMNS: Final = (
+    Column("sentence", gettext_lazy("What it does"), "whole", _sentence),
+    Column("zones", gettext_lazy("From side to side"), "", _zones),
+    Column("source", gettext_lazy("From"), "", lambda rule, _hits: _object(rule.source)),
+    Column("destination", gettext_lazy("To"), "", lambda rule, _hits: _object(rule.destination)),
+    Column("service", gettext_lazy("Service"), "", _service),
+    Column("target", gettext_lazy("Translate to"), "", _target),
+    Column("until", gettext_lazy("Until"), "", _until),
+    Column("changed", gettext_lazy("Changed"), "", _changed),
+    Column("hits", gettext_lazy("Hits"), "number", _hit),
+    Column("connections", gettext_lazy("Open"), "number tight", _connections),
+)
+USUAL: Final = ("sentence", "hits", "connections")
+
+
+def columns_of(user: User) -> list[Column]:
+    """What this account chose, in the order of the table; the usual ones where it chose nothing."""
+    kept = ListColumns.objects.filter(user_id=user.pk).first()
+    return chosen(kept.shown if kept else ()) or chosen(USUAL)
+
+
+def chosen(keys: Sequence[str]) -> list[Column]:
+    return [column for column in COLUMNS if column.key in keys]
+
+
+def connections_now(hits: Hits | None) -> int | None:
+    if hits is None or hits.connections_at is None or timezone.now() - hits.connections_at > COUNTED_FOR:
+        return None
+    return hits.connections or 0
+
+
+def by_day(hits: Hits, today: date) -> list[int]:
+    """Packets of the last seven days, today last."""
+    days = (today - timedelta(days=ago) for ago in reversed(range(DAYS)))
+    return [hits.days.get(day.isoformat(), 0) for day in days]
+
+
+def spark(hits: Hits) -> Text:
+    """A bar for each of the last seven days; nothing where there was nothing."""
+    counted = by_day(hits, timezone.now().date())
+    most = max(counted)
+    if not most:
+        return ""
+    bars = "".join(
+        f"M{at * _BAR} {_HIGH}v-{max(1, round(n * _HIGH / most))}h{_BAR - 1}V{_HIGH}z"
+        for at, n in enumerate(counted)
+        if n
+    )
+    said = _("Packets on each of the last seven days: %s") % ", ".join(map(str, counted))
+    return format_html(
+        '<svg class="days" viewBox="0 0 {} {}" role="img" aria-label="{}"><title>{}</title><path d="{}"/></svg>',
+        DAYS * _BAR - 1, _HIGH, said, said, bars,
+    )  # fmt: skip
