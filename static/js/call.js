@@ -269,4 +269,8 @@ function start() {
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
   });
+
+  // What the page brought is drawn at once; the topic's first snapshot may take as long again.
+  live.seed(topic, JSON.parse(document.getElementById("call-rows").textContent));
+  render();
 }

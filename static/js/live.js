@@ -39,6 +39,12 @@ class Live extends EventTarget {
     this.#become("signed_out");
   }
 
+  /** What the page brought of a topic, until its first snapshot is there. */
+  seed(topic, rows) {
+    const copy = this.#copies.get(topic);
+    if (copy.seq === null) copy.rows = new Map(rows.map((row) => [row.id, row]));
+  }
+
   rows(topic) {
     return this.#copies.get(topic).rows;
   }

@@ -20,23 +20,27 @@ from appliance.sip.queries.live import (
     transactions,
 )
 from appliance.sip.queries.quality import measured_providers, quality
+from appliance.sip.queries.quiet import Awaited, awaited, last_call
 from appliance.sip.queries.selftests import selftests
 from appliance.sip.queries.settings import Standing, one, proof, standing, values_of
 from appliance.sip.queries.templates import Template, templates
 
 __all__ = [
+    "Awaited",
     "CallSeen",
     "Line",
     "Piece",
     "Standing",
     "Telephony",
     "Template",
+    "awaited",
     "bans",
     "call_seen",
     "compared",
     "ends_of",
     "engine_health",
     "history_settings",
+    "last_call",
     "last_noted",
     "ledger",
     "measured_providers",

@@ -10,6 +10,7 @@ from appliance.sip.views import bundle, calls, exports, history, live, quality, 
 app_name = "sip"
 urlpatterns = [
     path("", live.calls, name="calls"),
+    path("quiet/", live.quiet, name="calls_quiet"),
     path("registrations/", live.registrations, name="registrations"),
     path("pinholes/", live.pinholes, name="pinholes"),
     path("pinholes/ledger/", live.ledger, name="pinholes_ledger"),

@@ -31,6 +31,7 @@ def call(request: OperatorRequest, call_id: str) -> HttpResponse:
         "call": seen.call if seen else None,
         "record": record,
         "config": ladder_config(),
+        "rows": [*([seen.call] if seen.call else []), *seen.messages, *seen.streams] if seen else [],
         "legs": queries.other_legs(seen.call) if seen and seen.call else [],
     }
     return render(request, "sip/call.html", context)

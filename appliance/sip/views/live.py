@@ -27,12 +27,22 @@ BANS_SHOWN: Final = 500
 @may("calls.see")
 def calls(request: OperatorRequest) -> HttpResponse:
     record_list(actor=request.user, what="live calls")
-    return render(request, "sip/calls.html", {"table": CALLS})
+    return render(request, "sip/calls.html", {"table": CALLS} | _quiet())
+
+
+@may("calls.see")
+def quiet(request: OperatorRequest) -> HttpResponse:
+    """What the page of calls says while there are none; asked for again when the engine's state is another."""
+    return render(request, "sip/_no_calls.html", _quiet())
+
+
+def _quiet() -> dict[str, object]:
+    return {"telephony": queries.telephony(), "last": queries.last_call()}
 
 
 @may("calls.see")
 def registrations(request: OperatorRequest) -> HttpResponse:
-    return render(request, "sip/registrations.html", {"table": REGISTRATIONS})
+    return render(request, "sip/registrations.html", {"table": REGISTRATIONS, "awaited": queries.awaited()})
 
 
 @may("calls.see")

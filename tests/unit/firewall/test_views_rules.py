@@ -53,6 +53,9 @@ def test_the_sentence_escapes_names(make_rule, pbx):
 
 def test_no_rules_is_said_with_what_to_do(console):
     assert "No rules yet." in console.get("/firewall/rules/").content.decode()
+    forwardings = console.get("/firewall/rules/?table=dnat").content.decode()
+    assert "No port forwardings." in forwardings
+    assert "When are they needed?" in forwardings
 
 
 def test_adding_a_rule(console, fields):

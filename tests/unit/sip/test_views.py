@@ -6,6 +6,14 @@ import re
 
 import pytest
 
+from appliance.firewall.services import create_address, create_rule, create_service
+from appliance.network.services import save_interface
+from appliance.ruleset import policy
+from appliance.ruleset.snapshot import snapshot
+from appliance.sip import services
+from appliance.system.models import Revision, State
+from tests.unit.sip.test_history import ended
+
 
 @pytest.mark.parametrize(
     ("path", "topic", "empty"),
@@ -23,3 +31,30 @@ def test_header_and_script_come_from_one_table(client, owner, path, topic, empty
     header = re.findall(r"<th[^>]*>([^<]+)</th>", text)
     assert header == [column["label"] for column in config["columns"]]
     assert empty in text
+
+
+def test_no_calls_is_said_with_whether_telephony_works_and_the_last_call(client, owner, engine):
+    client.force_login(owner)
+    assert "Telephony is closed: no revision has been applied yet." in client.get("/calls/").content.decode()
+    assert "Last call:" not in client.get("/calls/quiet/").content.decode()
+    services.note_ended([ended("c1")])
+    told = client.get("/calls/quiet/").content.decode()
+    assert "Last call:" in told
+    assert 'href="/calls/selftests/">Place a test call' in told
+
+
+def test_no_registration_is_said_with_who_is_awaited_and_the_way_to_check_its_path(client, owner):
+    client.force_login(owner)
+    assert "check that a rule allows SIP" in client.get("/calls/registrations/").content.decode()
+    for name, role, address in (("lan0", "internal", "192.168.0.1/24"), ("wan0", "external", "203.0.113.2/24")):
+        save_interface(actor=owner, name=name, role=role, addresses=[address])
+    phone = create_address(actor=owner, name="PBX", kind="host", value="192.168.0.2")
+    server = create_address(actor=owner, name="Provider", kind="host", value="203.0.113.1")
+    sip = create_service(actor=owner, name="SIP", protocol="udp", ports="5060", application="sip")
+    create_rule(actor=owner, name="x", source=phone, destination=server, service=sip, action="accept")
+    Revision.objects.create(number=1, state=State.APPLIED, author="anna", policy=policy.dump(snapshot("local", 1)))
+    page = client.get("/calls/registrations/").content.decode()
+    assert "The phone system at 192.168.0.2 has not registered with Provider." in page
+    address = re.search(r'href="([^"]*)">Check path', page)[1].replace("&amp;", "&")
+    assert address == "/firewall/questions/?saddr=192.168.0.2&daddr=203.0.113.1&protocol=udp&dport=5060"
+    assert "by the SIP ALG" in client.get(address).content.decode()

@@ -2,6 +2,7 @@
 """The page of one call, its messages, downloads, the history and its settings."""
 
 import io
+import json
 
 import dpkt
 import pytest
@@ -32,6 +33,12 @@ def test_page_says_the_verdict_before_any_script_ran(page, engine):
     assert "No packets from 203.0.113.99:7000 since the answer" in text
     assert 'data-live-topic="call:c1"' in text
     assert "#rule-1" in text
+
+
+def test_page_brings_what_the_ladder_draws_at_once(page, engine):
+    engine.items["call"] = PARTS
+    told = page("/calls/c1/")[1].partition('<script id="call-rows" type="application/json">')[2]
+    assert json.loads(told.partition("</script>")[0]) == PARTS
 
 
 def test_no_name_in_an_address_becomes_a_header(page, engine):

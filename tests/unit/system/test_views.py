@@ -49,7 +49,9 @@ def test_review_says_the_changes_in_words(console, draft):
 
 
 def test_nothing_to_apply_is_said(console, make_revision):
-    make_revision(7, State.APPLIED)
+    make_revision(7, State.APPLIED, applied_at=timezone.now())
+    same = text_of(console.get("/system/changes/"))
+    assert re.search(r"are the same \(revision 7, <time [^>]*>[^<]*</time>, anna\)", same)
     assert "Running and saved configuration are the same (revision 7)." in text_of(
         console.get("/system/changes/review/")
     )
