@@ -59,3 +59,17 @@ def test_first_load_is_within_its_budget():
     found = [finders.find(name) for name in names]
     assert None not in found, "run deploy/assets.py"
     assert sum(len(gzip.compress(Path(path).read_bytes())) for path in found) < FIRST_LOAD
+
+
+def imported(module):
+    """The modules that one needs, and what those need."""
+    source = (ROOT / f"static/js/{module}.js").read_text()
+    found = set(re.findall(r'^import .*"\./(\w+)\.js"', source, re.M))
+    return found.union(*map(imported, found))
+
+
+@pytest.mark.parametrize(("template", "modules"), [("base", ["app"]), ("sip/call", ["app", "call"])])
+def test_every_module_of_a_page_is_fetched_at_once(template, modules):
+    source = (ROOT / "templates/base.html").read_text() + (ROOT / f"templates/{template}.html").read_text()
+    preloaded = set(re.findall(r"modulepreload\" href=\"{% static 'js/(\w+)\.js'", source))
+    assert preloaded == set().union(*map(imported, modules))
