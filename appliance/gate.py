@@ -91,6 +91,8 @@ def admit(request: HttpRequest, user: User) -> User:
     if permission is None or not queries.permits(user, permission):
         raise HttpError(403, refusal(permission))
     idle = user.token is None and request.method not in SAFE and queries.idle(request.session)
+    if user.token is not None and fresh == "session":
+        fresh = False
     if fresh and user.token is not None:
         raise HttpError(403, _("This needs a fresh proof of who you are: do it in the console."))
     if (fresh or idle) and not queries.proven(request, second_factor=fresh == "second factor"):

@@ -30,6 +30,7 @@ urlpatterns = [
     path("backup/configuration.json", backup.configuration, name="backup_configuration"),
     path("backup/look/", backup.look, name="backup_look"),
     path("backup/<int:pk>/", backup.restore, name="backup_restore"),
+    path("backup/<int:pk>/enter/", backup.enter, name="backup_enter"),
     path("tests/", tests.tests, name="tests"),
     path("tests/<slug:job>/", tests.results, name="tests_results"),
     path("tests/<slug:job>/capture.pcap", tests.capture, name="tests_capture"),

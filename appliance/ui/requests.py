@@ -30,14 +30,15 @@ def access(request: HttpRequest) -> Access | None:
     return Access(address, int(request.get_port()), time.time()) if address else None
 
 
-Fresh = Literal[False, True, "second factor"]
+Fresh = Literal[False, True, "second factor", "session"]
 
 
 def may(permission: str, *, fresh: Fresh = False, **by_method: str) -> Callable[[View], View]:
     """Name what the view or API operation lets one do; `by_method` where a method is another matter (`POST=…`).
 
     It only names: `appliance.gate` asks, and refuses what has no name. Below the router's decorator, above nothing.
-    `fresh` is for risky acts: a proof of who it is, given in the last minutes.
+    `fresh` is for risky acts: a proof of who it is, given in the last minutes. A token can give none; where programs
+    do it as well (`session`), people alone are asked.
     """
     words = {"": permission} | by_method
     unknown = set(words.values()) - set(PERMISSIONS) - {ANYBODY}

@@ -14,6 +14,7 @@ from allauth.mfa.webauthn import views as webauthn
 from django.contrib import messages
 from django.contrib.auth.views import LogoutView
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.urls import path
@@ -25,6 +26,11 @@ from appliance.ui.requests import anybody, may, named
 
 def _own(view: Callable[..., Any]) -> Callable[..., Any]:
     return may("account.own")(named(view))
+
+
+def _whole(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A factor comes with its entry in the audit log, or not at all: one transaction, where allauth has none."""
+    return _own(transaction.atomic(named(view)))
 
 
 def _telling(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,15 +56,15 @@ urlpatterns = [
     path("prove/code/", _own(base.reauthenticate), name="mfa_reauthenticate"),
     path("prove/passkey/", _own(webauthn.reauthenticate_webauthn), name="mfa_reauthenticate_webauthn"),
     path("factors/", _own(RedirectView.as_view(pattern_name="accounts:account")), name="mfa_index"),
-    path("factors/app/add/", _own(totp.activate_totp), name="mfa_activate_totp"),
-    path("factors/app/remove/", _own(totp.deactivate_totp), name="mfa_deactivate_totp"),
-    path("factors/codes/", _own(_telling(recovery.view_recovery_codes)), name="mfa_view_recovery_codes"),
-    path("factors/codes/new/", _own(recovery.generate_recovery_codes), name="mfa_generate_recovery_codes"),
+    path("factors/app/add/", _whole(totp.activate_totp), name="mfa_activate_totp"),
+    path("factors/app/remove/", _whole(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("factors/codes/", _whole(_telling(recovery.view_recovery_codes)), name="mfa_view_recovery_codes"),
+    path("factors/codes/new/", _whole(recovery.generate_recovery_codes), name="mfa_generate_recovery_codes"),
     path(
         "factors/codes/download/", _own(_telling(recovery.download_recovery_codes)), name="mfa_download_recovery_codes"
     ),
     path("factors/passkeys/", _own(RedirectView.as_view(pattern_name="accounts:account")), name="mfa_list_webauthn"),
-    path("factors/passkeys/add/", _own(webauthn.add_webauthn), name="mfa_add_webauthn"),
-    path("factors/passkeys/<int:pk>/remove/", _own(webauthn.remove_webauthn), name="mfa_remove_webauthn"),
+    path("factors/passkeys/add/", _whole(webauthn.add_webauthn), name="mfa_add_webauthn"),
+    path("factors/passkeys/<int:pk>/remove/", _whole(webauthn.remove_webauthn), name="mfa_remove_webauthn"),
     path("factors/passkeys/<int:pk>/name/", _own(webauthn.edit_webauthn), name="mfa_edit_webauthn"),
 ]

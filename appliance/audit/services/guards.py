@@ -17,16 +17,24 @@ PREFIX: Final = "guard_"
 _ALL: Final = ("INSERT", "UPDATE", "DELETE")
 _POWERS: Final = ("role", "is_active", "is_superuser", "ends", "source", "username")
 _RECEIVERS: Final = ("inside", "email_to", "smtp_host", "webhook_url", "syslog_host", "syslog_port", "syslog_protocol")
+_SECRETS: Final = ("secret", "seed", "credential")
+_ANOTHER_FACTOR: Final = " OR ".join(
+    ("OLD.user_id IS NOT NEW.user_id", "OLD.type IS NOT NEW.type",
+     *(f"json_extract(OLD.data, '$.{each}') IS NOT json_extract(NEW.data, '$.{each}')" for each in _SECRETS))
+)  # fmt: skip
 OF_PEOPLE: Final = {
     "accounts_grant": _ALL,
     "accounts_user": ("INSERT", "DELETE", f"UPDATE OF {', '.join(_POWERS)}"),
     "accounts_apitoken": ("INSERT", "DELETE", "UPDATE OF hash, role, user_id, expires"),
     "accounts_maintenancewindow": _ALL,
     "firewall_activation": ("INSERT",),
+    "mfa_authenticator": ("INSERT", "DELETE", f"UPDATE WHEN {_ANOTHER_FACTOR}"),
     "sip_historysettings": _ALL,
     "system_noticesettings": ("INSERT", "DELETE", f"UPDATE OF {', '.join(_RECEIVERS)}"),
 }
-"""Beside what a revision holds: who may do what, what acts for a time, who is told. Being seen is no change."""
+"""Beside what a revision holds: who may do what, what acts for a time, who is told. Being seen is no change, nor is a
+code that was used or a passkey's other name.
+"""
 
 
 def install_guards(using: str = "default") -> None:
@@ -75,9 +83,10 @@ def _append_only() -> Iterator[tuple[str, str]]:
 
 def _watched() -> Iterator[tuple[str, str]]:
     for table, verbs in (dict.fromkeys(watched_tables(), _ALL) | OF_PEOPLE).items():
-        for verb in verbs:
+        for each in verbs:
+            verb, when, condition = each.partition(" WHEN ")
             yield (
                 table,
-                f"CREATE TRIGGER {PREFIX}{table}_{verb.split()[0].lower()} AFTER {verb} ON {table} "
+                f"CREATE TRIGGER {PREFIX}{table}_{verb.split()[0].lower()} AFTER {verb} ON {table}{when}{condition} "
                 f"BEGIN SELECT {FUNCTION}('{table}'); END",
             )

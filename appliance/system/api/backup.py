@@ -38,7 +38,7 @@ class Restored(Schema):
 
 
 @router.post("/backup")
-@may("backup.make")
+@may("backup.make", fresh="session")
 def make_backup(request: HttpRequest, payload: BackupIn) -> HttpResponse:
     """The encrypted file."""
     content = services.make_backup(actor=cast(User, request.user), passphrase=payload.passphrase)
@@ -53,7 +53,7 @@ def get_configuration(request: HttpRequest) -> dict[str, Any]:
 
 
 @router.put("/configuration", response=Restored)
-@may("backup.restore")
+@may("backup.restore", fresh="session")
 def put_configuration(request: HttpRequest, payload: RestoreIn) -> dict[str, Any]:
     """Replace the whole draft by this document, or nothing of it."""
     content = services.read_configuration(text=document.plain_text(payload.configuration))
@@ -61,7 +61,7 @@ def put_configuration(request: HttpRequest, payload: RestoreIn) -> dict[str, Any
 
 
 @router.post("/restore", response=Restored)
-@may("backup.restore")
+@may("backup.restore", fresh="session")
 def restore(
     request: HttpRequest, file: File[UploadedFile], passphrase: Form[str], dry_run: Form[bool] = False
 ) -> dict[str, Any]:

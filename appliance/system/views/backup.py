@@ -30,7 +30,7 @@ def backup(request: OperatorRequest) -> HttpResponse:
 
 
 @require_POST
-@may("backup.make")
+@may("backup.make", fresh=True)
 def make(request: OperatorRequest) -> HttpResponse:
     form = BackupForm(request.POST)
     made: list[bytes] = []
@@ -50,7 +50,7 @@ def configuration(_request: OperatorRequest) -> HttpResponse:
 @require_POST
 @may("backup.restore")
 def look(request: OperatorRequest) -> HttpResponse:
-    """Nothing is restored yet."""
+    """Nothing is restored yet, and so no proof of who it is is asked for, which would lose the file."""
     form = RestoreForm(request.POST, request.FILES)
     kept: list[Restoration] = []
 
@@ -71,12 +71,24 @@ def look(request: OperatorRequest) -> HttpResponse:
 
 @may("backup.restore")
 def restore(request: OperatorRequest, pk: int) -> HttpResponse:
+    """What restoring would change."""
+    return _kept(request, pk, at_once=False)
+
+
+@require_POST
+@may("backup.restore", fresh=True)
+def enter(request: OperatorRequest, pk: int) -> HttpResponse:
+    """Restore it, as a draft."""
+    return _kept(request, pk, at_once=True)
+
+
+def _kept(request: OperatorRequest, pk: int, *, at_once: bool) -> HttpResponse:
     kept = get_object_or_404(Restoration, pk=pk, author=str(request.user))
     content = document.checked(kept.content)
     chosen = {each.name: request.POST.get(f"interface-{each.name}", each.name) for each in content.interfaces}
     context: dict[str, Any] = {"kept": kept, "content": content, "here": _here(), "chosen": chosen}
     try:
-        if "restore" in request.POST:
+        if at_once:
             with Job("restore", request.POST.get("job", "")) as job:
                 left_out = services.restore_kept(actor=request.user, kept=kept, interfaces=chosen, tell=job)
             messages.success(request, _restored(left_out))

@@ -12,7 +12,9 @@ from django.utils import timezone
 from appliance.accounts import queries, services
 from appliance.accounts.models import SignedIn, User
 from appliance.accounts.queries import BEGAN
+from appliance.backup import document
 from appliance.permissions import Role
+from appliance.system.models import Restoration
 from tests.unit.accounts.factors import code, give_app, has_app
 from tests.unit.people import PASSWORD, person
 
@@ -88,6 +90,26 @@ def test_risky_acts_need_a_fresh_proof(browser, anna):
     assert browser.get(answer.url).url.startswith("/accounts/prove/code/")
     browser.post("/accounts/prove/code/", {"code": code()})
     assert "new-token" in browser.post("/accounts/api-tokens/add/", {"name": "x", "lifetime": "30"}).content.decode()
+
+
+def test_backups_are_made_and_restored_by_who_has_just_proved_who_it_is(browser, anna, token):
+    kept = Restoration.objects.create(author=str(anna), content={"format": document.FORMAT, "version": 1})
+    words = {"passphrase": PASSWORD, "again": PASSWORD}
+    acts = (
+        lambda: browser.post("/system/backup/make/", words),
+        lambda: browser.post(f"/system/backup/{kept.pk}/enter/", {}),
+    )
+    age(browser, queries.FRESH + 1, began=True)
+    age(browser, 1)
+    assert [act().url.startswith("/accounts/prove/") for act in acts] == [True, True]
+    by_session = browser.post("/api/v1/backup", {"passphrase": PASSWORD}, content_type="application/json")
+    assert by_session.status_code == 403
+    assert Restoration.objects.exists()
+    sent = {"content_type": "application/json", "headers": {"Authorization": f"Bearer {token}"}}
+    assert Client().post("/api/v1/backup", {"passphrase": PASSWORD}, **sent).status_code == 200, "programs have a token"
+    age(browser, 1, began=True)
+    assert acts[0]().headers["content-type"] == "application/octet-stream"
+    assert acts[1]().url == "/system/changes/review/"
 
 
 def test_who_has_no_way_to_prove_is_told_what_to_do(browser, anna):

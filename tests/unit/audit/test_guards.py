@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import suppress
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -17,9 +18,11 @@ from appliance.audit.services.guards import OF_PEOPLE, install_guards, remove_gu
 from appliance.database.base import Unrecorded
 from appliance.firewall.models import Activation, AddressObject, Rule
 from appliance.firewall.services import create_address, create_rule, delete_rule
+from appliance.signin import FactorAdapter
 from appliance.sip.models import HistorySettings
 from appliance.system.models import NoticeSettings
 from sipalg_core.contract import names
+from tests.unit.accounts.factors import code, has_app
 
 
 @pytest.fixture
@@ -49,6 +52,9 @@ MADE = {
         started_by="x", reason="x", scope=3, ends=timezone.now(), boot="x"
     ),
     "firewall_activation": lambda: Activation.objects.create(kind="rule", name="x", started_by="x", reason="x"),
+    "mfa_authenticator": lambda: Authenticator.objects.bulk_create(  # no signal, as by hand in the database
+        [Authenticator(user=User.objects.get(), type="totp", data={"secret": "x"})]
+    ),
     "sip_historysettings": lambda: HistorySettings.objects.create(masking="all"),
     "system_noticesettings": lambda: NoticeSettings.objects.create(webhook_url="https://evil.example/"),
 }
@@ -75,6 +81,36 @@ def test_a_role_is_not_changed_without_an_entry_and_being_seen_needs_none(guarde
     User.objects.update(last_login=timezone.now())
     set_role(actor="test", user=user, role="administrator")
     assert User.objects.get().role == "administrator"
+
+
+def test_a_factor_is_not_exchanged_without_an_entry_and_its_use_needs_none(guarded):
+    user = create_user(actor="test", username="anna", role="auditor").user
+    with transaction.atomic():
+        factor = Authenticator.objects.create(user=user, type="recovery_codes", data={"seed": "a", "used_mask": 0})
+    assert Entry.objects.filter(verb="add second factor").count() == 1
+    factor.data = {"seed": "a", "used_mask": 1}
+    factor.save()  # as allauth notes a code that was used, in no transaction
+    factor.data = {"seed": "b", "used_mask": 1}
+    with pytest.raises(Unrecorded, match="mfa_authenticator"), transaction.atomic():
+        factor.save()
+    factor.delete()
+    assert Entry.objects.filter(verb="remove second factor").count() == 1
+
+
+def test_factors_come_and_go_by_their_pages_with_an_entry_each(guarded, client):
+    user = create_user(actor="test", username="anna", role="auditor").user
+    client.force_login(user)
+    client.get("/accounts/factors/app/add/")
+    client.post(
+        "/accounts/factors/app/add/", {"code": code(FactorAdapter().decrypt(client.session["mfa.totp.secret"]))}
+    )
+    assert has_app(user)
+    assert client.get("/accounts/factors/codes/").status_code == 200
+    client.post("/accounts/factors/codes/new/")
+    client.post("/accounts/factors/app/remove/")
+    assert not Authenticator.objects.exists()
+    added = Entry.objects.filter(verb="add second factor").values_list("after", flat=True)
+    assert {each["type"] for each in added} == {"totp", "recovery_codes"}
 
 
 def test_a_statement_outside_of_a_transaction_is_refused(guarded):

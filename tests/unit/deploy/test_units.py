@@ -51,6 +51,15 @@ def test_unit_is_exposed_no_further_than_it_must(name):
     assert done.returncode == 0, done.stdout.splitlines()[-1:] or done.stderr
 
 
+def test_systemd_finds_nothing_wrong_but_that_the_folder_is_not_here():
+    units = sorted(str(path) for path in UNITS.iterdir() if path.suffix in (".service", ".target"))
+    done = subprocess.run(
+        ("systemd-analyze", "verify", "--man=no", *units), capture_output=True, text=True, check=False
+    )
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("pinhole")]
+    assert [each for each in complaints if "Command /opt/pinhole/" not in each or "not executable" not in each] == []
+
+
 def test_boot_comes_before_any_network_and_everything_after_it():
     words = unit("boot")
     assert "network-pre.target" in words["Before"][0]

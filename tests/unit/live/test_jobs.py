@@ -99,7 +99,7 @@ def test_restore_tells_how_many_things_are_entered(console, owner, told):
     assert "data-job" in page
     assert max(row["done"] for row in told if "done" in row) == max(row["of"] for row in told if "of" in row) >= 3
     told.clear()
-    console.post(answer.url, {"restore": "1", "job": IDENT})
+    console.post(f"{answer.url}enter/", {"job": IDENT})
     assert [row["kind"] for row in told] == ["restore"] * len(told)
     assert told[-1]["gone"]
     assert any(row.get("done") == 3 for row in told)

@@ -183,7 +183,7 @@ def test_page_makes_looks_maps_and_restores(client, owner, configuration):
     form = {"interface-lan0": "eth7", "interface-wan0": "wan0"}
     assert "eth7" in client.post(f"/system/backup/{kept.pk}/", form).content.decode()
     assert not Rule.objects.exists()
-    client.post(f"/system/backup/{kept.pk}/", form | {"restore": "1"})
+    client.post(f"/system/backup/{kept.pk}/enter/", form)
     assert Rule.objects.count() == 2
     assert Interface.objects.filter(name="eth7").exists()
     assert not Restoration.objects.exists()
