@@ -17,7 +17,7 @@ from sipalg_core.contract.control import Counter, Stray
 from sipalg_core.contract.policy import Limits
 from sipalg_core.net import Endpoint, Side
 from tests.torture.oracles import assert_contract, assert_effects, assert_over, assert_way_back, pinned
-from tests.torture.witness import TIGHT, Witness
+from tests.torture.witness import NARROW, TIGHT, Witness
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
     OTHER_PHONE,
@@ -57,6 +57,17 @@ METHODS = ["INVITE", "ACK", "BYE", "CANCEL", "UPDATE", "PRACK", "INFO", "REFER",
 FORGERIES = [(b"branch=", b"branch=z9hG4bKx"), (b";tag=a", b";tag=x"), (b"CSeq: ", b"CSeq: 7")]
 STATUSES = [100, 180, 183, 200, 202, 302, 401, 407, 481, 486, 487, 488, 491, 500, 603]
 SOURCES = [MEDIA_PROXY._replace(port=9000), MEDIA_PROXY._replace(port=9002), MEDIA_PROXY, STRANGER, PHONE, PROVIDER]
+ACTS: dict[str, tuple[str, int, str, Endpoint | None]] = {
+    "rings": ("INVITE", 180, "b", None),
+    "early media": ("INVITE", 183, "b", MEDIA_PROXY),
+    "another rings": ("INVITE", 183, "b2", MEDIA_PROXY._replace(port=7100)),
+    "challenge": ("INVITE", 401, "", None),
+    "again": ("INVITE", 183, "b3", MEDIA_PROXY._replace(port=7300)),
+    "answer": ("INVITE", 200, "b", MEDIA_PROXY),
+    "another answers": ("INVITE", 200, "b2", MEDIA_PROXY._replace(port=7100)),
+    "move": ("UPDATE", 200, "b", MEDIA_PROXY._replace(port=7200)),
+}
+"""What a phone asks, and how it is answered."""
 
 
 class Calls(RuleBasedStateMachine):
@@ -65,10 +76,10 @@ class Calls(RuleBasedStateMachine):
     outside = Bundle("outside")
     inside = Bundle("inside")
 
-    @initialize(limits=st.sampled_from([None, TIGHT]))
+    @initialize(limits=st.sampled_from([None, TIGHT, NARROW]))
     def begin(self, limits: Limits | None) -> None:
         self.witness = Witness(limits)
-        self.engines, self.strays = 100, 0
+        self.engines, self.strays, self.calls = 100, 0, 0
         self.world = self.witness.world
         self.world.out(b"\r\n\r\n")
         self.world.out(b"\r\n\r\n", source=OTHER_PHONE)
@@ -114,13 +125,46 @@ class Calls(RuleBasedStateMachine):
                 self._say(invite(call, method="ACK", to_tag=tag, branch=f"{call}-ack"), Side.INTERNAL)
         return multiple(*(each.data for each in sent))
 
-    @rule(call=st.sampled_from("ABCDE"), tag=st.sampled_from(["b", "b2"]))
-    def somebody_hangs_up(self, call: str, tag: str) -> None:
-        """As it should be, and then waits."""
-        for each in self._say(invite(call, 9, method="BYE", to_tag=tag), Side.INTERNAL):
-            if each.side is Side.EXTERNAL:
-                self._say(respond(each.data, 200, "OK"), Side.EXTERNAL)
+    @rule(
+        acts=st.lists(st.sampled_from(sorted(ACTS)), max_size=4),
+        end=st.sampled_from(["BYE", "CANCEL", "486"]),
+        replayed=st.booleans(),
+        port=st.sampled_from(ORDINARY),
+        more=st.sampled_from([(), ("m=video 14010 RTP/AVP 31",)]),
+    )
+    def a_call_takes_its_course(self, acts: list[str], end: str, replayed: bool, port: int, more: tuple[str]) -> None:
+        """A new one, from its INVITE to its end; then what was said is said again, and time passes."""
+        self.calls, first, later = self.calls + 1, 1, 10
+        call, offer = f"course-{self.calls}", sdp(PHONE.host, port, *more)
+        self._asks(invite(call, first, offer))
+        answers: list[bytes] = []
+        for act in acts:
+            method, status, tag, media = ACTS[act]
+            if act == "again":
+                first += 1
+            later += 1
+            within = method != "INVITE"
+            request = invite(call, later if within else first, offer, method=method, to_tag="b" if within else "")
+            answers += self._asks(request, status, tag, sdp(*media, *more) if media else b"")
+        if end == "BYE":
+            self._asks(invite(call, 20, method="BYE", to_tag="b"), 200)
+        elif end == "CANCEL":
+            self._asks(invite(call, first, method="CANCEL", branch=f"{call}-{first}-INVITE"), 200)
+        else:
+            self._asks(invite(call, first, offer), int(end), "b")
+        for each in answers if replayed else []:
+            self._say(each, Side.EXTERNAL)
+        if replayed:
+            self._asks(invite(call, 30, offer, to_tag="b"), 200, "b", sdp(MEDIA_PROXY.host, 7400, *more))
         self.time_passes(6)
+
+    def _asks(self, request: bytes, status: int = 0, tag: str = "", media: bytes = b"") -> list[bytes]:
+        """The phone asks and the provider answers; returns the answers."""
+        sent = [each.data for each in self._say(request, Side.INTERNAL) if each.side is Side.EXTERNAL]
+        answers = [respond(each, status, "x", tag=tag, body=media) for each in sent if status]
+        for each in answers:
+            self._say(each, Side.EXTERNAL)
+        return answers
 
     @rule(
         target=inside,
@@ -161,11 +205,17 @@ class Calls(RuleBasedStateMachine):
         call = header(request, "Call-ID")
         self._say(invite(call, 9, body, method=method, to_tag="b"), Side.INTERNAL, source=OTHER_PHONE)
 
-    @rule(expires=st.integers(0, 700), granted=st.integers(0, 700), phone=st.sampled_from([PHONE, OTHER_PHONE]))
-    def phone_registers(self, expires: int, granted: int, phone: Endpoint) -> None:
+    @rule(
+        expires=st.integers(0, 700),
+        granted=st.integers(0, 700),
+        phone=st.sampled_from([PHONE, OTHER_PHONE]),
+        statuses=st.lists(st.sampled_from([100, 200, 200, 401, 403]), max_size=2),
+    )
+    def phone_registers(self, expires: int, granted: int, phone: Endpoint, statuses: list[int]) -> None:
         for sent in self._say(registering(phone, expires), Side.INTERNAL, source=phone):
-            if sent.side is Side.EXTERNAL:
-                reply = respond(sent.data, 200, "OK", contact=header(sent.data, "Contact"), expires=granted)
+            for status in statuses if sent.side is Side.EXTERNAL else []:
+                contact = header(sent.data, "Contact")
+                reply = respond(sent.data, status, "x", contact=contact, expires=granted)
                 self._say(reply, Side.EXTERNAL, source=STRANGER, to=sent.source)
                 self._say(reply, Side.EXTERNAL, to=sent.source)
 

@@ -26,6 +26,7 @@ from tests.unit.alg.harness import PROVIDER, World, policy
 
 PROVIDERS = {PROVIDER.host, "203.0.113.3"}
 TIGHT = Limits(calls_per_host=3, half_open_per_host=2, media_lines=2, ports_per_host=6)
+NARROW = Limits(ports_per_host=4)
 PAIRS = 50  # of the world's media ports
 TEARDOWN = 5.0
 COOKED = len(BRANCH_COOKIE)
@@ -60,6 +61,7 @@ class Witness:
         assert_effects(self.world.effects)
         assert_untouched(data, side, sent)
         self._p9()
+        self._opened_for_the_living(before[1])
         if not internal and source.host not in PROVIDERS:
             assert sent == [], "P11: a stranger's message reached somebody"
             assert self._books() == before, "P12: a stranger's message changed something"
@@ -123,6 +125,12 @@ class Witness:
         for limit, states in ((self.limits.calls_per_host, None), (self.limits.half_open_per_host, "setup")):
             of_host = Counter(row["internal"].partition(":")[0] for row in calls if states in (None, row["state"]))
             assert not limit or max(of_host.values(), default=0) <= limit, "P9: calls of a host"
+
+    def _opened_for_the_living(self, before: list[Any]) -> None:
+        known = {row["id"] for row in before}
+        calls = {row["id"]: row for row in self.world.engine.rows("calls", self.world.now)}
+        for row in self.world.engine.rows("pinholes", self.world.now):
+            assert row["id"] in known or calls[row["call"]]["ended"] is None, "P10: opened after the end"
 
     def _p10(self) -> None:
         """Nothing of a call that is over is open for longer than it drains."""
