@@ -15,7 +15,7 @@ from appliance.ruleset.snapshot import dump_rows, load_rows, snapshot
 from appliance.sip.columns import kinds
 from appliance.sip.columns.settings import GROUPS, SETTINGS, for_engine
 from appliance.sip.models import AlgSettings, Provider
-from appliance.sip.services import change_settings, create_provider, delete_provider, reset_settings, update_provider
+from appliance.sip.services import change_settings, create_provider, delete_provider, reset_settings
 from appliance.system.queries import compare
 from sipalg_core.alg.admission import METHODS
 from sipalg_core.contract import policy as contract
@@ -261,22 +261,6 @@ def test_bad_value_is_said_at_its_path_and_nothing_is_half_done(telephony, owner
 def test_setting_for_all_is_none_of_a_provider(telephony, owner):
     with pytest.raises(ValidationError, match="all providers"):
         change_settings(actor=owner, values={"policy.media_ports": "40000-41000"}, provider=telephony)
-
-
-def test_media_is_learnt_for_one_provider_and_from_its_networks_alone(telephony, owner):
-    learn = {"peering.learn_media": True}
-    with pytest.raises(ValidationError, match="single provider"):
-        change_settings(actor=owner, values=learn)
-    with pytest.raises(ValidationError, match="media networks first"):
-        change_settings(actor=owner, values=learn, provider=telephony)
-    media = create_address(actor=owner, name="Relays", kind="network", value="203.0.113.96/28")
-    update_provider(actor=owner, provider=telephony, media=media)
-    change_settings(actor=owner, values=learn, provider=telephony)
-    (peering,) = compiled().peerings
-    assert [str(network) for network in peering.learns_from] == ["203.0.113.96/28"]
-    update_provider(actor=owner, provider=telephony, media=None)
-    (peering,) = compiled().peerings
-    assert peering.learns_from == ()
 
 
 def test_engine_gets_no_setting_that_is_gone():
