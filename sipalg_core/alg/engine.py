@@ -359,7 +359,9 @@ class Engine:
         effects: list[Effect] = []
         message, call = passage.message, passage.call
         begins = call is not None and call.state == "setup" and message.method == b"INVITE" and not message.to_tag
-        if call is not None and (begins or (passage.opens and call.alive)):
+        answers = call is not None and not message.is_request and message.cseq == call.cseq
+        unheard = answers and call is not None and call.state == "in_call" and call.answered == passage.now
+        if call is not None and (begins or unheard or (passage.opens and call.alive)):
             effects = self._dialogs.fail(call, passage.now, say("refused-here", reason=refused.reason))
         if message.is_request and refused.status:
             timers = self._policy.timers_of(passage.peering)

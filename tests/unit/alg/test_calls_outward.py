@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sipalg_core.alg.effects import ClosePinhole, Forward, OpenPinhole
 from sipalg_core.contract.control import Counter
-from sipalg_core.contract.policy import PortRange
+from sipalg_core.contract.policy import Limits, PortRange
 from sipalg_core.net import Endpoint, Side
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
@@ -351,3 +351,19 @@ def test_screen_shared_over_udp_takes_one_port_and_over_tcp_none():
     )
     assert over_tcp[0].encode() in sent
     assert len(world.open) == 2
+
+
+def test_answer_that_does_not_go_on_makes_no_call():
+    """The phone never hears of it: nothing must wait for its BYE. A refused re-INVITE costs nothing."""
+    world = World(policy(limits=Limits(media_lines=1)))
+    video = "m=video 7010 RTP/AVP 31"
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    for _ in range(2):
+        assert world.into(respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY, video)), to=sent.source) == []
+        assert (world.call()["state"], world.call()["reason"]) == ("rejected", "refused here: media-lines")
+    world.wait(30)
+    assert world.engine.rows("calls", world.now) == []
+    established(world, "call-2")
+    (refused,) = world.out(invite("call-2", 2, sdp(PHONE.host, 14000, video), to_tag="b"))
+    assert refused.data.startswith(b"SIP/2.0 488 ")
+    assert world.call()["state"] == "in_call"
