@@ -32,7 +32,7 @@ SECRET_KEY = own_key(STATE_DIR)
 # --- What is reachable, and how ---
 
 DEBUG = False
-TLS_OWN = os.environ.get("PINHOLE_TLS") == "own"  # ended by appliance.door; "1": by what stands in front of it
+TLS_OWN = os.environ.get("PINHOLE_TLS") == "own"  # ended by appliance.door; "1": in front of the console
 TLS = TLS_OWN or os.environ.get("PINHOLE_TLS") == "1"
 CONSOLE_ORIGINS = os.environ.get("PINHOLE_CONSOLE_ORIGINS", "http://127.0.0.1:8000,http://localhost:8000").split(",")
 ALLOWED_HOSTS = sorted({urlsplit(origin).hostname or "" for origin in CONSOLE_ORIGINS})
