@@ -37,7 +37,8 @@ ANSWERED: Final = """(act) => new Promise((resolve) => {
     filter.dispatchEvent(new Event('input', {bubbles: true}));
     requestAnimationFrame(() => setTimeout(seen));
   } else {
-    document.body.addEventListener('htmx:afterSettle', seen, {once: true});
+    const settled = ({target}) => target.closest('#rule-list') && seen();  // the bar of the page settles, too
+    document.body.addEventListener('htmx:afterSettle', settled);
     document.querySelectorAll('.rules [role=switch]')[200].click();
   }
 })"""
