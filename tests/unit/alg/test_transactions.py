@@ -10,7 +10,7 @@ from sipalg_core.alg.transactions import Transactions
 from sipalg_core.contract.policy import Timers
 from sipalg_core.net import Side
 from sipalg_core.sip.message import parse
-from tests.unit.alg.harness import invite, respond
+from tests.unit.alg.harness import MEDIA_PROXY, PHONE, World, invite, respond, sdp
 
 TIMERS = Timers(t1=1, t4=7, timer_c=200, provisional_invite=300)
 
@@ -75,3 +75,12 @@ def test_request_that_is_repeated_after_its_end_begins_anew():
     known.all.begin(parse(known.request), Side.INTERNAL, "203.0.113.1", TIMERS, 18)
     assert known.all.of_response(answer, Side.EXTERNAL, "203.0.113.1") is not None
     assert known.ends_at() == 82
+
+
+def test_response_with_another_cseq_is_of_no_transaction():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    other = respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)).replace(b"CSeq: 1 ", b"CSeq: 2 ")
+    world.into(other, to=sent.source)
+    assert world.engine.counts["ignored:no-transaction"] == 1
+    assert (world.call()["state"], world.open) == ("setup", {})
