@@ -78,7 +78,7 @@ def test_pause_holds_lines_back_and_autoscroll_lets_them_in(page: Page, lab: Run
 
     page.goto(f"/system/log/?q=saddr:192.168.0.66+daddr:{TARGET}")
     rows = page.locator("tr[data-id]")
-    expect(rows).not_to_have_count(0, timeout=10_000)
+    expect(rows.filter(has_text=f":{dropped}")).to_have_count(1, timeout=20_000)
     before = rows.count()
     pause, follow = page.get_by_role("button", name="Pause"), page.get_by_role("button", name="Autoscroll")
     pause.click()
