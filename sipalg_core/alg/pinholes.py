@@ -112,8 +112,8 @@ class Ledger:
 
     def reconcile(self, counters: list[Counter], now: float) -> list[Effect]:
         """What the kernel has and what was taken over become one: nobody's pinholes are closed, those that the kernel
-        ended are let go of, with the warning that it was for silence. Where it has none at all, or silence means
-        nothing, they are opened again.
+        ended are let go of, with the warning that it was for silence. Where it has none at all, where silence means
+        nothing, or where there was no time for silence (an engine that died while it opened), they are opened again.
         """
         unseen, self._unseen = self._unseen, set()
         standing = {counter.id for counter in counters}
@@ -123,9 +123,12 @@ class Ledger:
         lost_all = unseen.isdisjoint(standing)
         for ident in unseen - standing:
             entry = self._entries.get(ident)
-            if entry is not None and (lost_all or entry.hole.held):
-                effects.append(OpenPinhole(entry.hole.pinhole))
-            elif entry is not None:
+            if entry is None:
+                continue
+            hole = entry.hole
+            if lost_all or hole.held or now - hole.opened < hole.pinhole.lifetime:
+                effects.append(OpenPinhole(hole.pinhole))
+            else:
                 effects += self._silent(entry, now)
         return effects
 

@@ -156,6 +156,7 @@ def test_pinhole_that_no_call_claims_is_closed():
 def test_pinhole_that_the_kernel_ended_meanwhile_is_noticed_and_the_call_stays():
     world = in_call()
     rtp, rtcp = world.open
+    world.now += world.open[rtp].lifetime
     closed, *changed = restored(world, rtcp)
     assert closed == ClosePinhole(world.open[rtp])
     assert Changed("calls", str(world.call()["id"])) in changed
@@ -167,6 +168,14 @@ def test_pinholes_are_opened_again_where_the_kernel_lost_all_or_silence_means_no
     STEPS["hold"](world)
     STEPS["held"](world)
     rtp, rtcp = world.open
+    assert restored(world, rtcp) == [OpenPinhole(world.open[rtp])]
+
+
+def test_pinhole_too_young_to_have_ended_is_opened_again():
+    """The engine before died between its note of the pinhole and the broker's answer."""
+    world = in_call()
+    rtp, rtcp = world.open
+    world.now += world.open[rtp].lifetime - 1
     assert restored(world, rtcp) == [OpenPinhole(world.open[rtp])]
 
 
