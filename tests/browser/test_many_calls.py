@@ -103,7 +103,7 @@ def test_a_lost_message_is_noticed_and_nothing_stays_unknown(page: Page, crowded
     page.goto("/calls/")
     rows(page).first.wait_for(timeout=PATIENCE)
     crowded.tell("pace 50")
-    assert until(lambda: page.evaluate("1") and any("resync" in each and "calls" in each for each in asked), 30), lost
+    assert until(lambda: page.evaluate("1") and any("resync" in each and "calls" in each for each in asked), 90), lost
     crowded.tell("pace 0")
     expect_the_same(page, crowded)
 
@@ -126,7 +126,7 @@ def test_nothing_moves_under_the_pointer(page: Page, crowded: Console):
     before = shown(page)
     rows(page).nth(3).hover()
     page.evaluate("() => { window.kept = document.querySelector('tr[data-id]'); }")
-    crowded.tell("pace 50")
+    crowded.tell("pace 10")  # few enough to be in the page still, on a busy machine too
     waiting = page.locator('[data-part="arrivals"]')
     expect(waiting).to_be_visible(timeout=PATIENCE)
     assert shown(page)[:10] == before[:10]
