@@ -11,7 +11,7 @@ import pytest
 
 from tests.lab.kernel_rig import ROOT
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone, pytest.mark.timeout(900)]
 
 SUITES = ("tests/unit/alg", "tests/unit/sip", "tests/unit/sdp", "tests/torture")
 

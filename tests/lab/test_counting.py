@@ -17,7 +17,7 @@ from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint
 from tests.lab.kernel_rig import POLICY, Rig, namespaces
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 HELD = 10_000
 COUNT_INTERVAL = 0.5

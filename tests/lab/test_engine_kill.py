@@ -17,7 +17,7 @@ from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import ENGINE_UID, LAN, V4, WAN, Rig, namespaces, udp
 from tests.unit.alg.harness import announced, invite, respond, sdp
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 KILLS = 200
 SEED = 4711

@@ -17,7 +17,7 @@ from appliance.ruleset.policy import Policy, Rule, Service
 from tests.lab.kernel_rig import run
 from tests.lab.ruleset_rig import BOX, HOST, INTERFACES, LAN, PEER, WAN, namespaces
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.alone]
 
 RELOADS = 1_000
 RATE = 20_000  # packets a second, on average, while it is reloaded
