@@ -128,7 +128,9 @@ class Dialogs:
         if 200 <= message.status_code < 300 and message.method in REFRESHES:
             refresh(call, message, passage.now)
         to_first = message.method == b"INVITE" and message.cseq == call.cseq and message.from_tag == call.caller_tag
+        known = len(call.dialogs)
         dialog = call.dialog_of(message.from_tag, message.to_tag, may_begin=to_first and message.status_code < 300)
+        passage.begun = dialog if len(call.dialogs) > known else None
         if to_first and message.status_code >= 200 and message.branch in call.branches:
             call.branches.remove(message.branch)
         if to_first and call.answered is None:
@@ -155,6 +157,7 @@ class Dialogs:
                 self.negotiation.open_gates(passage, call)
         elif status < 300:
             if dialog is not None and call.apply(Happening.ANSWERED, now):
+                passage.answers = True
                 self.negotiation.describe(passage, call, dialog)
                 self._confirm(passage, call, dialog)
         else:
@@ -336,6 +339,18 @@ class Dialogs:
                 call.apply(Happening.TIMED_OUT, now, say("rule-ended"))
                 effects += [*self._end(call, now), Changed("calls", call.id)]
         return effects
+
+    def unheard(self, passage: Passage, call: Call, reason: str) -> list[Effect]:
+        """The message does not go on: what it was to begin, a call or a dialog of one, nobody would ever hang up."""
+        message = passage.message
+        begins = call.state == "setup" and message.method == b"INVITE" and not message.to_tag
+        if begins or (call.alive and (passage.answers or passage.opens)):
+            return self.fail(call, passage.now, say("refused-here", reason=reason))
+        if passage.begun is None:
+            return []
+        call.dialogs.pop(passage.begun.callee_tag, None)
+        ledger, holes = self.negotiation.ledger, passage.begun.holes.values()
+        return [effect for hole in holes for effect in ledger.close(hole, passage.now, "replaced")]
 
     def fail(self, call: Call, now: float, ending: Saying) -> list[Effect]:
         """We could not do what it needs: nothing of the call may stay half open."""

@@ -356,13 +356,8 @@ class Engine:
         if passage.shadow:
             self.counts[f"shadow:{refused.reason}"] += 1
             return self._unchanged(passage, f"would be refused: {refused.reason}")
-        effects: list[Effect] = []
         message, call = passage.message, passage.call
-        begins = call is not None and call.state == "setup" and message.method == b"INVITE" and not message.to_tag
-        answers = call is not None and not message.is_request and message.cseq == call.cseq
-        unheard = answers and call is not None and call.state == "in_call" and call.answered == passage.now
-        if call is not None and (begins or unheard or (passage.opens and call.alive)):
-            effects = self._dialogs.fail(call, passage.now, say("refused-here", reason=refused.reason))
+        effects = self._dialogs.unheard(passage, call, refused.reason) if call is not None else []
         if message.is_request and refused.status:
             timers = self._policy.timers_of(passage.peering)
             begun = self._transactions.begin(message, passage.side, passage.peer, timers, passage.now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sipalg_core.alg.calls import Call
+from sipalg_core.alg.calls import Call, Dialog
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.mappings import Mapping
 from sipalg_core.contract.policy import Peering
@@ -33,6 +33,8 @@ class Passage:
     now: float
     call_id: bytes  # as the internal side knows it
     call: Call | None = None
+    begun: Dialog | None = None  # by this response
+    answers: bool = False  # and puts its call up
     edits: list[Edit] = field(default_factory=list)
     before: list[ClosePinhole | Changed] = field(default_factory=list)  # in the way of what opens
     opens: list[OpenPinhole] = field(default_factory=list)  # confirmed before the message goes on

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipalg_core.alg.effects import ClosePinhole, Forward, OpenPinhole
 from sipalg_core.contract.control import Counter
 from sipalg_core.contract.policy import Limits, PortRange
@@ -367,3 +369,23 @@ def test_answer_that_does_not_go_on_makes_no_call():
     (refused,) = world.out(invite("call-2", 2, sdp(PHONE.host, 14000, video), to_tag="b"))
     assert refused.data.startswith(b"SIP/2.0 488 ")
     assert world.call()["state"] == "in_call"
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["while it rings", "beside the one that answered"])
+def test_response_that_does_not_go_on_begins_no_dialog(answered: bool):
+    """P12: the phone has never heard of that callee, so nothing that it says is of the call."""
+    world = World(policy(limits=Limits(media_lines=1)))
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    if answered:
+        assert world.into(respond(sent.data, 200, "OK", tag="c", body=sdp(*MEDIA_PROXY)), to=sent.source)
+    status = 200 if answered else 183
+    refused = respond(sent.data, status, "x", tag="b", body=sdp(*MEDIA_PROXY, "m=video 7010 RTP/AVP 31"))
+    assert world.into(refused, to=sent.source) == []
+    before = world.call(), world.holes()
+    hung_up = incoming(header(sent.data, "Call-ID"), 9, method="BYE", to_tag="a")
+    world.into(hung_up, to=sent.source)
+    assert (world.call(), world.holes()) == before
+    assert world.engine.counts["ignored:no-dialog"] == 1
+    world.into(respond(sent.data, 180, "Ringing", tag="b"), to=sent.source)
+    world.into(hung_up.replace(b"CSeq: 9", b"CSeq: 10").replace(b"-9-", b"-10-"), to=sent.source)
+    assert world.engine.counts["ignored:no-dialog"] == 1  # that one went on
