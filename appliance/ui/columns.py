@@ -65,6 +65,7 @@ class Column:
     css: str = ""
     words: Mapping[str, Word] = field(default_factory=dict)
     below: str = ""  # key of the small second line
+    said_below: Text = ""  # what an address says there, where it has one: {peer} is its value
     sentences: Mapping[str, Word] = field(default_factory=dict)  # by code, where the second line is a Said
     link: str = ""  # where its text leads; {id} is the row's, of an action the value of the column
     action: Text = ""  # the word of a link; with `asks`, of a button that posts there
@@ -79,6 +80,7 @@ class Column:
             "css": self.css,
             "words": _plain(self.words),
             "below": self.below,
+            "said_below": self.said_below,
             "sentences": _plain(self.sentences),
             "arrow": self.arrow,
             "link": self.link,

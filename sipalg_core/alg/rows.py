@@ -72,6 +72,7 @@ def pinhole_row(entry: Entry, wall: float) -> PinholeRow:
         "internal": written(pinhole.internal),
         "mapped": str(pinhole.mapped),
         "external": written(pinhole.external),
+        "instead_of": written(hole.instead_of) if hole.instead_of else "",
         "opened": hole.opened + wall,
         "expires": (call.deadline if draining else hole.last_packet + pinhole.lifetime) + wall,
         "packets_in": hole.packets_in,

@@ -71,6 +71,7 @@ class PinholeRow(TypedDict):
     internal: str
     mapped: str  # our external endpoint, as announced in the SDP
     external: str  # "203.0.113.99:7000"; port "*" where any port may send
+    instead_of: str  # where the description said that media comes from, of one that is learnt; else ""
     opened: float
     expires: float | None  # when the kernel closes it if nothing passes
     packets_in: int

@@ -114,9 +114,13 @@ export const kinds = {
     return (row) => write(timeOfDay(row[key]));
   },
 
-  address(cell, { key }) {
+  address(cell, { key, below, said_below: said }) {
     const write = endpointWriter(cell);
-    return (row) => write(row[key] || NOTHING);
+    const more = below ? writer(element("span", "below", cell)) : null;
+    return (row) => {
+      write(row[key] || NOTHING);
+      more?.(row[below] ? fill(said, { peer: row[below] }) : "");
+    };
   },
 
   uri(cell, { key, link }) {

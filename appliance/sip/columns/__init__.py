@@ -2,7 +2,15 @@
 """The columns of telephony's tables, and the words for what the engine says."""
 
 from appliance.sip.columns.ladder import ladder_config
-from appliance.sip.columns.live import CALL_STATE, CALLS, CALLS_IN_BRIEF, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
+from appliance.sip.columns.live import (
+    CALL_STATE,
+    CALLS,
+    CALLS_IN_BRIEF,
+    INSTEAD,
+    PINHOLES,
+    PINHOLES_TO_READ,
+    REGISTRATIONS,
+)
 from appliance.sip.columns.sentences import CLOSED_BECAUSE, RULES, SENTENCES, level, said
 
 __all__ = [
@@ -10,6 +18,7 @@ __all__ = [
     "CALLS_IN_BRIEF",
     "CALL_STATE",
     "CLOSED_BECAUSE",
+    "INSTEAD",
     "PINHOLES",
     "PINHOLES_TO_READ",
     "REGISTRATIONS",

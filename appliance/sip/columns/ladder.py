@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from appliance.sip.columns.live import CALL_STATE
+from appliance.sip.columns.live import CALL_STATE, INSTEAD
 from appliance.sip.columns.sentences import CLOSED_BECAUSE, SENTENCES, STATUS_WORDS
 
 
@@ -49,7 +49,7 @@ def ladder_config() -> dict[str, Any]:
             "ringing": _("The call is being set up."),
             "line": _("line {n}"),
             "in_order": _("opened by {message} from {lane}"),
-            "learnt": _("learnt; the description said {peer}"),
+            "learnt": str(INSTEAD),
             "seconds": _("{n} s"),
             "none": _("none"),
             "silence": _("Media closes after {seconds} s of silence"),

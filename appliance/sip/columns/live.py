@@ -67,6 +67,8 @@ CALLS: Final = LiveTable(
 _BRIEF: Final = ("direction", "state", "from_uri", "to_uri", "since", "verdict", "audio_out", "audio_in")
 CALLS_IN_BRIEF: Final = replace(CALLS, columns=tuple(column for column in CALLS.columns if column.key in _BRIEF))
 
+INSTEAD: Final = _("instead of {peer}, which the description named")
+"""Below a peer that is learnt."""
 CLOSE: Final = _("Close this pinhole? The call goes on without this media until its next description.")
 
 PINHOLES: Final = LiveTable(
@@ -78,7 +80,7 @@ PINHOLES: Final = LiveTable(
         Column("component", _("Part"), css="third bare", words={"rtp": Word("RTP"), "rtcp": Word("RTCP")}),
         Column("internal", _("Phone"), "address"),
         Column("mapped", _("Announced as"), "address"),
-        Column("external", _("Peer"), "address"),
+        Column("external", _("Peer"), "address", below="instead_of", said_below=INSTEAD),
         Column("opened", _("Opened"), "time", "number"),
         Column("packets_out", _("Packets ↑ out"), "number", "number third"),
         Column("packets_in", _("Packets ↓ in"), "number", "number third"),

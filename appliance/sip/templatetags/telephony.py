@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from appliance.sip.columns import CALL_STATE, CLOSED_BECAUSE, level, said
+from appliance.sip.columns import CALL_STATE, CLOSED_BECAUSE, INSTEAD, level, said
 from appliance.sip.queries import party
 from appliance.ui.columns import moment
 
@@ -60,6 +60,11 @@ def instant(seconds: float) -> SafeString | str:
 @register.filter
 def closed_because(why: str) -> str:
     return str(CLOSED_BECAUSE.get(why, why))
+
+
+@register.filter
+def instead(peer: str) -> str:
+    return str(INSTEAD).format(peer=peer)
 
 
 @register.filter

@@ -94,7 +94,8 @@ def test_c53_source_within_the_providers_networks_is_learnt_and_told():
         1,
     )
     rows: list[Any] = world.engine.rows("pinholes", world.now)
-    assert [each["kind"] for each in rows if each["external"] == str(REAL)] == ["learnt"]
+    told = {each["external"]: (each["kind"], each["instead_of"]) for each in rows if each["component"] == "rtp"}
+    assert told == {str(MEDIA_PROXY): ("exact", ""), str(REAL): ("learnt", str(MEDIA_PROXY))}
 
 
 @pytest.mark.parametrize(

@@ -123,6 +123,21 @@ def test_ledger_says_who_asked_and_why_it_closed(page, engine):
     assert 'data-id="77"' in page("/calls/pinholes/ledger/", q="203.0.113.99 silent")[1]
 
 
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "instead of {}, which the description named"), ("de", "statt {}, wie"), ("tr", "belirtilen {} yerine")],
+)
+def test_ledger_says_of_a_learnt_opening_what_was_named_instead(client, owner, engine, language, said):
+    named = {"closed": 9.0, "why": "call-ended"}
+    learnt = named | {"id": "78", "kind": "learnt", "external": "203.0.113.98:9000", "instead_of": "203.0.113.99:7000"}
+    engine.items["ledger"] = [OPENING | named, OPENING | learnt]
+    client.force_login(owner)
+    text = client.get("/calls/pinholes/ledger/", headers={"Accept-Language": language}).content.decode()
+    assert text.count(said.format("203.0.113.99:7000")) == 1
+    live = client.get("/calls/pinholes/", headers={"Accept-Language": language}).content.decode()
+    assert said.format("{peer}") in live
+
+
 def test_ledger_of_a_silent_engine_says_so(client, owner):
     client.force_login(owner)
     assert "does not answer" in client.get("/calls/pinholes/ledger/").content.decode()
