@@ -131,11 +131,11 @@ class Engine:
         self._screening = Screening(policy)
         self._parties.set_policy(policy, self._screening)
         effects += self._dialogs.set_policy(policy, self._screening, now)
-        return [*effects, *self.end_calls_of_ended_rules(now)]
+        return [*effects, *self.catch_up(now)]
 
-    def end_calls_of_ended_rules(self, now: float) -> list[Effect]:
-        """As the policy that is in force says; once more after a restart, when calls of before are known again."""
-        return self._dialogs.end_of_ended_rules(now)
+    def catch_up(self, now: float) -> list[Effect]:
+        """End what the policy of now ends; once more after a restart, when calls of before are known again."""
+        return [*self._dialogs.end_of_ended_rules(now), *self._dialogs.negotiation.unlearn(now)]
 
     def pinhole_failed(self, pinhole: Pinhole, status: Status, detail: int, now: float) -> list[Effect]:
         """The broker did not open it: the message does not go on, and its call must not stay half open."""

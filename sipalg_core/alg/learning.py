@@ -9,6 +9,7 @@ changed afterwards. The broker checks all of that once more, against the kernel'
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from sipalg_core.alg.calls import Call, Dialog, Hole
@@ -57,6 +58,12 @@ def found(
         }
         if sources:
             yield Found(stream, sources.pop() if len(sources) == 1 else None)
+
+
+def may_stay(call: Call, hole: Hole) -> bool:
+    """Whether what was learnt before would still be: the operator may want it otherwise by now."""
+    source = ip_address(hole.pinhole.external.host)
+    return any(source in network for network in call.peering.learns_from)
 
 
 def _waiting(call: Call, now: float) -> Iterator[Stream]:

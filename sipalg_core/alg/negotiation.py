@@ -318,6 +318,18 @@ class Negotiation:
             effects += (opened, Changed("pinholes", str(opened.pinhole.id)), Changed("calls", call.id))
         return effects
 
+    def unlearn(self, now: float) -> list[Effect]:
+        """Shut what the policy of now would not let in. What was described is open beside it, or ended in silence."""
+        effects: list[Effect] = []
+        for hole, call in self.ledger:
+            if hole.learnt and not learning.may_stay(call, hole):
+                call.let_go(hole)
+                if hole.is_audio and call.alive and not any(each.is_audio for each in call.holes()):
+                    call.warning = say("unlearnt", source=hole.pinhole.external)
+                self._changes.note("call", call.id)
+                effects += (*self.ledger.close(hole, now, "unlearnt"), Changed("calls", call.id))
+        return effects
+
     def _may_be_learnt(self, call: Call, host: str) -> bool:
         """P3, and within the provider's media networks."""
         address, peering = ip_address(host), call.peering

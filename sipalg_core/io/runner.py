@@ -98,7 +98,7 @@ class Runner:
         gc.freeze()
         gc.set_threshold(_YOUNG, _MIDDLE, _NEVER)
         gc.enable()
-        self._drive("calls of rules that have ended", self._engine.end_calls_of_ended_rules)
+        self._drive("what the policy of now ends", self._engine.catch_up)
         self._expect(self._until)
         self._signalling |= {wildcard(each) for each in self._engine.state.endpoints()}
         self._listen()

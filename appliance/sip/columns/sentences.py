@@ -55,6 +55,7 @@ VERDICTS: Final = {
         _("The digest covers the description (qop=auth-int): it stays as it is, and its media closed."), "error"
     ),
     "opening-closed": Word(_("An operator closed the opening for media; the call stays."), "warning"),
+    "unlearnt": Word(_("Media is no longer learnt from {source}: closed, the call stays."), "warning"),
     "audio-both": Word(_("Audio flows in both directions."), "ok"),
     "audio-both-learnt": Word(
         _("Audio flows in both directions; the other side sends from {source}, not from {peer}: learnt."), "hint"
@@ -139,6 +140,7 @@ CLOSED_BECAUSE: Final = {
     "challenged": _("the provider asked for the password"),
     "silent": _("no packets for too long"),
     "operator": _("closed by an operator"),
+    "unlearnt": _("media is no longer learnt from there"),
 }
 
 

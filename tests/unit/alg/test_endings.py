@@ -53,5 +53,5 @@ def test_engine_that_was_dead_at_the_end_closes_what_it_remembers() -> None:
     told = json.loads(json.dumps(world.engine.state.export()))
     successor = Engine(ended(), random=Random(8), wall=1_700_000_000.0)  # type: ignore[arg-type]  # as above
     assert successor.state.restore(told, world.now) == 0
-    closed = successor.end_calls_of_ended_rules(world.now)
+    closed = successor.catch_up(world.now)
     assert {each.pinhole.id for each in closed if hasattr(each, "pinhole")} == set(world.open)

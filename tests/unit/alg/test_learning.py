@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import ip_network
+from random import Random
 from typing import Any
 
 import pytest
 
+from sipalg_core.alg.effects import ClosePinhole
+from sipalg_core.alg.engine import Engine
 from sipalg_core.alg.learning import WINDOW
 from sipalg_core.contract.control import Counter, Pinhole, Stray
 from sipalg_core.contract.policy import AlgPolicy
@@ -251,3 +255,69 @@ def test_shadow_learns_nothing():
     for _ in range(4):
         media.comes(REAL, to=Endpoint(host, int(port)))
     assert world.engine.counts["learnt:media"] == 0
+
+
+NOT_ANY_MORE: list[dict[str, Any]] = [
+    {"learn_media": False},
+    {"media": ()},
+    {"media": (ip_network("203.0.113.99/32"),)},
+]
+
+
+@pytest.mark.parametrize("words", NOT_ANY_MORE, ids=["off", "no networks", "other networks"])
+def test_what_may_not_be_learnt_any_more_is_unlearnt_at_once(words: dict[str, Any]):
+    media = in_call(learning())
+    world = media.world
+    media.comes(REAL, outward=PACKETS)
+    described, learnt = media.hole(), media.hole(learnt=True)
+    world.policy(learning(media=(ip_network("203.0.113.98/32"),)))
+    assert media.hole(learnt=True) == learnt  # that one still may
+    world.policy(learning(**words))
+    assert media.holes() == [described]
+    (row,) = (row for row in openings(world) if row["kind"] == "learnt")
+    assert (row["why"], row["instead_of"]) == ("unlearnt", str(MEDIA_PROXY))
+    for _ in range(8):
+        media.comes(REAL, outward=PACKETS)
+    assert media.holes() == [described]
+    assert world.call()["state"] == "in_call"
+    verdict: Any = world.call()["verdict"]
+    assert verdict["code"] == "peer-other-host"
+
+
+def test_call_whose_rule_is_gone_keeps_what_was_learnt():
+    media = in_call(learning())
+    media.comes(REAL)
+    media.world.policy(replace(learning(), peerings=()))
+    assert externals(media) == {MEDIA_PROXY, REAL}
+
+
+def test_engine_that_was_dead_meanwhile_unlearns_what_it_remembers():
+    media = in_call(learning())
+    media.comes(REAL)
+    learnt = media.hole(learnt=True)
+    told = json.loads(json.dumps(media.world.engine.state.export()))
+    successor = Engine(learning(learn_media=False), random=Random(8), wall=1_700_000_000.0)
+    assert successor.state.restore(told, media.world.now) == 0
+    effects = successor.catch_up(media.world.now)
+    assert [each.pinhole for each in effects if isinstance(each, ClosePinhole)] == [learnt]
+
+
+def test_where_only_what_was_learnt_is_left_the_call_says_that_its_media_is_closed():
+    """What was described ended in silence: the next description opens it again, as ever."""
+    media = in_call(learning())
+    world = media.world
+    media.comes(REAL)
+    for _ in range(700):
+        media.comes(REAL)
+        world.wait(0.5)
+        if externals(media) == {REAL}:
+            break
+    else:
+        raise AssertionError("what was described is still open")
+    world.policy(learning(learn_media=False))
+    assert media.holes() == []
+    verdict: Any = world.call()["verdict"]
+    assert verdict["code"] == "unlearnt"
+    (sent,) = world.out(invite(cseq=2, to_tag="b", body=sdp(PHONE.host, 14000)))
+    world.into(respond(sent.data, 200, "OK", body=sdp(*MEDIA_PROXY)), to=sent.source)
+    assert externals(media) == {MEDIA_PROXY}
