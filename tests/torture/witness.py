@@ -26,7 +26,7 @@ from tests.unit.alg.harness import PROVIDER, World, policy
 
 PROVIDERS = {PROVIDER.host, "203.0.113.3"}
 TIGHT = Limits(calls_per_host=3, half_open_per_host=2, media_lines=2, ports_per_host=6)
-NARROW = Limits(ports_per_host=4)
+NARROW = Limits(ports_per_host=4, media_lines=1)
 PAIRS = 50  # of the world's media ports
 TEARDOWN = 5.0
 COOKED = len(BRANCH_COOKIE)
