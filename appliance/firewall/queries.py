@@ -93,6 +93,13 @@ def addresses() -> QuerySet[AddressObject]:
     return AddressObject.objects.prefetch_related("members").order_by("search")
 
 
+def addresses_by_key() -> dict[int, AddressObject]:
+    """The same, where only groups are asked what they hold."""
+    found = list(AddressObject.objects.order_by("search"))
+    models.prefetch_related_objects([each for each in found if each.kind == AddressKind.GROUP], "members")
+    return {each.pk: each for each in found}
+
+
 def services() -> QuerySet[Service]:
     return Service.objects.order_by("search")
 

@@ -36,12 +36,16 @@ CONFIGURATION: Final[tuple[type[models.Model], ...]] = (
 """In the order in which rows can be created; backwards they can be deleted."""
 
 
-def snapshot(node: str, revision: int) -> policy.Policy:
-    """Call it inside a transaction where rows may change meanwhile."""
-    addresses = {address.pk: _address(address) for address in firewall.addresses()}
+def snapshot(node: str, revision: int, *, only: int | None = None) -> policy.Policy:
+    """Call it inside a transaction where rows may change meanwhile. `only` leaves out all other rules."""
+    rows = firewall.rules() if only is None else firewall.rules().filter(pk=only)
+    objects = firewall.addresses_by_key()
+    described: dict[int, dict[str, Any]] = {}
 
     def resolved(key: int | None) -> dict[str, Any] | None:
-        return None if key is None else addresses[key]
+        if key is not None and key not in described:
+            described[key] = _address(objects[key])
+        return None if key is None else described[key]
 
     return policy.load(
         {
@@ -73,7 +77,7 @@ def snapshot(node: str, revision: int) -> policy.Policy:
                     "schedule": row.schedule and _schedule(row.schedule),
                     "prepared": row.prepared,
                 }
-                for row in firewall.rules()
+                for row in rows
             ],
             "providers": [
                 {

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from difflib import unified_diff
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
 import redis
@@ -77,9 +78,17 @@ def policy_now(revision: Revision, now: float) -> ruleset.Policy:
     """What decides at this time: the revision without the rules that have ended, with the windows of its schedules, and
     what has been activated on top of it.
     """
-    frozen = ruleset.load(revision.policy)
-    rules = tuple(replace(rule, expired=rule.expired or rule.id in revision.expired) for rule in frozen.rules)
+    return _now(revision, ruleset.load(revision.policy), now)
+
+
+def _now(revision: Revision, frozen: ruleset.Policy, now: float) -> ruleset.Policy:
+    rules = _marked(frozen.rules, revision)
     return _at(as_found(replace(frozen, rules=rules, activations=activations(revision.node))), now)
+
+
+def _marked(rules: Iterable[ruleset.Rule], revision: Revision) -> tuple[ruleset.Rule, ...]:
+    """With those marked that have ended since the revision was made."""
+    return tuple(replace(rule, expired=rule.expired or rule.id in revision.expired) for rule in rules)
 
 
 def _at(policy: ruleset.Policy, now: float) -> ruleset.Policy:
@@ -101,10 +110,62 @@ def as_found(policy: ruleset.Policy) -> ruleset.Policy:
 
 def policy_asked(*, draft: bool, node: str = names.NODE) -> ruleset.Policy:
     """What a question is about: the running revision, or the rows as they stand."""
-    running = running_revision(node)
-    if draft or running is None:
-        return _at(as_found(snapshot(node, 0)), time.time())
-    return policy_now(running, time.time())
+    pending = Pending(node)
+    return pending.asked if draft else pending.decides
+
+
+def rule_asked(rule: int, *, draft: bool, node: str = names.NODE) -> ruleset.Rule | None:
+    """One of policy_asked's, without building all others."""
+    running = None if draft else running_revision(node)
+    if running is None:
+        policy = snapshot(node, 0, only=rule)
+    else:
+        kept = [each for each in running.policy.get("rules", ()) if each["id"] == rule]
+        policy = ruleset.load(running.policy | {"rules": kept})
+        policy = replace(policy, rules=_marked(policy.rules, running))
+    return next(iter(_at(policy, time.time()).rules), None)
+
+
+class Pending:
+    """The rows as they stand beside what runs, each read once: for a page that says several things about them."""
+
+    def __init__(self, node: str = names.NODE) -> None:
+        self._node = node
+
+    @cached_property
+    def running(self) -> Revision | None:
+        return running_revision(self._node)
+
+    @cached_property
+    def _before(self) -> ruleset.Policy:
+        return _policy(self.running, self._node)
+
+    @cached_property
+    def _draft(self) -> ruleset.Policy:
+        return snapshot(self._node, 0)
+
+    @cached_property
+    def asked(self) -> ruleset.Policy:
+        """The draft, with the windows and contents of now."""
+        return _at(as_found(self._draft), time.time())
+
+    @cached_property
+    def decides(self) -> ruleset.Policy:
+        """What runs, with the windows and contents of now; the draft where nothing does."""
+        return self.asked if self.running is None else _now(self.running, self._before, time.time())
+
+    @cached_property
+    def changes(self) -> list[Change]:
+        """What *Apply* would change, in words; empty where the running revision is what the rows say."""
+        return compare(self._before, self._draft)
+
+    def nft(self) -> list[str]:
+        """The same as lines of a unified diff of nft's text."""
+        return compare_nft(self._before, self._draft)
+
+    def findings(self, access: Access | None = None) -> list[Finding]:
+        """What verify says about the rows as they stand."""
+        return verify(self.asked, access)
 
 
 def setup_now(node: str = names.NODE) -> Setup:
@@ -129,7 +190,7 @@ def latest_revision(node: str = names.NODE) -> Revision | None:
 
 def findings(access: Access | None = None, node: str = names.NODE) -> list[Finding]:
     """What verify says about the rows as they stand."""
-    return verify(_at(as_found(snapshot(node, 0)), time.time()), access)
+    return Pending(node).findings(access)
 
 
 def access_of(revision: Revision) -> Access | None:
@@ -164,12 +225,12 @@ def job_row(revision: Revision) -> dict[str, Any]:
 
 def pending_changes(node: str = names.NODE) -> list[Change]:
     """What *Apply* would change, in words; empty where the running revision is what the rows say."""
-    return compare(_policy(running_revision(node), node), snapshot(node, 0))
+    return Pending(node).changes
 
 
 def pending_nft(node: str = names.NODE) -> list[str]:
     """The same as lines of a unified diff of nft's text."""
-    return compare_nft(_policy(running_revision(node), node), snapshot(node, 0))
+    return Pending(node).nft()
 
 
 def _policy(revision: Revision | None, node: str) -> ruleset.Policy:

@@ -32,7 +32,6 @@ from appliance.kernel.connections import Selection
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.system.services import flush_connections
 from appliance.system.views.connections import flushed_sentence
-from appliance.system.views.revisions import review_context
 from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
 
 UNDO_SECONDS: Final = 30.0
@@ -109,9 +108,7 @@ def switch(request: OperatorRequest, pk: int) -> HttpResponse:
         change()
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-        answer = render(
-            request, "firewall/rules.html", list_context(request, Table(rule.table)) | review_context(request)
-        )
+        answer = render(request, "firewall/rules.html", list_context(request, Table(rule.table)))
         return reswap(reselect(retarget(answer, "#rule-list"), "#rule-list"), "outerHTML")
     answer = render(request, "firewall/_switched.html", line_context(request, pk))
     return trigger_client_event(trigger_client_event(answer, "changed"), "switched", after="settle")
@@ -202,7 +199,7 @@ def act(
         return done(request, "firewall:rules")
     if not request.htmx:
         return redirect(f"{reverse('firewall:rules')}?table={table}")
-    response = render(request, "firewall/rules.html", list_context(request, Table(table)) | review_context(request))
+    response = render(request, "firewall/rules.html", list_context(request, Table(table)))
     return trigger_client_event(response, "changed")
 
 

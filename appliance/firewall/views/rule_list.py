@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, NamedTuple
 
@@ -19,11 +19,12 @@ from appliance.firewall.views.rule_columns import COLUMNS, Column, Text, columns
 from appliance.recipes.forms import RECIPES
 from appliance.ruleset import notation
 from appliance.ruleset.policy import Rule as Compiled
-from appliance.ruleset.verify import verify
-from appliance.system.queries import policy_asked
+from appliance.system.queries import Pending, rule_asked
+from appliance.system.views.revisions import review_context
 from appliance.ui.columns import Mark
 from appliance.ui.requests import OperatorRequest
 
+HitsOf = Mapping[int, Hits]
 NEVER_HIT_AFTER: Final = timedelta(days=90)
 
 
@@ -47,15 +48,27 @@ STATES: Final = (EXPIRED, DISABLED, UNRESOLVED, SHADOWED, WAITING, UNUSED, ACTIV
 
 
 class States:
-    """Of the rules as they stand in the draft, against those that run."""
+    """Of rules as they stand in the draft, against those that run."""
 
-    def __init__(self, hits: dict[int, Hits]) -> None:
-        draft, running = policy_asked(draft=True), policy_asked(draft=False)
-        self._rules = {rule.id: rule for rule in draft.rules}
-        self._running = {rule.id: rule for rule in running.rules}
-        self._shadowed = {finding.rule for finding in verify(draft) if finding.code == "shadowed"}
+    def __init__(
+        self, draft: Iterable[Compiled], running: Iterable[Compiled], shadowed: Collection[int | None], hits: HitsOf
+    ) -> None:
+        self._rules = {rule.id: rule for rule in draft}
+        self._running = {rule.id: rule for rule in running}
+        self._shadowed = shadowed
         self._hits = hits
         self._now = time.time()
+
+    @classmethod
+    def all(cls, pending: Pending, hits: HitsOf) -> States:
+        shadowed = {finding.rule for finding in pending.findings() if finding.code == "shadowed"}
+        return cls(pending.asked.rules, pending.decides.rules, shadowed, hits)
+
+    @classmethod
+    def alone(cls, rule: int, hits: HitsOf) -> States:
+        """Of one rule, at once: whether another covers it only `all` know."""
+        draft, running = (rule_asked(rule, draft=each) for each in (True, False))
+        return cls(filter(None, [draft]), filter(None, [running]), (), hits)
 
     def of(self, rule: Rule) -> State:
         compiled = self._rules.get(rule.pk)
@@ -156,10 +169,11 @@ class Line(NamedTuple):
     shown: bool
 
 
-def lines(rules: Iterable[Rule], shown: Sequence[Column], text: str = "") -> list[Line]:
+def lines(
+    rules: Iterable[Rule], shown: Sequence[Column], states: States, hits: HitsOf, text: str = ""
+) -> list[Line]:  # fmt: skip
     """Those that the filter does not show are lines as well: the browser shows them as soon as it is another."""
-    hits = queries.hits()
-    states, asked = States(hits), Filter(text)
+    asked = Filter(text)
     found = []
     for rule in rules:
         counted, sought = hits.get(rule.pk), Sought.of(rule)
@@ -168,18 +182,19 @@ def lines(rules: Iterable[Rule], shown: Sequence[Column], text: str = "") -> lis
     return found
 
 
-def states(rules: Iterable[Rule]) -> list[tuple[int, str, bool]]:
+def states(rules: Iterable[Rule], pending: Pending) -> list[tuple[int, str, bool]]:
     """Of each rule its id, its state's name, and whether it is a draft."""
-    known = States(queries.hits())
+    known = States.all(pending, queries.hits())
     return [(rule.pk, known.of(rule).name, known.is_draft(rule)) for rule in rules]
 
 
 def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict[str, Any]:
+    """The list, and above it what waits to be applied."""
     listed = list(queries.rules(table).prefetch_related("service__members"))
-    shown = columns_of(request.user)
+    shown, hits, pending = columns_of(request.user), queries.hits(), Pending()
     before, after = columns.AUTOMATIC[table]
-    found = lines(listed, shown, text)
-    return {
+    found = lines(listed, shown, States.all(pending, hits), hits, text)
+    return review_context(request, pending) | {
         "table": table,
         "tables": Table,
         "columns": shown,
@@ -202,5 +217,6 @@ def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict
 def line_context(request: OperatorRequest, pk: int) -> dict[str, Any]:
     """One of the list, as it stands there."""
     rule = queries.rules().prefetch_related("service__members").get(pk=pk)
-    (line,) = lines([rule], columns_of(request.user))
+    hits = queries.hits()
+    (line,) = lines([rule], columns_of(request.user), States.alone(pk, hits), hits)
     return {"line": line, "last": queries.rules(rule.table).count()}

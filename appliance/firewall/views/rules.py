@@ -19,6 +19,7 @@ from appliance.firewall.views.rule_changes import conflict
 from appliance.firewall.views.rule_columns import chosen
 from appliance.firewall.views.rule_list import STATES, holding, list_context, states
 from appliance.network.models import Role
+from appliance.system.queries import Pending
 from appliance.system.views.revisions import review_context
 from appliance.ui.requests import OperatorRequest, may
 
@@ -39,7 +40,7 @@ RULE_ROWS: Final = (
 
 @may("rules.see")
 def rules(request: OperatorRequest) -> HttpResponse:
-    context = list_context(request, _table(request), request.GET.get("q", "")[:200]) | review_context(request)
+    context = list_context(request, _table(request), request.GET.get("q", "")[:200])
     zones = {name: request.GET[name] for name in ("from_zone", "to_zone") if request.GET.get(name) in Role.values}
     if zones:
         inside = [each for each in context["rules"] if all(getattr(each.rule, n) in ("", z) for n, z in zones.items())]
@@ -51,8 +52,9 @@ def rules(request: OperatorRequest) -> HttpResponse:
 @may("rules.see")
 def bar(request: OperatorRequest) -> HttpResponse:
     """What waits to be applied, and the state of every rule of the table: a rule that was switched may cover others."""
-    table = _table(request)
-    context = {"table": table, "states": states(queries.rules(table)), "all_states": STATES} | review_context(request)
+    table, pending = _table(request), Pending()
+    told = states(queries.rules(table), pending)
+    context = {"table": table, "states": told, "all_states": STATES} | review_context(request, pending)
     return render(request, "firewall/_rules_bar.html", context)
 
 

@@ -23,12 +23,14 @@ from appliance.ui.templatetags.ui import status_context
 REVISIONS_A_PAGE: Final = 50
 
 
-def review_context(request: OperatorRequest) -> dict[str, Any]:
+def review_context(request: OperatorRequest, pending: queries.Pending | None = None) -> dict[str, Any]:
     """What *Apply* would change, what speaks against it, and the form that asks for it."""
-    findings = [said(each) for each in queries.findings(access(request))]
+    pending = pending or queries.Pending()
+    findings = [said(each) for each in pending.findings(access(request))]
     return {
-        "changes": queries.pending_changes(),
-        "nft_changes": queries.pending_nft(),
+        "pending": pending,
+        "changes": pending.changes,
+        "nft_changes": pending.nft(),
         "findings": findings,
         "blocked": any(finding["level"] == "error" for finding in findings),
         "apply_form": ApplyForm(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
 from django import template
@@ -124,6 +125,7 @@ def entry(known: Mapping[str, Any] | None, key: Any) -> Any:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, css: str = "") -> SafeString:
     """A symbol of static/icons.svg; it stands beside a text or inside a labelled control, never alone."""
     href = f"{static('icons.svg')}#{name}"
@@ -190,7 +192,9 @@ def may_open_address(request: HttpRequest, address: str) -> bool:
 
 @register.inclusion_tag("ui/_status.html", takes_context=True)
 def status(context: Context) -> dict[str, Any]:
-    return status_context() | {"request": context["request"], "csrf_token": context.get("csrf_token")}
+    """A page that says itself what waits to be applied (`pending`) has read it already."""
+    told = status_context(context.get("pending"))
+    return told | {"request": context["request"], "csrf_token": context.get("csrf_token")}
 
 
 @register.inclusion_tag("accounts/_banner.html", takes_context=True)
@@ -210,10 +214,11 @@ def setup_invitation(context: Context) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def status_context() -> dict[str, Any]:
+def status_context(pending: object = None) -> dict[str, Any]:
     """Health, pending changes and the revision on trial: what the top bar shows on every page."""
     waiting = system.waiting_revision()
-    return {"telephony": sip.telephony(), "changes": len(system.pending_changes()), "waiting": waiting}
+    changes = pending.changes if isinstance(pending, system.Pending) else system.pending_changes()
+    return {"telephony": sip.telephony(), "changes": len(changes), "waiting": waiting}
 
 
 @register.inclusion_tag("ui/_keys.html", takes_context=True)

@@ -6,6 +6,8 @@ from __future__ import annotations
 from datetime import time, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from appliance.firewall.models import Hits, Rule
@@ -179,3 +181,26 @@ def test_states_are_said_by_icon_and_word(console, owner, office, other):
         told = page.partition(f'data-rule-state="{name}"')[2].partition("</span>")[0]
         assert f"#{icon}" in told
         assert told.endswith(word)
+
+
+def test_page_reads_the_rules_once_to_list_them_and_once_to_judge_them(console, office, other):
+    run()
+    with CaptureQueriesContext(connection) as asked:
+        console.get("/firewall/rules/")
+    read = [each["sql"] for each in asked if each["sql"].partition(" FROM ")[2].startswith('"firewall_rule" ')]
+    assert len(read) == 2
+
+
+def test_switched_row_is_judged_without_all_others(console, owner, office, other):
+    run()
+    Rule.objects.filter(pk=other.pk).update(enabled=False)
+    with CaptureQueriesContext(connection) as asked:
+        row = console.post(f"/firewall/rules/{other.pk}/enabled/", {"enabled": "on"}, headers=HTMX).content.decode()
+    assert 'data-rule-state="active"' in row
+    assert "data-draft" not in row  # it runs as it stands
+    judged = [each["sql"] for each in asked if 'FROM "firewall_rule" LEFT OUTER JOIN' in each["sql"]]
+    assert judged
+    assert all('"firewall_rule"."id" = ' in sql for sql in judged)
+    row = console.post(f"/firewall/rules/{other.pk}/enabled/", {}, headers=HTMX).content.decode()
+    assert 'data-rule-state="disabled"' in row
+    assert "data-draft" in row

@@ -8,7 +8,7 @@ from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
 from appliance.system.models import Revision, State
-from appliance.system.queries import findings, pending_changes, running_revision
+from appliance.system.queries import findings, pending_changes, policy_asked, rule_asked, running_revision
 
 
 @pytest.fixture
@@ -67,3 +67,20 @@ def test_findings_are_those_of_the_rows(owner, rules):
     assert [finding.code for finding in findings()] == ["locked_out", "shadowed"]
     save_interface(actor=owner, name="lan0", role="internal", addresses=["192.168.0.1/24"])
     assert [finding.code for finding in findings()] == ["shadowed"]
+
+
+@pytest.mark.parametrize("draft", [True, False])
+def test_one_rule_asked_for_is_the_one_among_all(owner, rules, pbx, draft):
+    name = create_address(actor=owner, name="Name", kind="dns", value="sip.example.net")
+    group = create_address(actor=owner, name="Both", kind="group", members=[pbx, name])
+    made = create_rule(actor=owner, name="c", source=group, action="accept")
+    assert rule_asked(made.pk, draft=draft).source.name == "Both"  # the rows where nothing runs
+    revision = apply()
+    Revision.objects.filter(pk=revision.pk).update(expired=[rules[1].pk])
+    update_rule(actor=owner, rule=rules[0], version=rules[0].version, name="other")
+    among = {rule.id: rule for rule in policy_asked(draft=draft).rules}
+    for pk in (made.pk, *(rule.pk for rule in rules)):
+        alone = rule_asked(pk, draft=draft)
+        assert policy.dump_rule(alone) == policy.dump_rule(among[pk])
+        assert (alone.source.empty, alone.expired) == (among[pk].source.empty, among[pk].expired)
+    assert rule_asked(0, draft=draft) is None
