@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from appliance.cli.asking import ACTOR, Verb, address, given, moment, rule, schedule, service, there
 from appliance.firewall import queries, services
 from appliance.firewall.columns import rule_sentence
-from appliance.firewall.models import Action, Rule, Table
+from appliance.firewall.models import Action, Hits, Rule, Table
 from appliance.network import queries as network
 from appliance.network import services as network_services
 from appliance.network.models import Interface
@@ -25,17 +25,20 @@ _OBJECTS: Final = {
 }  # fmt: skip
 
 
-def _rule(each: Rule) -> dict[str, Any]:
-    counted = queries.hits().get(each.pk)
-    hits = {"hits": counted and counted.packets, "last_hit": counted and counted.last}
+def _rule(each: Rule, hits: Hits | None) -> dict[str, Any]:
     own = {"id": each.pk, "version": each.version, "expired": each.expired_at is not None}
-    return own | services.describe_rule(each) | hits
+    return own | services.describe_rule(each) | queries.counted(hits)
+
+
+def _told(each: Rule) -> dict[str, Any]:
+    return _rule(each, queries.hits().get(each.pk))
 
 
 def list_rules(asked: Namespace) -> list[dict[str, Any]]:
     rules = queries.rules(asked.table or "")
     if asked.json:
-        return [_rule(each) for each in rules]
+        hits = queries.hits()
+        return [_rule(each, hits.get(each.pk)) for each in rules]
     return [
         {"id": each.pk, "table": each.table, "on": "on" if each.enabled else "off", "name": each.name,
          "what": _unmarked(rule_sentence(each))}
@@ -45,27 +48,27 @@ def list_rules(asked: Namespace) -> list[dict[str, Any]]:
 
 def add_rule(asked: Namespace) -> dict[str, Any]:
     made = services.create_rule(actor=ACTOR, table=asked.table, **_fields(asked), **_place(asked))
-    return _rule(made)
+    return _told(made)
 
 
 def edit_rule(asked: Namespace) -> dict[str, Any]:
     """Only what is said changes, and an empty text is any; with --seen only what nobody has changed since."""
     found = there(rule, "id", asked.id)
     version = found.version if asked.seen is None else asked.seen
-    return _rule(services.update_rule(actor=ACTOR, rule=found, version=version, **_fields(asked)))
+    return _told(services.update_rule(actor=ACTOR, rule=found, version=version, **_fields(asked)))
 
 
 def move_rule(asked: Namespace) -> dict[str, Any]:
-    return _rule(services.move_rule(actor=ACTOR, rule=there(rule, "id", asked.id), **_place(asked)))
+    return _told(services.move_rule(actor=ACTOR, rule=there(rule, "id", asked.id), **_place(asked)))
 
 
 def switch_rule(asked: Namespace) -> dict[str, Any]:
     found = there(rule, "id", asked.id)
-    return _rule(services.set_rule_enabled(actor=ACTOR, rule=found, enabled=asked.state == "on"))
+    return _told(services.set_rule_enabled(actor=ACTOR, rule=found, enabled=asked.state == "on"))
 
 
 def clone_rule(asked: Namespace) -> dict[str, Any]:
-    return _rule(services.clone_rule(actor=ACTOR, rule=there(rule, "id", asked.id)))
+    return _told(services.clone_rule(actor=ACTOR, rule=there(rule, "id", asked.id)))
 
 
 def delete_rule(asked: Namespace) -> dict[str, Any]:

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 from django.db import models
 from django.db.models import Q, QuerySet, Sum
@@ -87,6 +87,34 @@ def due(now: datetime) -> QuerySet[Rule]:
 
 def hits() -> dict[int, Hits]:
     return {each.rule_id: each for each in Hits.objects.all()}
+
+
+DAYS: Final = 7
+COUNTED_FOR: Final = timedelta(minutes=10)
+"""Connections that were counted longer ago say nothing about now."""
+
+
+def by_day(hits: Hits) -> dict[str, int]:
+    """Packets of the last seven days (UTC), today last."""
+    today = timezone.now().date()
+    days = ((today - timedelta(days=ago)).isoformat() for ago in reversed(range(DAYS)))
+    return {day: hits.days.get(day, 0) for day in days}
+
+
+def connections_now(hits: Hits | None) -> int | None:
+    if hits is None or hits.connections_at is None or timezone.now() - hits.connections_at > COUNTED_FOR:
+        return None
+    return hits.connections or 0
+
+
+def counted(hits: Hits | None) -> dict[str, Any]:
+    """What the kernel counted for a rule, for programs; None where it has counted nothing yet."""
+    return {
+        "hits": hits and hits.packets,
+        "last_hit": hits and hits.last,
+        "hits_by_day": hits and by_day(hits),
+        "connections": connections_now(hits),
+    }
 
 
 def addresses() -> QuerySet[AddressObject]:

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Router, Schema, Status
+from ninja import Field, Router, Schema, Status
 from ninja.errors import HttpError
 
 from appliance.firewall import queries, services
@@ -52,8 +52,14 @@ class RuleOut(RuleFields):
     expired: bool
     version: int
     changed: datetime
-    hits: int | None
+    hits: int | None = Field(description="Packets that the kernel counted; null until it has.")
     last_hit: datetime | None
+    hits_by_day: dict[str, int] | None = Field(
+        description="Packets of the last seven days (UTC, `2026-11-28`), today last; null until something was counted."
+    )
+    connections: int | None = Field(
+        description="Open connections that it decides about or translates; null where none were counted lately."
+    )
 
 
 class RuleList(Schema):
@@ -144,8 +150,7 @@ def delete_rule(request: HttpRequest, rule_id: int) -> Status[None]:
 
 def _rule(rule: Rule, hits: Hits | None) -> dict[str, Any]:
     own = {"id": rule.pk, "version": rule.version, "changed": rule.changed, "expired": rule.expired_at is not None}
-    counted = {"hits": hits and hits.packets, "last_hit": hits and hits.last}
-    return own | counted | services.describe_rule(rule)
+    return own | queries.counted(hits) | services.describe_rule(rule)
 
 
 def _tagged(response: HttpResponse, rule: Rule) -> dict[str, Any]:

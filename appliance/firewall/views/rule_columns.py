@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Final
 
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -22,12 +20,10 @@ from django.utils.translation import gettext_lazy
 from appliance.accounts.models import User
 from appliance.firewall import columns
 from appliance.firewall.models import AddressObject, Hits, ListColumns, Rule
+from appliance.firewall.queries import DAYS, by_day, connections_now
 from appliance.network.models import Role
 from appliance.ui.columns import moment
 
-DAYS: Final = 7
-COUNTED_FOR: Final = timedelta(minutes=10)
-"""Connections that were counted longer ago say nothing about now."""
 _BAR, _HIGH = 5, 12
 
 Text = SafeString | str
@@ -112,21 +108,9 @@ def chosen(keys: Sequence[str]) -> list[Column]:
     return [column for column in COLUMNS if column.key in keys]
 
 
-def connections_now(hits: Hits | None) -> int | None:
-    if hits is None or hits.connections_at is None or timezone.now() - hits.connections_at > COUNTED_FOR:
-        return None
-    return hits.connections or 0
-
-
-def by_day(hits: Hits, today: date) -> list[int]:
-    """Packets of the last seven days, today last."""
-    days = (today - timedelta(days=ago) for ago in reversed(range(DAYS)))
-    return [hits.days.get(day.isoformat(), 0) for day in days]
-
-
 def spark(hits: Hits) -> Text:
     """A bar for each of the last seven days; nothing where there was nothing."""
-    counted = by_day(hits, timezone.now().date())
+    counted = list(by_day(hits).values())
     most = max(counted)
     if not most:
         return ""

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """/api/v1/rules."""
 
+from datetime import timedelta
+
 import pytest
 from django.middleware.csrf import CSRF_SECRET_LENGTH
 from django.test import Client
+from django.utils import timezone
+
+from appliance.firewall.models import Hits
 
 
 @pytest.fixture
@@ -90,6 +95,7 @@ def test_rule_of_every_table_with_all_that_it_can_say(api, pbx, web):
     rule = api("post", "rules", body).json()
     assert {key: rule[key] for key in body} == body
     assert (rule["expired"], rule["hits"], rule["last_hit"]) == (False, None, None)
+    assert (rule["hits_by_day"], rule["connections"]) == (None, None)
     assert api("get", "rules?table=dnat").json()["count"] == 1
     assert api("get", "rules?table=input").json()["count"] == 0
     assert api("get", "rules?table=nat").status_code == 422
@@ -140,3 +146,22 @@ def test_a_long_list_costs_no_more_questions_than_a_short_one(api, make_rule, dj
         make_rule(f"r{number}", service=web)
     with django_assert_max_num_queries(8):
         assert api("get", "rules").json()["count"] == 30
+
+
+def test_week_of_hits_and_open_connections_are_read_only(api, make_rule):
+    rule, now = make_rule("a"), timezone.now()
+    days = {(now.date() - timedelta(days=ago)).isoformat(): packets for ago, packets in ((7, 99), (6, 4), (0, 2))}
+    Hits.objects.create(rule_id=rule.pk, packets=105, last=now, days=days, connections=3, connections_at=now)
+    (told,) = api("get", "rules").json()["items"]
+    assert told["connections"] == 3
+    assert list(told["hits_by_day"].values()) == [4, 0, 0, 0, 0, 0, 2]
+    assert list(told["hits_by_day"])[-1] == now.date().isoformat()
+    assert api("patch", f"rules/{rule.pk}", {"version": 1, "connections": 9, "log": True}).json()["connections"] == 3
+    Hits.objects.update(connections_at=now - timedelta(hours=1))
+    assert api("get", f"rules/{rule.pk}").json()["connections"] is None
+
+
+def test_what_is_counted_is_described(api):
+    described = api("get", "openapi.json").json()["components"]["schemas"]["RuleOut"]["properties"]
+    assert "seven days" in described["hits_by_day"]["description"]
+    assert "Open connections" in described["connections"]["description"]

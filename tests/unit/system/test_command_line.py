@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from appliance.audit.models import Entry
-from appliance.firewall.models import Activation, AddressObject, Rule
+from appliance.firewall.models import Activation, AddressObject, Hits, Rule
 from appliance.firewall.services import activations
 from appliance.network.services import save_interface
 from appliance.notices import channels
@@ -35,6 +35,16 @@ def configured(pinhole):
     pinhole("add-object", "PBX", "host", "192.168.0.2")
     pinhole("add-object", "Phones", "group", "--member", "PBX")
     return pinhole
+
+
+def test_rules_tell_what_was_counted_of_them(configured):
+    rule = json.loads(configured("add-rule", "counted", "--action", "accept", "--source", "pbx", "--json"))
+    assert (rule["hits"], rule["hits_by_day"], rule["connections"]) == (None, None, None)
+    now = timezone.now()
+    days = {now.date().isoformat(): 7}
+    Hits.objects.create(rule_id=rule["id"], packets=7, last=now, days=days, connections=2, connections_at=now)
+    (told,) = json.loads(configured("rules", "--json"))
+    assert (told["hits"], told["hits_by_day"][now.date().isoformat()], told["connections"]) == (7, 7, 2)
 
 
 def test_rules_are_added_placed_moved_switched_and_deleted(configured):
