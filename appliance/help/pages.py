@@ -252,6 +252,23 @@ PAGES: Final = {
         ),
         (Way(_("Banned hosts"), "sip:bans"),),
     ),
+    "engine-stopped": Page(
+        _("Why are calls not being watched?"),
+        (
+            Section(_("What goes on meanwhile"), _(
+                "Rules decide as before, and calls that run go on: the kernel carries their speech. A new call gets no "
+                "openings. SIP itself is dropped, or forwarded plainly where you have chosen that for the time in "
+                "which the engine is down.")),
+            Section(_("Which process it is, and its last words"), _(
+                "The service pinhole-engine. It is started again by itself whenever it ends. On the device, “systemctl "
+                "status pinhole-engine” says whether it runs, and “journalctl -u pinhole-engine” what it said last: "
+                "that another engine runs already, for instance.")),
+            Section(_WHAT_TO_DO, _(
+                "Mend what its last line names, and start it with “systemctl restart pinhole-engine”. It knows its "
+                "calls and telephones again, because it writes them down while it works.")),
+        ),
+        (Way(_("Timers & limits"), "alg:settings"),),
+    ),
     "upkeep": Page(
         _("Which rules and objects want looking after?"),
         (

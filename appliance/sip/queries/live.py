@@ -39,11 +39,12 @@ FAULTS_NAMED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Telephony:
-    """`sentence` answers the question; `details` are what else is worth a look."""
+    """`sentence` answers the question; `details` are what else is worth a look, `why` is a page of the help."""
 
     level: Level
     sentence: str
     details: tuple[str, ...] = ()
+    why: str = ""
 
 
 def providers() -> QuerySet[Provider]:
@@ -128,8 +129,8 @@ def engine_health() -> HealthRow:
     return cast(HealthRow, rows[0])
 
 
-def telephony() -> Telephony:
-    """The first thing that stops calls decides the sentence."""
+def telephony(changes: int | None = None) -> Telephony:
+    """The first thing that stops calls decides the sentence; `changes` wait to be applied, if the caller knows."""
     try:
         health = engine_health()
         registrations = cast("list[RegistrationRow]", snapshot("registrations")["rows"])
@@ -137,12 +138,12 @@ def telephony() -> Telephony:
         broker = broker_answers()
     except EngineUnavailable as error:
         sentence = _("The SIP engine does not answer. Running calls continue; new calls get no openings.")
-        return Telephony("error", sentence, (str(error),))
+        return Telephony("error", sentence, (str(error),), "engine-stopped")
     if not broker:
         return Telephony(
             "error", _("The pinhole broker does not answer. Running calls continue; new calls get no audio.")
         )
-    return _closed(health) or _working(health, registrations, faults)
+    return _closed(health) or _working(health, registrations, faults, changes)
 
 
 def _closed(health: HealthRow) -> Telephony | None:
@@ -174,13 +175,17 @@ def _faults(calls: list[CallRow]) -> tuple[str, ...]:
     )
 
 
-def _working(health: HealthRow, registrations: list[RegistrationRow], faults: tuple[str, ...]) -> Telephony:
+def _working(
+    health: HealthRow, registrations: list[RegistrationRow], faults: tuple[str, ...], changes: int | None
+) -> Telephony:  # fmt: skip
     details = faults + tuple(
         _("%(aor)s is not registered at %(registrar)s: %(status)s.") % dict(row)
         for row in registrations
         if row["state"] != "registered"
     )
-    if changes := len(pending_changes()):
+    if changes is None:
+        changes = len(pending_changes())
+    if changes:
         details += (ngettext("%d change is not applied.", "%d changes are not applied.", changes) % changes,)
     registered = sum(row["state"] == "registered" for row in registrations)
     calls = ngettext("%d call is running", "%d calls are running", health["calls"]) % health["calls"]

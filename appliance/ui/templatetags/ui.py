@@ -217,8 +217,8 @@ def setup_invitation(context: Context) -> dict[str, Any]:
 def status_context(pending: object = None) -> dict[str, Any]:
     """Health, pending changes and the revision on trial: what the top bar shows on every page."""
     waiting = system.waiting_revision()
-    changes = pending.changes if isinstance(pending, system.Pending) else system.pending_changes()
-    return {"telephony": sip.telephony(), "changes": len(changes), "waiting": waiting}
+    changes = len(pending.changes if isinstance(pending, system.Pending) else system.pending_changes())
+    return {"telephony": sip.telephony(changes), "changes": changes, "waiting": waiting}
 
 
 @register.inclusion_tag("ui/_keys.html", takes_context=True)

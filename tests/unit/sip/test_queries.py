@@ -63,6 +63,12 @@ def test_no_rule_allows_sip(engine, applied, owner):
     assert "is not applied yet" in telephony().sentence
 
 
+def test_changes_that_the_caller_knows_are_not_looked_for_again(open_engine, django_assert_max_num_queries):
+    with django_assert_max_num_queries(4):  # twice: is there a trial, and which revision runs
+        assert telephony(2).details == ("2 changes are not applied.",)
+        assert telephony(0).details == ()
+
+
 def test_it_works(open_engine):
     assert telephony().sentence == "Telephony is ready: no phone system has registered yet, 2 calls are running."
     open_engine.rows["registrations"] = [REGISTRATION]

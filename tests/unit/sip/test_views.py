@@ -43,6 +43,23 @@ def test_no_calls_is_said_with_whether_telephony_works_and_the_last_call(client,
     assert 'href="/calls/selftests/">Place a test call' in told
 
 
+def test_engine_that_does_not_answer_is_said_with_a_way_to_why(client, owner):
+    client.force_login(owner)
+    told = client.get("/calls/quiet/").content.decode()
+    assert "The SIP engine does not answer." in told
+    address = re.search(r'href="([^"]+)"[^>]*>Why\?</a>', told)[1]
+    banner = client.get("/calls/").content.decode().partition('data-when="engine_down"')[2].partition("</div>")[0]
+    assert f'href="{address}"' in banner
+    answer = client.get(address).content.decode()
+    assert "journalctl -u pinhole-engine" in answer
+    assert "What to do" in answer
+
+
+def test_engine_that_answers_needs_no_why(client, owner, engine):
+    client.force_login(owner)
+    assert "Why?" not in client.get("/calls/quiet/").content.decode()
+
+
 def test_no_registration_is_said_with_who_is_awaited_and_the_way_to_check_its_path(client, owner):
     client.force_login(owner)
     assert "check that a rule allows SIP" in client.get("/calls/registrations/").content.decode()
