@@ -40,6 +40,7 @@ urlpatterns = [
     path("recipes/<slug:name>/", recipes.recipe, name="recipes_one"),
     path("questions/", questions.questions, name="questions"),
     path("objects/", objects.objects, name="objects"),
+    path("objects/undo/", objects.undo, name="objects_undo"),
     path("objects/usual-services/", objects.add_usual_services, name="objects_usual_services"),
     path("objects/name-servers/", objects.name_servers, name="objects_name_servers"),
     path("objects/addresses/<int:pk>/refresh/", objects.refresh_address, name="objects_refresh_address"),

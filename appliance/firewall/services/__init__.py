@@ -64,7 +64,13 @@ from appliance.firewall.services.rules import (
     update_rule,
 )
 from appliance.firewall.services.undo import Kind as UndoKind
-from appliance.firewall.services.undo import remembered, remembered_several, take_back
+from appliance.firewall.services.undo import (
+    remembered,
+    remembered_object,
+    remembered_several,
+    take_back,
+    take_back_object,
+)
 from appliance.firewall.services.uses import replace_everywhere
 
 __all__ = [
@@ -109,6 +115,7 @@ __all__ = [
     "preview_plan",
     "refresh",
     "remembered",
+    "remembered_object",
     "remembered_several",
     "replace_everywhere",
     "restore_rule",
@@ -120,6 +127,7 @@ __all__ = [
     "start_rule",
     "stop_activation",
     "take_back",
+    "take_back_object",
     "take_due",
     "tell_netadmin",
     "update_address",

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,7 +11,7 @@ from typing import Any, Final
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import get_language, gettext_lazy
@@ -21,9 +22,10 @@ from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import AddressForm, NameServersForm, ReplaceForm, ScheduleForm, ServiceForm
 from appliance.firewall.models import AddressKind, AddressObject, Schedule, Service
 from appliance.firewall.views.forms import done, form_page
+from appliance.firewall.views.rule_acts import UNDO_SECONDS
 from appliance.ruleset.countries import all_names
 from appliance.ui.forms import OperatorForm
-from appliance.ui.requests import OperatorRequest, may
+from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
 
 Thing = AddressObject | Service | Schedule
 
@@ -165,7 +167,25 @@ def edit_object(request: OperatorRequest, sort: str, pk: int) -> HttpResponse:
 def delete_object(request: OperatorRequest, sort: str, pk: int) -> HttpResponse:
     each = _SORTS[sort]
     thing = get_object_or_404(each.model, pk=pk)
-    return _do(request, lambda: each.delete(actor=request.user, **{sort: thing}))
+    offer = services.remembered_object(thing)
+    return _do(request, lambda: each.delete(actor=request.user, **{sort: thing}), offer)
+
+
+@require_POST
+@may("objects.change")
+def undo(request: OperatorRequest) -> HttpResponse:
+    """Take the last deletion back, while it is offered and its name is free."""
+    offer = undo_offer(request)
+    request.session.pop(UNDO, None)
+    if offer is None or offer["kind"] != "object":
+        messages.warning(request, _("There is nothing to undo any more."))
+        return redirect("firewall:objects")
+    try:
+        thing = services.take_back_object(actor=request.user, offer=offer)
+        messages.success(request, _("“%s” is there again.") % thing.name)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return redirect("firewall:objects")
 
 
 def _object_form(
@@ -190,9 +210,12 @@ def _object_form(
     return form_page(request, form, title, reverse("firewall:objects"), context)
 
 
-def _do(request: OperatorRequest, verb: Callable[[], object]) -> HttpResponse:
+def _do(request: OperatorRequest, verb: Callable[[], object], offer: dict[str, Any] | None = None) -> HttpResponse:
+    """A refusal is said above the list; an `offer` to take it back stands there as it does above the rules."""
     try:
         verb()
+        if offer:
+            request.session[UNDO] = offer | {"until": time.time() + UNDO_SECONDS}
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return done(request, "firewall:objects")

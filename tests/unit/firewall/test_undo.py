@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Taking back: a deleted rule comes back as the rule that it was, a moved one to its place, for a while."""
 
+from datetime import time
+
 import pytest
 
 from appliance.audit.models import Entry
 from appliance.firewall.models import AddressObject, Rule
-from appliance.firewall.services import create_address, create_rule
+from appliance.firewall.services import create_address, create_rule, create_schedule, create_service
 from appliance.firewall.views import rule_acts as views
 
 pytestmark = pytest.mark.django_db
@@ -104,3 +106,74 @@ def test_rule_whose_object_is_gone_does_not_come_back(console, rules):
     AddressObject.objects.all().delete()
     assert "named an object that is gone" in text_of(console.post("/firewall/rules/undo/", follow=True))
     assert not Rule.objects.exists()
+
+
+# --- objects ---
+
+
+@pytest.fixture
+def deleted(console, owner):
+    """A group, a service and a schedule, each deleted by its page; by sort: what they were."""
+
+    def delete(sort, thing):
+        row = type(thing).objects.filter(pk=thing.pk).values().get()
+        assert console.post(f"/firewall/objects/{sort}/{thing.pk}/delete/").status_code == 302
+        assert not type(thing).objects.filter(pk=thing.pk).exists()
+        return type(thing), row
+
+    return delete
+
+
+def undo_object(console):
+    return text_of(console.post("/firewall/objects/undo/", follow=True))
+
+
+def test_deleted_group_comes_back_with_its_members(console, owner, deleted):
+    members = [create_address(actor=owner, name=name, kind="host", value=f"10.0.0.{len(name)}") for name in ("a", "bb")]
+    group = create_address(actor=owner, name="Phones", kind="group", members=members)
+    model, row = deleted("addresses", group)
+    page = text_of(console.get("/firewall/objects/"))
+    assert "“Phones” is deleted." in page
+    assert 'action="/firewall/objects/undo/"' in page
+    assert "“Phones” is there again." in undo_object(console)
+    assert model.objects.filter(pk=group.pk).values().get() == row
+    assert set(model.objects.get(pk=group.pk).members.all()) == set(members)
+    assert Entry.objects.first().verb == "undo delete"
+    assert "nothing to undo any more" in undo_object(console)
+
+
+def test_deleted_service_and_schedule_come_back_as_they_were(console, owner, deleted):
+    web = create_service(actor=owner, name="Web", protocol="tcp", ports="80,443")
+    office = create_schedule(actor=owner, name="Office", weekdays=[0, 4], begin=time(8), end=time(18), timezone="UTC")
+    for sort, thing in (("services", web), ("schedules", office)):
+        model, row = deleted(sort, thing)
+        undo_object(console)
+        assert model.objects.filter(pk=thing.pk).values().get() == row
+
+
+def test_object_whose_name_is_taken_or_whose_member_is_gone_stays_away(console, owner, deleted):
+    host = create_address(actor=owner, name="PBX", kind="host", value="192.168.0.2")
+    deleted("addresses", host)
+    other = create_address(actor=owner, name="pbx", kind="host", value="192.168.0.3")
+    assert "It cannot be undone any more: “PBX” was changed since." in undo_object(console)
+    group = create_address(actor=owner, name="Phones", kind="group", members=[other])
+    deleted("addresses", group)
+    AddressObject.objects.filter(pk=other.pk).delete()
+    assert "“Phones” named an object that is gone." in undo_object(console)
+    assert not AddressObject.objects.exists()
+
+
+def test_refused_deletion_offers_nothing(console, rules):
+    pbx = AddressObject.objects.get()
+    page = text_of(console.post(f"/firewall/objects/addresses/{pbx.pk}/delete/", follow=True))
+    assert "is used in 4 rules" in page
+    assert "objects/undo/" not in page
+
+
+def test_each_page_takes_back_its_own(console, rules, owner):
+    console.post(f"/firewall/rules/{rules[0].pk}/delete/")
+    assert "nothing to undo any more" in undo_object(console)
+    spare = create_address(actor=owner, name="Spare", kind="host", value="10.0.0.9")
+    console.post(f"/firewall/objects/addresses/{spare.pk}/delete/")
+    assert "nothing to undo any more" in text_of(console.post("/firewall/rules/undo/", follow=True))
+    assert not AddressObject.objects.filter(name="Spare").exists()
