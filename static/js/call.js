@@ -57,6 +57,7 @@ function start() {
     const options = { delta: part("delta").checked, repeats: part("repeats").checked };
     const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal]);
     if (fresh === drawn) return;
+    if (!ladder.room) return schedule(); // the page is not laid out yet
     drawn = fresh;
     ladder.draw(call, messages, shown, options);
     renderTable(messages, options.repeats);

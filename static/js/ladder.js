@@ -67,9 +67,14 @@ export class Ladder {
     this.#config = config;
   }
 
+  /** Pixels across; 0 before the page is laid out, when there is nothing to draw on. */
+  get room() {
+    return this.#svg.parentElement.clientWidth;
+  }
+
   /** `streams` are openings that carry media; `options`: delta (times since the message before), repeats (shown each). */
   draw(call, messages, streams, options) {
-    this.#width = this.#svg.parentElement.clientWidth;
+    this.#width = this.room;
     this.#layOut(call, messages, streams);
     const focused = this.#svg.contains(document.activeElement);
     this.#svg.replaceChildren();
