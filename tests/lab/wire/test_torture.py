@@ -104,6 +104,8 @@ def test_every_message_fares_as_it_must(wire: Wire, side: Side):
         else:
             must = expected(case.verdict if case.stream is None else case.stream, data, side).replace("D", "")
             fate = over_stream(wire, side, data, case, must)
+            if must and not fate:  # it met the end of the one before, which was reset: who calls connects again
+                fate = over_stream(wire, side, data, case, must)
         if fate != must:
             wrong[name] = (must, fate)
     assert wrong == {}
