@@ -9,7 +9,7 @@ from typing import Final
 from django.urls import URLPattern, URLResolver, get_resolver
 from playwright.sync_api import APIResponse, BrowserContext
 
-from tests.lab.running import RunningLab
+from tests.lab.running import RunningLab, until
 
 Sample = Callable[[RunningLab], str]
 MACHINES: Final = ("api/", "metrics", "csp-report/")
@@ -22,8 +22,14 @@ def _first(path: str, key: str = "id") -> Sample:
 
 
 def _call(lab: RunningLab) -> str:
-    """The last one: a message of it is kept."""
-    return str(lab.get("calls")["items"][0]["id"])
+    """One that runs: of one that has just ended the row goes while one looks at its pages."""
+
+    def running() -> str | None:
+        return next((str(row["id"]) for row in lab.get("calls")["items"] if row["state"] == "in_call"), None)
+
+    found = until(running, 10)
+    assert found
+    return found
 
 
 def _message(lab: RunningLab) -> str:
