@@ -10,7 +10,6 @@ import selectors
 import signal
 import socket
 import struct
-import sys
 import time
 from collections import deque
 from contextlib import suppress
@@ -44,7 +43,7 @@ _PEER_CREDENTIALS: Final = struct.Struct("3i")
 class Server:
     """Listens at a path of mode 0660; the engine may ask everything, netadmin only for RELOAD."""
 
-    def __init__(self, broker: Broker, path: Path, engine_uid: int, netadmin_uid: int) -> None:
+    def __init__(self, broker: Broker, path: Path, engine_uid: int, netadmin_uid: int, stop: socket.socket) -> None:
         self._broker = broker
         self._engine_uid = engine_uid
         self._operations = {engine_uid: frozenset(Op)}
@@ -52,12 +51,16 @@ class Server:
         self._listener = listen(path)
         self._unfinished: deque[tuple[socket.socket, Answering]] = deque()
         self._selector = selectors.DefaultSelector()
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._stop = stop
+        for waited_for in (self._listener, stop):
+            self._selector.register(waited_for, selectors.EVENT_READ)
 
     def run(self) -> None:
-        """What takes longer goes on when nobody else asks for something."""
+        """Until `stop` is readable. What takes longer goes on when nobody else asks for something."""
         while True:
             for key, _ in self._selector.select(0 if self._unfinished else self._patience()):
+                if key.fileobj is self._stop:
+                    return
                 if key.fileobj is self._listener:
                     self._accept()
                 else:
@@ -160,13 +163,26 @@ def send(peer: socket.socket, answer: Answer) -> None:
         peer.send(message)
 
 
+def signalled() -> socket.socket:
+    """A socket that is readable after SIGTERM.
+
+    A handler that raises would end a transaction in its middle, and goes unheard where Python cannot raise: in a destructor, in
+    a callback of C, and in the moment before the selector sleeps.
+    """
+    stop, waker = socket.socketpair()
+    waker.setblocking(False)
+    signal.set_wakeup_fd(waker.detach())
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    return stop
+
+
 def serve(files: tuple[Path, Path], path: Path, engine_uid: int, netadmin_uid: int) -> int:
     """The whole process, until SIGTERM. A fault at the start, or a second broker, leaves the table as it was."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    stop = signalled()
     try:
         claimed = claim(path)
         divert()
-        server = Server(Broker(*files), path, engine_uid, netadmin_uid)
+        server = Server(Broker(*files), path, engine_uid, netadmin_uid, stop)
     except AlreadyRunning as error:
         log.critical("%s", error.strerror)
         return 1

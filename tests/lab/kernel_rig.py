@@ -255,7 +255,7 @@ class Rig:
     def stop(self, *, kill: bool = False) -> None:
         if self._process is not None:
             self._process.kill() if kill else self._process.terminate()
-            self._process.wait(5)
+            self._process.wait(20)
             self._process = None
 
     def close(self) -> None:

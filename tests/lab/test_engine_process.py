@@ -88,14 +88,14 @@ def test_signalling_outlives_the_broker(rig, engine):
 
 def test_a_killed_engine_is_back_at_once(rig, engine):
     engine.process.send_signal(signal.SIGKILL)
-    engine.process.wait(2)
+    engine.process.wait(20)
     (rig.run_dir / "engine.sock").unlink()
     again = Engine(rig)
     try:
         exchange(5)
     finally:
         again.process.terminate()
-        assert again.process.wait(5) == 0
+        assert again.process.wait(20) == 0
 
 
 @pytest.mark.parametrize("process", ["engine", "broker"])
@@ -109,4 +109,4 @@ def test_a_second_one_does_not_start_and_disturbs_nobody(rig, engine, process):
 
 def test_sigterm_ends_it_cleanly(engine):
     engine.process.terminate()
-    assert engine.process.wait(5) == 0
+    assert engine.process.wait(20) == 0
