@@ -166,8 +166,8 @@ def send(peer: socket.socket, answer: Answer) -> None:
 def signalled() -> socket.socket:
     """A socket that is readable after SIGTERM.
 
-    A handler that raises would end a transaction in its middle, and goes unheard where Python cannot raise: in a destructor, in
-    a callback of C, and in the moment before the selector sleeps.
+    A handler that raises would end a transaction in its middle, and goes unheard where Python cannot raise: in a
+    destructor, in a callback of C, and in the moment before the selector sleeps.
     """
     stop, waker = socket.socketpair()
     waker.setblocking(False)

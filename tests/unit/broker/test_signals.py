@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""SIGTERM is heard at any moment: also where Python swallows what a handler raises, and just before the selector sleeps."""
+"""SIGTERM is heard at any moment, also where Python swallows what a handler raises."""
 
 from __future__ import annotations
 
