@@ -7,14 +7,12 @@ revision. Contents are read when somebody looks into them, and known by their fi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import Protocol
 
 from appliance.ruleset.policy import Address, Policy, Rule
-from appliance.ruleset.spans import Spans
+from appliance.ruleset.spans import Content, Spans, fingerprint_of
 
 
 class Known(Protocol):
@@ -28,24 +26,6 @@ class Known(Protocol):
         """The addresses that these names have now, in ruleset.notation."""
 
     def countries(self, codes: Sequence[str]) -> Spans: ...
-
-
-class Content:
-    """Of one moving object. Two with one fingerprint hold the same; `empty` is known without reading."""
-
-    def __init__(self, fingerprint: str, read: Callable[[], Spans], *, empty: bool) -> None:
-        self.fingerprint = fingerprint
-        self.empty = empty
-        self._read = read
-
-    @cached_property
-    def spans(self) -> Spans:
-        return self._read()
-
-
-def fixed(*values: str) -> Content:
-    """Of these addresses, for good."""
-    return Content(_digest(values), lambda: Spans.of(values), empty=not values)
 
 
 def fill(policy: Policy, known: Known) -> Policy:
@@ -94,9 +74,5 @@ def _content(address: Address, known: Known) -> Content:
         spans = Spans.of((*address.values, *resolved))
         return spans | known.countries(address.countries) if address.countries else spans
 
-    fingerprint = _digest((*address.values, "", *resolved, "", *address.countries, "", edition))
+    fingerprint = fingerprint_of((*address.values, "", *resolved, "", *address.countries, "", edition))
     return Content(fingerprint, read, empty=not (address.values or resolved or edition))
-
-
-def _digest(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import ConfigDict, Field, TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from appliance.ruleset.spans import Spans
-
-if TYPE_CHECKING:
-    from appliance.ruleset.contents import Content
+from appliance.ruleset.spans import Content, Spans
 
 Role = Literal["internal", "external", "dmz", "management"]
 

@@ -12,9 +12,9 @@ from itertools import product
 import pytest
 
 from appliance.ruleset.apply import apply
-from appliance.ruleset.contents import fixed
 from appliance.ruleset.decide import Packet, decide
 from appliance.ruleset.policy import Address, Policy, Rule, Service
+from appliance.ruleset.spans import fixed
 from tests.lab.kernel_rig import within
 from tests.lab.ruleset_rig import (
     BOX,

@@ -9,8 +9,8 @@ import pytest
 
 from appliance.ruleset import apply as applying
 from appliance.ruleset import sets
-from appliance.ruleset.contents import fixed
 from appliance.ruleset.policy import Address, Policy, Rule, Service
+from appliance.ruleset.spans import fixed
 from sipalg_core.contract import names
 from tests.lab.ruleset_rig import HOST, HOST6, INTERFACES, OUTSIDE, OUTSIDE6, PEER, PEER6, STRANGER, namespaces
 

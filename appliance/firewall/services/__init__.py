@@ -48,6 +48,7 @@ from appliance.firewall.services.objects import (
     update_service,
 )
 from appliance.firewall.services.recipes import Drafted, draft_plan, draft_seen, preview_plan
+from appliance.firewall.services.replacing import replace_everywhere
 from appliance.firewall.services.rules import (
     RULE_FIELDS,
     choose_columns,
@@ -71,7 +72,6 @@ from appliance.firewall.services.undo import (
     take_back,
     take_back_object,
 )
-from appliance.firewall.services.uses import replace_everywhere
 
 __all__ = [
     "EVERYTHING",

@@ -7,9 +7,9 @@ from unittest.mock import patch
 
 import pytest
 
-from appliance.ruleset.contents import fixed
 from appliance.ruleset.findings import SENTENCES, said, text
 from appliance.ruleset.policy import Address, AlgSettings, Interface, Policy, Provider, Rule, Service
+from appliance.ruleset.spans import fixed
 from appliance.ruleset.verify import Access, verify
 
 INTERFACES = (
