@@ -63,6 +63,7 @@ PERMISSIONS: Final = {
     "calls.export": Permission(_TECHNICIAN, Scope.DIAGNOSE, _("Only a VoIP technician can download call data.")),
     "calls.test": Permission(_TECHNICIAN, Scope.DIAGNOSE, _("Only a VoIP technician can place test calls.")),
     "pinholes.close": Permission(_TECHNICIAN, Scope.CHANGE, _("Only a VoIP technician can close a pinhole.")),
+    "engine.start": Permission(_TECHNICIAN, Scope.CHANGE, _("Only a VoIP technician can start the SIP engine.")),
     "bans.lift": Permission(_TECHNICIAN, Scope.CHANGE, _("Only a VoIP technician can lift a ban.")),
     # --- telephony's settings ---
     "alg.see": Permission(_ALL, Scope.SEE, _("Only people of this firewall can see the settings of the SIP ALG.")),

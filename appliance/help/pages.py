@@ -264,8 +264,9 @@ PAGES: Final = {
                 "status pinhole-engine” says whether it runs, and “journalctl -u pinhole-engine” what it said last: "
                 "that another engine runs already, for instance.")),
             Section(_WHAT_TO_DO, _(
-                "Mend what its last line names, and start it with “systemctl restart pinhole-engine”. It knows its "
-                "calls and telephones again, because it writes them down while it works.")),
+                "Mend what its last line names, and start it: by the button beside “Calls are not being watched”, or "
+                "on the device with “systemctl restart pinhole-engine”. It knows its calls and telephones again, "
+                "because it writes them down while it works.")),
         ),
         (Way(_("Timers & limits"), "alg:settings"),),
     ),

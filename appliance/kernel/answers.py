@@ -10,7 +10,7 @@ from contextlib import closing
 from typing import Any, Final
 
 from appliance.firewall.queries import KnownContents
-from appliance.kernel import capturing, connections, facts, links, probing, sockets, watch
+from appliance.kernel import capturing, connections, facts, links, probing, sockets, starting, watch
 from appliance.kernel.connections import Flushed, Selection
 from appliance.kernel.conntrack import ConnectionTable
 from appliance.kernel.judgement import Judge
@@ -91,5 +91,6 @@ ANSWERS: Final[dict[str, Callable[..., Any]]] = {
     "neighbours": links.neighbours,
     "probe": probing.start,
     "listening": sockets.listening,
+    "start_engine": starting.start_engine,
     "telephony": telephony,
 }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -179,10 +180,24 @@ directory={PROJECT}
 file={SUPERVISOR_SOCKET}
 chmod=0700
 
+[supervisorctl]
+serverurl=unix://{SUPERVISOR_SOCKET}
+
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
-    return "\n".join((head, *(_program(process) for process in table())))
+    return "\n".join((head, _STARTER, *(_program(process) for process in table())))
+
+
+_STARTER: Final = f"""\
+[program:starter]
+command={sys.executable} -m deploy.lab.starter
+autostart=true
+autorestart=true
+stdout_logfile={LOGS / "starter.log"}
+redirect_stderr=true
+"""
+"""The supervisor's own hand, as systemd's on a machine of its own: no process of the appliance."""
 
 
 def _program(process: Process) -> str:

@@ -55,6 +55,11 @@ def broker_socket() -> Path:
     return run_dir() / "broker.sock"
 
 
+def start_socket() -> Path:
+    """Where `netadmin` has the engine started by who starts processes: a connection is the request, nothing is said."""
+    return run_dir() / "start.sock"
+
+
 def redis_socket() -> Path:
     return run_dir() / "redis.sock"
 

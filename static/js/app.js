@@ -25,6 +25,7 @@ live.addEventListener("state", () => {
     banner.hidden = banner.dataset.when !== live.state;
     const since = banner.querySelector("[data-since]");
     if (since && !banner.hidden) since.textContent = timeOfDay(live.since);
+    for (const said of banner.querySelectorAll("[data-said]")) said.textContent = "";
   }
   tell("live:health");
 });

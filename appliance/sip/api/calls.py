@@ -176,6 +176,14 @@ def close_pinhole(request: HttpRequest, pinhole_id: str) -> Status[None]:
     return Status(204, None)
 
 
+@router.post("/engine/start", response={202: None})
+@may("engine.start")
+def start_engine(request: HttpRequest) -> Status[None]:
+    """Where it does not answer; it is back some moments later, with its calls."""
+    services.start_engine(actor=cast(User, request.user))
+    return Status(202, None)
+
+
 @router.get("/bans", response=BanList)
 @may("calls.see")
 def list_bans(request: HttpRequest) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 """Every write of telephony: providers, self-tests, and what an operator does to running calls."""
 
 from appliance.sip.services.calls import close_pinhole, lift_ban
+from appliance.sip.services.engine import start_engine
 from appliance.sip.services.history import forget_old, note_ended, update_history
 from appliance.sip.services.providers import create_provider, delete_provider, describe, update_provider
 from appliance.sip.services.quality import note_runs
@@ -24,6 +25,7 @@ __all__ = [
     "note_runs",
     "request_selftest",
     "reset_settings",
+    "start_engine",
     "update_history",
     "update_provider",
 ]

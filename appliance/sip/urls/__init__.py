@@ -15,6 +15,7 @@ urlpatterns = [
     path("pinholes/", live.pinholes, name="pinholes"),
     path("pinholes/ledger/", live.ledger, name="pinholes_ledger"),
     path("pinholes/<str:pinhole_id>/close/", live.close_pinhole, name="pinholes_close"),
+    path("engine/start/", live.start_engine, name="engine_start"),
     path("bans/", live.bans, name="bans"),
     path("bans/lift/", live.lift_ban, name="bans_lift"),
     path("quality/", quality.quality, name="quality"),

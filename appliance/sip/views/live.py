@@ -10,10 +10,13 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.html import escape
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from appliance.accounts.queries import permits
 from appliance.audit.services import record_list
+from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.live.control import EngineUnavailable
 from appliance.sip import queries, services
 from appliance.sip.columns import CALLS, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
@@ -70,6 +73,24 @@ def close_pinhole(request: OperatorRequest, pinhole_id: str) -> HttpResponse:
     with suppress(ValidationError):
         services.close_pinhole(actor=request.user, pinhole=pinhole_id)
     return HttpResponse(status=204)
+
+
+@require_POST
+@may("engine.start")
+def start_engine(request: OperatorRequest) -> HttpResponse:
+    """Asked for from the banner of any page, which goes by itself when the engine is back; words come in its place."""
+    said = ""
+    try:
+        services.start_engine(actor=request.user)
+    except ValidationError as error:
+        said = " ".join(error.messages)
+    except NetadminUnavailable as error:
+        said = str(error)
+    if request.htmx:
+        return HttpResponse(escape(said or _("It is being started…")))
+    if said:
+        messages.warning(request, said)
+    return redirect("sip:calls")
 
 
 @may("calls.see")

@@ -9,6 +9,7 @@ import pytest
 
 from appliance.ruleset.compile import layout
 from deploy.lab.processes import PROJECT, Stage, table
+from sipalg_core.contract import names
 from sipalg_core.nft.ruleset import Add, to_text
 
 UNITS = PROJECT / "deploy/units"
@@ -42,7 +43,7 @@ def test_unit_runs_what_the_laboratory_runs_with_the_same_power(process):
     assert words["NoNewPrivileges"] == ["yes"]
 
 
-@pytest.mark.parametrize("name", [*(process.name for process in APPLIANCE), "boot"])
+@pytest.mark.parametrize("name", [*(process.name for process in APPLIANCE), "boot", "start@"])
 def test_unit_is_exposed_no_further_than_it_must(name):
     threshold = EXPOSURE.get(name, 2.0)
     command = ("systemd-analyze", "security", "--offline=true", f"--threshold={int(threshold * 10)}",
@@ -52,7 +53,7 @@ def test_unit_is_exposed_no_further_than_it_must(name):
 
 
 def test_systemd_finds_nothing_wrong_but_that_the_folder_is_not_here():
-    units = sorted(str(path) for path in UNITS.iterdir() if path.suffix in (".service", ".target"))
+    units = sorted(str(path) for path in UNITS.iterdir() if path.suffix in (".service", ".socket", ".target"))
     done = subprocess.run(
         ("systemd-analyze", "verify", "--man=no", *units), capture_output=True, text=True, check=False
     )
@@ -72,3 +73,16 @@ def test_default_deny_has_the_base_chains_that_every_revision_hands_over_from():
     for line in to_text((*layout.frame(), *map(Add, layout.HANDOVER))).splitlines():
         assert line in text
     assert "goto" not in text
+
+
+def test_only_netadmin_may_have_the_engine_started_and_nothing_else():
+    socket = (UNITS / "pinhole-start.socket").read_text().splitlines()
+    assert {"ListenStream=/run/pinhole/start.sock", "SocketUser=pinhole-netadmin", "SocketMode=0600"} <= set(socket)
+    assert names.start_socket().name == "start.sock"
+    assert "pinhole-start.socket" in (UNITS / "pinhole.target").read_text()
+    started = [shlex.split(each)[1:] for each in unit("start@")["ExecStart"]]
+    assert started == [
+        ["reset-failed", "pinhole-broker.service", "pinhole-engine.service"],
+        ["start", "pinhole-broker.service"],
+        ["restart", "pinhole-engine.service"],
+    ]
