@@ -31,6 +31,7 @@ urlpatterns = [
     path("rules/undo/", rule_acts.undo, name="rules_undo"),
     path("rules/<int:pk>/start/", activations.start_rule, name="rules_start"),
     path("activations/", activations.activations, name="activations"),
+    path("activations/undo/", activations.undo, name="activations_undo"),
     path("activations/<int:pk>/stop/", activations.stop, name="activations_stop"),
     path("exemptions/", activations.exemptions, name="exemptions"),
     path("exemptions/add/", activations.exempt, name="exemptions_add"),

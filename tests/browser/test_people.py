@@ -86,6 +86,10 @@ def test_j6_exempting_a_server_takes_four_clicks(page: Page, lab: RunningLab):
     page.get_by_role("button", name="Draft these rules").click()
     expect(page.locator("#messages")).to_contain_text("drafted")
     page.get_by_role("button", name="Lift now").click()
+    page.locator("#messages").get_by_role("button", name="Undo", exact=True).click()
+    expect(page.locator("#messages")).to_contain_text("“Provider” acts again.")
+    expect(row).to_have_attribute("data-state", "exempt", timeout=20_000)
+    row.get_by_role("button", name="Lift").click()
     expect(page.locator("main")).to_contain_text("The ALG handles all SIP servers.")
     for rule in lab.get("rules")["items"]:
         if any(tag.startswith("exempt-") for tag in rule["tags"]):

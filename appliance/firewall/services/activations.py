@@ -97,6 +97,16 @@ def stop_activation(*, actor: User | str, activation: Activation) -> Activation:
     return current
 
 
+def start_again(*, actor: User | str, activation: Activation) -> Activation:
+    """What was ended before its time acts again as it was, until the end that it had: a new one, since it had ended."""
+    if activation.acts or (activation.ends is not None and activation.ends <= timezone.now()):
+        raise ValidationError(_("It cannot be undone any more: “%s” was changed since.") % activation.name)
+    if any((each.kind, each.name) == (activation.kind, activation.name) for each in acting(activation.node)):
+        raise ValidationError(_("It cannot be undone any more: “%s” was changed since.") % activation.name)
+    kept = ("node", "kind", "name", "rule", "address_row", "values", "ends", "reason", "boot")
+    return _start(actor=actor, **{name: getattr(activation, name) for name in kept})
+
+
 def tell_netadmin(*, node: str = names.NODE) -> bool:
     """Ask it to make the kernel say what the rows say; false where nobody could be asked: it looks by itself, later."""
     try:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.contrib import messages
@@ -20,8 +21,9 @@ from appliance.firewall import queries, services
 from appliance.firewall.forms import ExemptionForm, StartForm
 from appliance.firewall.models import Activation, ActivationKind, Rule
 from appliance.firewall.views.forms import form_page
+from appliance.firewall.views.rule_acts import UNDO_SECONDS
 from appliance.system import queries as system
-from appliance.ui.requests import OperatorRequest, may
+from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
 from sipalg_core.contract import names
 
 SHOWN = 50
@@ -118,11 +120,34 @@ def stop(request: OperatorRequest, pk: int) -> HttpResponse:
     activation = get_object_or_404(queries.activations(names.NODE).exclude(kind=ActivationKind.MAINTENANCE), pk=pk)
     try:
         services.stop_activation(actor=request.user, activation=activation)
+        offer = {"kind": "activation", "pk": activation.pk, "name": activation.name}
+        request.session[UNDO] = offer | {"until": time.time() + UNDO_SECONDS}
         messages.success(request, _("“%s” has ended. What it let in is cut.") % activation.name)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
-    back = "firewall:exemptions" if activation.kind == ActivationKind.EXEMPTION else "firewall:activations"
-    return redirect(back)
+    return redirect(_list_of(activation))
+
+
+@require_POST
+@may("rules.start")
+def undo(request: OperatorRequest) -> HttpResponse:
+    """What somebody has just ended before its time acts again, until the end that it had."""
+    offer = undo_offer(request)
+    request.session.pop(UNDO, None)
+    if offer is None or offer["kind"] != "activation":
+        messages.warning(request, _("There is nothing to undo any more."))
+        return redirect("firewall:activations")
+    ended = get_object_or_404(queries.activations(names.NODE), pk=offer["pk"])
+    try:
+        services.start_again(actor=request.user, activation=ended)
+        messages.success(request, _("“%s” acts again.") % ended.name)
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    return redirect(_list_of(ended))
+
+
+def _list_of(activation: Activation) -> str:
+    return "firewall:exemptions" if activation.kind == ActivationKind.EXEMPTION else "firewall:activations"
 
 
 def _form(

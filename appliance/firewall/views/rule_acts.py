@@ -169,7 +169,7 @@ def undo(request: OperatorRequest) -> HttpResponse:
     """Take the last act back, while it is offered and nobody has changed the rule since."""
     offer = undo_offer(request)
     request.session.pop(UNDO, None)
-    if offer is None or offer["kind"] == "object":
+    if offer is None or offer["kind"] in {"object", "activation"}:
         messages.warning(request, _("There is nothing to undo any more."))
         return redirect("firewall:rules")
     try:

@@ -194,6 +194,37 @@ def test_pages_show_start_and_end(client, told, office, owner, provider):
     assert "has ended. What it let in is cut." in answer.content.decode()
 
 
+def test_lifted_exemption_is_taken_back_as_it_was_and_once(client, told, office, owner, provider):
+    first = services.start_exemption(actor=owner, server=provider, reason="provider says so", until=soon())
+    client.force_login(owner)
+    page = client.post(f"/firewall/activations/{first.pk}/stop/", follow=True).content.decode()
+    assert "“Provider” is ended before its time." in page
+    assert 'action="/firewall/activations/undo/"' in page
+    after = client.post("/firewall/activations/undo/", follow=True).content.decode()
+    assert "“Provider” acts again." in after
+    again = Activation.objects.exclude(pk=first.pk).get()
+    kept = ("kind", "name", "values", "address_row", "ends", "reason")
+    assert all(getattr(again, name) == getattr(first, name) for name in kept)
+    assert again.acts
+    assert "nothing to undo any more" in client.post("/firewall/activations/undo/", follow=True).content.decode()
+    assert Activation.objects.count() == 2
+
+
+def test_what_acts_already_or_has_passed_is_not_taken_back(client, told, office, owner, provider):
+    client.force_login(owner)
+    for meanwhile in (lambda _: services.start_exemption(actor=owner, server=provider, reason="y"),
+                      lambda ended: Activation.objects.filter(pk=ended.pk).update(ends=timezone.now())):  # fmt: skip
+        first = services.start_exemption(actor=owner, server=provider, reason="x", until=soon())
+        client.post(f"/firewall/activations/{first.pk}/stop/")
+        meanwhile(first)
+        text = client.post("/firewall/activations/undo/", follow=True).content.decode()
+        assert "It cannot be undone any more" in text
+        for each in queries.acting(names.NODE):
+            services.stop_activation(actor=owner, activation=each)
+    client.post(f"/firewall/activations/{first.pk}/stop/")
+    assert "nothing to undo any more" in client.post("/firewall/rules/undo/", follow=True).content.decode()
+
+
 def test_form_refuses_in_words(client, told, office, owner, provider):
     client.force_login(owner)
     answer = client.post("/firewall/exemptions/add/", {"values": "nonsense", "lasts": "time", "reason": ""})
