@@ -20,7 +20,7 @@ from appliance.sip.queries.live import (
     transactions,
 )
 from appliance.sip.queries.quality import measured_providers, quality
-from appliance.sip.queries.quiet import Awaited, awaited, last_call
+from appliance.sip.queries.quiet import Awaited, Tried, awaited, last_call, tried
 from appliance.sip.queries.selftests import selftests
 from appliance.sip.queries.settings import Standing, one, proof, standing, values_of
 from appliance.sip.queries.templates import Template, templates
@@ -33,6 +33,7 @@ __all__ = [
     "Standing",
     "Telephony",
     "Template",
+    "Tried",
     "awaited",
     "bans",
     "call_seen",
@@ -59,5 +60,6 @@ __all__ = [
     "telephony",
     "templates",
     "transactions",
+    "tried",
     "values_of",
 ]

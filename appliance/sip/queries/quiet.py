@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from appliance.live.control import EngineUnavailable
 from appliance.ruleset.policy import Address
 from appliance.sip.models import CallRecord
+from appliance.sip.queries.live import engine_health, message_counts
 from appliance.system.queries import policy_asked, running_revision
 
 SIP_PORT = 5060
+FINAL = 200
+CHALLENGES = (401, 407)
 
 
 class Awaited(NamedTuple):
@@ -20,6 +25,29 @@ class Awaited(NamedTuple):
     saddr: str
     daddr: str
     dport: int
+
+
+class Tried(NamedTuple):
+    """What came of registering since the engine started: how often it was asked for, and what the answers were."""
+
+    since: datetime
+    asked: int
+    answers: tuple[str, ...]  # "403 × 2"; a challenge is none
+
+
+def tried() -> Tried | None:
+    """None where the engine does not answer."""
+    try:
+        since, counted = engine_health()["since"], message_counts()
+    except EngineUnavailable:
+        return None
+    registers = [each for each in counted if each["method"] == "REGISTER"]
+    asked = sum(each["messages"] for each in registers if each["side"] == "internal" and not each["status"])
+    answers = {each["status"]: each["messages"] for each in registers if each["side"] == "external"}
+    told = tuple(
+        f"{status} × {answers[status]}" for status in sorted(answers) if status >= FINAL and status not in CHALLENGES
+    )
+    return Tried(datetime.fromtimestamp(since, UTC), asked, told)
 
 
 def last_call() -> CallRecord | None:

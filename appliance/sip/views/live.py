@@ -45,7 +45,8 @@ def _quiet() -> dict[str, object]:
 
 @may("calls.see")
 def registrations(request: OperatorRequest) -> HttpResponse:
-    return render(request, "sip/registrations.html", {"table": REGISTRATIONS, "awaited": queries.awaited()})
+    context = {"table": REGISTRATIONS, "awaited": queries.awaited(), "tried": queries.tried()}
+    return render(request, "sip/registrations.html", context)
 
 
 @may("calls.see")

@@ -12,6 +12,7 @@ from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
 from appliance.sip import services
 from appliance.system.models import Revision, State
+from tests.doubles import EngineDouble
 from tests.unit.sip.test_history import ended
 
 
@@ -75,3 +76,20 @@ def test_no_registration_is_said_with_who_is_awaited_and_the_way_to_check_its_pa
     address = re.search(r'href="([^"]*)">Check path', page)[1].replace("&amp;", "&")
     assert address == "/firewall/questions/?saddr=192.168.0.2&daddr=203.0.113.1&protocol=udp&dport=5060"
     assert "by the SIP ALG" in client.get(address).content.decode()
+    double = EngineDouble()
+    try:
+        quiet = client.get("/calls/registrations/").content.decode()
+        assert "The phone system at 192.168.0.2 has not contacted Provider since <time" in quiet
+        double.items["counters"] = [
+            {"id": str(at), "side": side, "method": "REGISTER", "status": status, "messages": messages}
+            for at, (side, status, messages) in enumerate(
+                [("internal", 0, 4), ("external", 401, 2), ("external", 403, 2), ("external", 0, 9)]
+            )
+        ]
+        refused = client.get("/calls/registrations/").content.decode()
+        assert "4 requests to register have come, and the phone system at 192.168.0.2 is not registered" in refused
+        assert "The answers: 403 × 2." in refused
+        double.items["counters"] = double.items["counters"][:2]
+        assert "Nobody has answered." in client.get("/calls/registrations/").content.decode()
+    finally:
+        double.stop()
