@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
 from appliance.sip import queries, services
-from appliance.sip.columns.selftests import FLOWS, report
+from appliance.sip.columns.selftests import FLOWS, SEEN, report
 from appliance.sip.models import SelfTest
 from appliance.ui.requests import OperatorRequest, may
 
@@ -18,7 +18,7 @@ from appliance.ui.requests import OperatorRequest, may
 @may("diagnose.run")
 def selftests(request: OperatorRequest) -> HttpResponse:
     latest, *before = [*queries.selftests(), None]
-    context = {"selftest": latest, "before": [each for each in before if each], "flows": FLOWS}
+    context = {"selftest": latest, "before": [each for each in before if each], "flows": FLOWS, "seen": SEEN}
     return render(request, "sip/selftests.html", context)
 
 
@@ -37,7 +37,7 @@ def selftest(request: OperatorRequest, pk: int) -> HttpResponse:
     """One run; while it goes on, the page asks for this part again and again."""
     found = get_object_or_404(SelfTest, pk=pk)
     template = "sip/_selftest.html" if request.htmx else "sip/selftest.html"
-    return render(request, template, {"selftest": found, "flows": FLOWS})
+    return render(request, template, {"selftest": found, "flows": FLOWS, "seen": SEEN})
 
 
 @may("diagnose.run")

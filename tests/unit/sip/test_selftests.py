@@ -10,9 +10,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from appliance.sip import services
-from appliance.sip.columns.selftests import FLOWS, report
+from appliance.sip.columns import selftests
+from appliance.sip.columns.selftests import FLOWS, SEEN, report
 from appliance.sip.models import SelfTest
 from sipalg_core.selftest.flows import FLOWS as RUN
+from sipalg_core.selftest.sandbox import INSIDE, MEDIA, OURS, PROVIDER
 
 RESULT = {
     "flow": "hold", "title": "Hold and resume", "number": 1, "of": 14, "ok": True, "seconds": 2.1, "detail": "",
@@ -74,8 +76,28 @@ def test_report_is_for_strangers(console, selftest):
     assert answer["Content-Type"].startswith("text/plain")
     text = answer.content.decode()
     assert " 1 Hold and resume: passed (2.1 s)" in text
-    assert "1 of 14 passed." in text
+    assert "1 of 14 passed." in text.splitlines()[1]
+    assert "Linux" in text
     assert "anna" not in report(selftest)
+
+
+def test_report_says_what_was_seen_and_what_it_means(selftest):
+    failed = RESULT | {"ok": False, "number": 2, "detail": "INVITE did not arrive at 203.0.113.1:5060."}
+    services.finish_selftest(selftest=selftest)
+    text = report(selftest)
+    assert "keep the announced port" in text
+    assert "neither loses nor damages" in text
+    services.note_result(selftest=selftest, result=failed)
+    text = report(selftest)
+    assert "INVITE did not arrive at 203.0.113.1:5060." in text
+    assert "fails inside this firewall" in text
+    assert "neither loses nor damages" not in text
+
+
+def test_every_flow_says_what_it_has_shown_and_names_who_was_played():
+    assert list(SEEN) == [flow.name for flow in RUN]
+    played = {"phone": INSIDE[4], "ours": OURS[4], "provider": PROVIDER[4], "media": MEDIA[4]}
+    assert played == selftests._PLAYED
 
 
 def test_rest_starts_and_follows_it(console, owner):
