@@ -8,7 +8,6 @@ import { live } from "./live.js";
 import { showLocalTimes } from "./page.js";
 import "./jobs.js";
 import "./palette.js";
-import "./rules.js";
 import { LiveTable } from "./table.js";
 
 const HEALTH_PAUSE = 1000; // ms between two questions for the sentence on health

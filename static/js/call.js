@@ -53,9 +53,9 @@ function start() {
     const streams = of("stream").filter((row) => row.component === "rtp");
     const shown = streams.filter((row) => row.kind === "exact" || row.packets_in + row.packets_out > 0);
     if (call) renderCall(call);
-    for (const way of ["out", "in"]) renderMedia(way, shown);
+    for (const way of ["out", "in"]) renderMedia(way, shown, Boolean(call?.ended));
     const options = { delta: part("delta").checked, repeats: part("repeats").checked };
-    const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal]);
+    const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal, call?.ended]);
     if (fresh === drawn) return;
     if (!ladder.room) return schedule(); // the page is not laid out yet
     drawn = fresh;
@@ -107,20 +107,20 @@ function start() {
     return open.find((row) => row.kind === kinds[0]) ?? open[0] ?? audio.at(-1);
   };
 
-  function renderMedia(way, streams) {
+  function renderMedia(way, streams, ended) {
     const card = article.querySelector(`[data-direction="${way}"]`);
     const stream = main(streams, way);
-    const [kind, word] = stream ? stateOf(stream, way, config.words) : ["over", config.words.none];
+    const [kind, word] = stream ? stateOf(stream, way, config.words, ended) : ["over", config.words.none];
     card.dataset.state = kind;
     card.querySelector(".mark").className = `mark mark-${{ flows: "ok", none: "error", silent: "error" }[kind] ?? ""}`;
     write(part("state", card), word);
     const ends = stream && [stream.internal, stream.mapped, stream.external];
     write(part("path", card), ends ? (way === "out" ? ends : ends.reverse()).join(" → ") : "–");
     const packets = stream ? stream[`packets_${way}`] : 0;
-    const running = stream && stream.closed === null;
+    const running = stream && stream.closed === null && !ended;
     const rate = running ? rates[way].at(-1) : undefined;
     write(part("packets", card), fill(running ? config.packets : config.packets_in_all, { n: packets, rate: rate === undefined ? "–" : Math.round(rate) }));
-    card.querySelector(".spark").hidden = !running;
+    card.querySelector(".spark").toggleAttribute("hidden", !running);
   }
 
   /** Packets a second, from the kernel's counts; what is between two samples is not known. */

@@ -55,6 +55,7 @@ export class Ladder {
   #config;
   #lanes = [];
   #width = 0;
+  #ended = false;
   selected = null; // id of a message
 
   get lanes() {
@@ -75,6 +76,7 @@ export class Ladder {
   /** `streams` are openings that carry media; `options`: delta (times since the message before), repeats (shown each). */
   draw(call, messages, streams, options) {
     this.#width = this.room;
+    this.#ended = Boolean(call?.ended);
     this.#layOut(call, messages, streams);
     const focused = this.#svg.contains(document.activeElement);
     this.#svg.replaceChildren();
@@ -258,7 +260,7 @@ export class Ladder {
   #bar(group, stream, [left, right], y, way) {
     const { words } = this.#config;
     const packets = stream[`packets_${way}`];
-    const [kind, word] = stateOf(stream, way, words);
+    const [kind, word] = stateOf(stream, way, words, this.#ended);
     const tip = way === "out" ? `M${right} ${y + 10} l-9 -10 v20 z` : `M${left} ${y + 10} l9 -10 v20 z`;
     const [x, end] = way === "out" ? [left, right - 9] : [left + 9, right];
     add(group, "rect", { x, y: y + 1, width: Math.max(end - x, 0), height: 18, class: `bar ${kind}` });
@@ -269,9 +271,9 @@ export class Ladder {
   }
 }
 
-/** How one direction of a stream does: its class and its word. */
-export function stateOf(stream, way, words) {
-  if (stream.closed !== null) return ["over", words.over];
+/** How one direction of a stream does: its class and its word. Of a call that has ended, its media are over. */
+export function stateOf(stream, way, words, ended) {
+  if (ended || stream.closed !== null) return ["over", words.over];
   if (stream[`active_${way}`]) return ["flows", words.flows];
   if (stream.held) return ["over", words.held];
   return stream[`packets_${way}`] ? ["silent", words.silent] : ["none", words.no_packets];

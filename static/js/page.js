@@ -61,26 +61,31 @@ document.addEventListener("click", (event) => {
 
 const DAY = { month: "short", day: "numeric" };
 const MINUTE = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
-const said = (options) => new Intl.DateTimeFormat(document.documentElement.lang, options);
-const whole = said({ dateStyle: "full", timeStyle: "long", hourCycle: "h23" });
-const moments = {
-  past: said({ ...MINUTE, second: "2-digit" }),
-  today: said(MINUTE),
-  year: said({ ...DAY, ...MINUTE }),
-  ever: said({ ...DAY, ...MINUTE, year: "numeric" }),
+const STYLES = {
+  whole: { dateStyle: "full", timeStyle: "long", hourCycle: "h23" },
+  past: { ...MINUTE, second: "2-digit" },
+  today: MINUTE,
+  year: { ...DAY, ...MINUTE },
+  ever: { ...DAY, ...MINUTE, year: "numeric" },
 };
+const made = {}; // each costs milliseconds, and few pages need all
+
+function said(style, then) {
+  made[style] ??= new Intl.DateTimeFormat(document.documentElement.lang, STYLES[style]);
+  return made[style].format(then);
+}
 
 export function sayMoment(then, now = new Date()) {
   const exact = then <= now && then.getTime() % 60_000;
-  if (then.toDateString() === now.toDateString()) return moments[exact ? "past" : "today"].format(then);
-  return moments[then.getFullYear() === now.getFullYear() ? "year" : "ever"].format(then);
+  if (then.toDateString() === now.toDateString()) return said(exact ? "past" : "today", then);
+  return said(then.getFullYear() === now.getFullYear() ? "year" : "ever", then);
 }
 
 export function showLocalTimes(root) {
   for (const time of root.querySelectorAll("time[data-local]")) {
     const then = new Date(time.dateTime);
     time.textContent = sayMoment(then);
-    time.title = whole.format(then);
+    time.title = said("whole", then);
   }
 }
 

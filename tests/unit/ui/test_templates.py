@@ -68,7 +68,9 @@ def imported(module):
     return found.union(*map(imported, found))
 
 
-@pytest.mark.parametrize(("template", "modules"), [("base", ["app"]), ("sip/call", ["app", "call"])])
+@pytest.mark.parametrize(
+    ("template", "modules"), [("base", ["app"]), ("sip/call", ["app", "call"]), ("firewall/rules", ["app", "rules"])]
+)
 def test_every_module_of_a_page_is_fetched_at_once(template, modules):
     source = (ROOT / "templates/base.html").read_text() + (ROOT / f"templates/{template}.html").read_text()
     preloaded = set(re.findall(r"modulepreload\" href=\"{% static 'js/(\w+)\.js'", source))
