@@ -27,7 +27,7 @@ from appliance import veil
 from appliance.accounts import queries, services
 from appliance.accounts.models import User
 from appliance.audit.services import origin
-from appliance.permissions import ANYBODY, PERMISSIONS, Role, topic_permission
+from appliance.permissions import ANYBODY, PERMISSIONS, topic_permission
 from appliance.ui.requests import Fresh, permission_of
 
 SAFE: Final = ("GET", "HEAD", "OPTIONS")
@@ -69,7 +69,8 @@ class PermissionMiddleware:
 
     def _wanting(self, request: HttpRequest, user: User, permission: str, fresh: Fresh) -> HttpResponseBase | None:
         """What else is asked of who may: a second factor, a fresh proof, a sign of life."""
-        if permission != "account.own" and user.role == Role.SUPPORT and not queries.has_second_factor(user):
+        user.came_in = queries.began(request.session)
+        if permission != "account.own" and queries.lacks_factor(user):
             return _to_the_factors(request)
         if fresh and not queries.proven(request, second_factor=fresh == "second factor"):
             return _ask_for_proof(request, user, fresh)
@@ -90,6 +91,10 @@ def admit(request: HttpRequest, user: User) -> User:
         raise HttpError(403, _("Not from this address, or not now."))
     if permission is None or not queries.permits(user, permission):
         raise HttpError(403, refusal(permission))
+    if user.token is None:
+        user.came_in = queries.began(request.session)
+    if queries.lacks_factor(user):
+        raise HttpError(403, _("This needs a second factor. Set one up in your account first."))
     idle = user.token is None and request.method not in SAFE and queries.idle(request.session)
     if user.token is not None and fresh == "session":
         fresh = False
@@ -109,6 +114,8 @@ def _lift_veil(user: User) -> None:
 def may_watch(user: User, topics: Iterable[str]) -> bool:
     """Whether he may see every one of these live topics now."""
     wanted = {topic_permission(topic) for topic in topics}
+    if wanted and queries.lacks_factor(user):
+        return False
     return all(permission is not None and queries.permits(user, permission) for permission in wanted)
 
 
@@ -140,6 +147,9 @@ def _to_the_factors(request: HttpRequest) -> HttpResponseBase:
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     if htmx and request.method == "GET":
         return HttpResponse(status=204)
+    messages.info(
+        request, _("Your account needs a second factor before you can go on: an app or a passkey. Add one here.")
+    )
     return HttpResponseClientRedirect(reverse("mfa_activate_totp")) if htmx else redirect("mfa_activate_totp")
 
 

@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from appliance.accounts.models import User
-from appliance.accounts.queries import permits, user_for_token
+from appliance.accounts.queries import began, in_place, lacks_factor, outlived, permits, user_for_token
 from appliance.advisor import reading
 from appliance.advisor.checks import CHECKS
 from appliance.live.control import EngineUnavailable, broker_answers
@@ -38,7 +38,7 @@ NO_VERDICT: Final = "none"
 def metrics(request: HttpRequest) -> HttpResponse:
     """Asks for the permission itself: a scraper has a token and no session."""
     user = _who(request)
-    if user is None or not permits(user, PERMISSION):
+    if user is None or lacks_factor(user) or not permits(user, PERMISSION):
         words = "Send an API token of an account that may read the metrics.\n"
         return HttpResponse(words, status=401, headers={"WWW-Authenticate": "Bearer"})
     registry = CollectorRegistry(auto_describe=False)
@@ -49,8 +49,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
 def _who(request: HttpRequest) -> User | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return user_for_token(token.strip())
-    return request.user if isinstance(request.user, User) else None
+        user = user_for_token(token.strip())
+    elif isinstance(request.user, User) and not outlived(request.session):
+        user = request.user
+        user.came_in = began(request.session)
+    else:
+        user = None
+    return user if user is not None and in_place(user, request.META.get("REMOTE_ADDR", "")) else None
 
 
 class Appliance(Collector):

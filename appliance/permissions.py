@@ -54,6 +54,7 @@ _ALL: Final = _TECHNICIAN | {Role.AUDITOR}
 PERMISSIONS: Final = {
     # --- one's own account, and what every page shows ---
     "account.own": Permission(_ALL, Scope.SEE, _("Vendor support comes in only while remote maintenance is open.")),
+    "tokens.own": Permission(_ALL, Scope.SEE, _("Vendor support comes in only while remote maintenance is open.")),
     "overview.see": Permission(_ALL, Scope.SEE, _("Vendor support comes in only while remote maintenance is open.")),
     "metrics.see": Permission(_ALL, Scope.SEE, _("Vendor support comes in only while remote maintenance is open.")),
     # --- calls ---

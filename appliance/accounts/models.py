@@ -39,6 +39,8 @@ class User(AbstractUser):
 
     token: ApiToken | None = None
     """With which a program speaks in this user's name; None in a browser."""
+    came_in: float | None = None
+    """When the session or the token in use was made (Unix seconds); None where nobody asks over the network."""
 
     def save(self, *args: Any, **options: Any) -> None:
         if self.is_superuser:
@@ -129,6 +131,20 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} {self.permission}"
+
+
+class FactorDemand(models.Model):
+    """One row: since when owners and firewall admins must have a second factor; None: they are only reminded.
+
+    Whoever came in before that goes on until his session ends.
+    """
+
+    since = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return (
+            f"second factor demanded since {self.since:%Y-%m-%d %H:%M}" if self.since else "second factor as one likes"
+        )
 
 
 class MaintenanceWindow(models.Model):

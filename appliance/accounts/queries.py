@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,16 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from appliance.accounts.models import ApiToken, Grant, MaintenanceWindow, SignedIn, User, secret_hash, within
+from appliance.accounts.models import (
+    ApiToken,
+    FactorDemand,
+    Grant,
+    MaintenanceWindow,
+    SignedIn,
+    User,
+    secret_hash,
+    within,
+)
 from appliance.permissions import GRANTABLE, PERMISSIONS, WITHHELD, Role, Scope, allows
 
 LAST_USED_STEP: Final = timedelta(minutes=1)
@@ -33,6 +42,8 @@ is saved as a whole, so two requests that both wrote to it would take back what 
 LONGEST_SESSION: Final = 8 * 3600.0
 LONGEST_IDLE: Final = 15 * 60.0
 """Seconds; afterwards one may look, and must prove again who one is before one changes something."""
+DEMANDED_OF: Final = (Role.OWNER, Role.ADMINISTRATOR)
+"""Of whom the owner can demand a second factor; vendor support never comes in without."""
 FRESH: Final = 10 * 60.0
 """Seconds for which a proof is fresh enough for a risky act."""
 
@@ -49,7 +60,7 @@ def user_for_token(text: str) -> User | None:
         return None
     if token.last_used is None or now - token.last_used > LAST_USED_STEP:
         ApiToken.objects.filter(pk=token.pk).update(last_used=now)
-    token.user.token = token
+    token.user.token, token.user.came_in = token, token.created.timestamp()
     return token.user
 
 
@@ -58,7 +69,14 @@ def user_for_session(session_key: str) -> User | None:
     request = HttpRequest()
     request.session = SessionStore(session_key)
     user = get_user(request)
+    if isinstance(user, User):
+        user.came_in = began(request.session)
     return user if isinstance(user, User) and user.works and not outlived(request.session) else None
+
+
+def began(session: Any) -> float:
+    """When somebody signed in there (Unix seconds)."""
+    return float(session.get(BEGAN, 0.0))
 
 
 def outlived(session: Any) -> bool:
@@ -96,7 +114,33 @@ def has_second_factor(user: User) -> bool:
 
 def should_have_second_factor(user: User) -> bool:
     """Owners and administrators are reminded, support cannot come in without."""
-    return user.role in (Role.OWNER, Role.ADMINISTRATOR, Role.SUPPORT) and not has_second_factor(user)
+    return user.role in (*DEMANDED_OF, Role.SUPPORT) and not has_second_factor(user)
+
+
+def factor_demanded() -> datetime | None:
+    """Since when owners and administrators must have a second factor; None: nobody demands it."""
+    demand = FactorDemand.objects.first()
+    return demand.since if demand else None
+
+
+def lacks_factor(user: User) -> bool:
+    """Whether he can do nothing before he has a second factor: support always, others where the owner demands it.
+
+    What was begun before that was demanded goes on: a session for its hours, a program with its token.
+    """
+    if user.role in DEMANDED_OF:
+        since = factor_demanded()
+        if since is None or user.came_in is None or user.came_in < since.timestamp():
+            return False
+    elif user.role != Role.SUPPORT:
+        return False
+    return not has_second_factor(user)
+
+
+def without_factor() -> list[str]:
+    """Names of those of whom a second factor is, or would be, demanded, and who have none."""
+    people = User.objects.filter(role__in=DEMANDED_OF, is_active=True).order_by("username")
+    return [user.username for user in people if not has_second_factor(user)]
 
 
 def signed_in(user: User) -> QuerySet[SignedIn]:

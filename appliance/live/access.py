@@ -29,26 +29,26 @@ class LiveAccess:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         headers = dict(scope["headers"])
+        source = (scope.get("client") or ("",))[0]
         scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
         if scheme.lower() == "bearer":
-            await self._application(scope | {"identify": _by_token(token.strip())}, receive, send)
+            await self._application(scope | {"identify": _by_token(token.strip(), source)}, receive, send)
             return
         cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
         session_key = cookies.get(settings.SESSION_COOKIE_NAME, "")
         if headers.get(b"origin", b"").decode("latin-1") in settings.CONSOLE_ORIGINS:
-            source = (scope.get("client") or ("",))[0]
             await self._application(scope | {"identify": _by_session(session_key, source)}, receive, send)
         else:
             await send({"type": "websocket.close"})  # channels' OriginValidator would need Redis to say so
 
 
-def _by_token(token: str) -> Identify:
-    return lambda: database_sync_to_async(user_for_token)(token)
+def _by_token(token: str, source: str) -> Identify:
+    return database_sync_to_async(lambda: _in_place(user_for_token(token), source))
 
 
 def _by_session(session_key: str, source: str) -> Identify:
-    def identify() -> User | None:
-        user = user_for_session(session_key)
-        return user if user is not None and in_place(user, source) else None
+    return database_sync_to_async(lambda: _in_place(user_for_session(session_key), source))
 
-    return database_sync_to_async(identify)
+
+def _in_place(user: User | None, source: str) -> User | None:
+    return user if user is not None and in_place(user, source) else None

@@ -13,6 +13,7 @@ from appliance.accounts.services.people import (
     Invitation,
     create_pass,
     create_user,
+    demand_factor,
     describe_user,
     grant,
     renew_link,
@@ -40,7 +41,7 @@ from appliance.accounts.services.sessions import (
 
 __all__ = [
     "OWNER", "Invitation", "LinkInvalid", "attempts", "close_overdue", "close_window", "console_port",
-    "create_api_token", "create_owner_link", "create_pass", "create_user", "delete_api_token", "describe_user",
-    "end_sessions", "grant", "needs_code", "open_window", "redeem_link", "renew_link", "reset_factors",
+    "create_api_token", "create_owner_link", "create_pass", "create_user", "delete_api_token", "demand_factor",
+    "describe_user", "end_sessions", "grant", "needs_code", "open_window", "redeem_link", "renew_link", "reset_factors",
     "seen", "set_active", "set_own_password", "set_password", "set_role", "signed_in", "signed_out", "take_back",
 ]  # fmt: skip

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from appliance.accounts.models import Grant, SignInLink, User, secret_hash
+from appliance.accounts.models import FactorDemand, Grant, SignInLink, User, secret_hash
 from appliance.accounts.services.sessions import end_sessions
 from appliance.audit.services import record
 from appliance.permissions import GRANTABLE, Role
@@ -111,6 +111,19 @@ def grant(*, actor: User | str, role: str, permission: str, allowed: bool) -> No
     Grant.objects.update_or_create(role=role, permission=permission, defaults={"allowed": allowed})
     target = Grant.objects.get(role=role, permission=permission)
     record(actor=actor, verb="grant" if allowed else "withdraw", target=target)
+
+
+@transaction.atomic
+def demand_factor(*, actor: User | str, demanded: bool) -> None:
+    """Whether owners and administrators must have a second factor, from their next sign-in on."""
+    demand = FactorDemand.objects.first() or FactorDemand()
+    if (demand.since is not None) == demanded:
+        return
+    before = demand.since
+    demand.since = timezone.now() if demanded else None
+    demand.save()
+    verb = "demand second factor" if demanded else "demand no second factor"
+    record(actor=actor, verb=verb, target=demand, before={"since": before}, after={"since": demand.since})
 
 
 def describe_user(user: User) -> dict[str, Any]:

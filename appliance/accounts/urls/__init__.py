@@ -31,6 +31,7 @@ urlpatterns = [
     path("people/", people.people, name="people"),
     path("people/add/", people.add_user, name="people_add"),
     path("people/add-pass/", people.add_pass, name="people_add_pass"),
+    path("people/demand-factor/", people.demand_factor, name="people_demand_factor"),
     path("people/grants/", people.grant, name="people_grant"),
     path("people/<int:pk>/link/", people.renew_link, name="people_link"),
     path("people/<int:pk>/role/", people.set_role, name="people_role"),

@@ -127,6 +127,21 @@ def grant(request: OperatorRequest) -> HttpResponse:
     return redirect("accounts:people")
 
 
+@require_POST
+@may("users.change", fresh=True)
+def demand_factor(request: OperatorRequest) -> HttpResponse:
+    """Whether owners and firewall admins must have a second factor."""
+    demanded = "demanded" in request.POST
+    services.demand_factor(actor=request.user, demanded=demanded)
+    said = (
+        _("Whoever has none is led to its set-up at the next sign-in, and can do nothing else until it is done.")
+        if demanded
+        else _("A second factor is as one likes; who has none is reminded.")
+    )
+    messages.success(request, said)
+    return redirect("accounts:people")
+
+
 def _invite(
     request: OperatorRequest, form: OperatorForm, create: Callable[..., services.Invitation], shown_as: str
 ) -> HttpResponse:
@@ -164,6 +179,8 @@ def _page(request: OperatorRequest, **context: Any) -> HttpResponse:
         "user_form": UserForm(),
         "pass_form": PassForm(),
         "roles": Role,
+        "demanded": queries.factor_demanded(),
+        "without_factor": queries.without_factor(),
         "grants": [
             (
                 title,

@@ -16,13 +16,13 @@ from appliance.accounts.models import ApiToken
 from appliance.ui.requests import OperatorRequest, may
 
 
-@may("account.own")
+@may("tokens.own")
 def tokens(request: OperatorRequest) -> HttpResponse:
     return _page(request, TokenForm())
 
 
 @require_POST
-@may("account.own", fresh=True)
+@may("tokens.own", fresh=True)
 def create(request: OperatorRequest) -> HttpResponse:
     """The text of the token is shown in this answer and never again."""
     form = TokenForm(request.POST)
@@ -33,7 +33,7 @@ def create(request: OperatorRequest) -> HttpResponse:
 
 
 @require_POST
-@may("account.own")
+@may("tokens.own")
 def revoke(request: OperatorRequest, pk: int) -> HttpResponse:
     token = get_object_or_404(_listed(request), pk=pk)
     services.delete_api_token(actor=request.user, token=token)

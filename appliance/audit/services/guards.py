@@ -26,6 +26,7 @@ OF_PEOPLE: Final = {
     "accounts_grant": _ALL,
     "accounts_user": ("INSERT", "DELETE", f"UPDATE OF {', '.join(_POWERS)}"),
     "accounts_apitoken": ("INSERT", "DELETE", "UPDATE OF hash, role, user_id, expires"),
+    "accounts_factordemand": _ALL,
     "accounts_maintenancewindow": _ALL,
     "firewall_activation": ("INSERT",),
     "mfa_authenticator": ("INSERT", "DELETE", f"UPDATE WHEN {_ANOTHER_FACTOR}"),

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from appliance.accounts.models import ApiToken, Grant, MaintenanceWindow, User
+from appliance.accounts.models import ApiToken, FactorDemand, Grant, MaintenanceWindow, User
 from appliance.accounts.services import create_user, set_role
 from appliance.audit.models import Entry
 from appliance.audit.services import record, record_download, record_view, trail, verify, verify_copy
@@ -48,6 +48,7 @@ MADE = {
     "accounts_grant": lambda: Grant.objects.create(role="auditor", permission="calls.numbers", allowed=True),
     "accounts_user": lambda: User.objects.create(username="intruder", role="owner"),
     "accounts_apitoken": lambda: ApiToken.objects.create(user=User.objects.get(), name="x", prefix="x", hash="x"),
+    "accounts_factordemand": lambda: FactorDemand.objects.create(),
     "accounts_maintenancewindow": lambda: MaintenanceWindow.objects.create(
         started_by="x", reason="x", scope=3, ends=timezone.now(), boot="x"
     ),
