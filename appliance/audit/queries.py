@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from django.db.models import Model, Q, QuerySet
 
+from appliance.audit.columns import verbs_like
 from appliance.audit.models import Entry
 
 COLUMNS: Final = ("sequence", "time", "actor", "source", "verb", "target", "before", "after", "reason", "hash")
@@ -20,9 +21,10 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 def entries(chosen: dict[str, Any] | None = None) -> QuerySet[Entry]:
     """Newest first; `chosen` are cleaned values of audit.forms.EntryFilter."""
     wanted, found = chosen or {}, Entry.objects.order_by("-sequence")
-    for field in ("actor", "verb"):
-        if wanted.get(field):
-            found = found.filter(**{f"{field}__icontains": wanted[field]})
+    if wanted.get("actor"):
+        found = found.filter(actor__icontains=wanted["actor"])
+    if wanted.get("verb"):
+        found = found.filter(Q(verb__icontains=wanted["verb"]) | Q(verb__in=verbs_like(wanted["verb"])))
     for word in (wanted.get("words") or "").split():
         anywhere = Q(target__icontains=word) | Q(reason__icontains=word) | Q(source__icontains=word)
         found = found.filter(anywhere | Q(before__icontains=word) | Q(after__icontains=word))

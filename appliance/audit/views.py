@@ -11,6 +11,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 
 from appliance.audit import queries, services
+from appliance.audit.columns import rows
 from appliance.audit.forms import EntryFilter
 from appliance.ui.requests import OperatorRequest, may
 
@@ -23,7 +24,9 @@ def log(request: OperatorRequest) -> HttpResponse:
     found = queries.entries(form.cleaned_data) if form.is_valid() else queries.entries().none()
     page = Paginator(found, ENTRIES_A_PAGE).get_page(request.GET.get("page"))
     asked = urlencode({name: value for name, value in request.GET.items() if name in form.fields and value})
-    return render(request, "audit/log.html", {"form": form, "page": page, "asked": asked})
+    return render(
+        request, "audit/log.html", {"form": form, "page": page, "rows": rows(page.object_list), "asked": asked}
+    )
 
 
 @may("audit.export")

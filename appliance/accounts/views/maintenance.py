@@ -16,6 +16,7 @@ from appliance import exposure as seen
 from appliance.accounts import queries, services
 from appliance.accounts.forms import MaintenanceForm
 from appliance.accounts.models import MaintenanceWindow
+from appliance.audit.columns import rows
 from appliance.firewall.models import Activation
 from appliance.ui.requests import OperatorRequest, may
 
@@ -81,4 +82,4 @@ def exposure(request: OperatorRequest) -> HttpResponse:
 
 def _watched(window: MaintenanceWindow) -> dict[str, Any]:
     activation = Activation.objects.filter(pk=window.activation or 0).first()
-    return {"window": window, "acts": seen.support_acts(window), "activation": activation}
+    return {"window": window, "acts": rows(seen.support_acts(window)), "activation": activation}

@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 from django_htmx.http import reselect, reswap, retarget, trigger_client_event
 
 from appliance.audit import queries as audit
+from appliance.audit.columns import words
 from appliance.firewall import columns, queries, services
 from appliance.firewall.models import AddressKind, AddressObject, Rule, Table
 from appliance.firewall.views.forms import done
@@ -230,7 +231,7 @@ def history(request: OperatorRequest, pk: int) -> HttpResponse:
     """Who changed what of this rule, newest first."""
     rule = get_object_or_404(queries.rules(), pk=pk)
     entries = audit.entries_about(rule)[:ENTRIES_SHOWN]
-    told = [(entry, rule_differences(entry.before or {}, entry.after or {})) for entry in entries]
+    told = [(entry, words(entry), rule_differences(entry.before or {}, entry.after or {})) for entry in entries]
     return render(request, "firewall/_rule_history.html", {"rule": rule, "entries": told})
 
 

@@ -114,8 +114,8 @@ def test_history_of_a_rule_says_what_each_change_changed_whatever_it_was_called(
     rule, twin = make_rule("a"), make_rule("a")
     update_rule(actor=owner, rule=rule, version=1, name="b", source=pbx, until=timezone.now() + timedelta(days=1))
     entries = console.get(f"/firewall/rules/{rule.pk}/history/", headers=HTMX).context["entries"]
-    assert [entry.verb for entry, _differences in entries] == ["update", "create"]
-    changed = {str(each.label): (each.before, each.after) for each in entries[0][1]}
+    assert [entry.verb for entry, _words, _differences in entries] == ["update", "create"]
+    changed = {str(each.label): (each.before, each.after) for each in entries[0][2]}
     assert changed["Name"] == ("a", "b")
     assert changed["From"] == ("–", "PBX")
     assert len(console.get(f"/firewall/rules/{twin.pk}/history/").context["entries"]) == 1
