@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections import Counter as Counts
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from typing import Final
 
+from sipalg_core.alg import endings
 from sipalg_core.alg.admission import Admission, Attempt
 from sipalg_core.alg.call_table import CallTable
 from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_BRANCHES, RETRY_WAIT, Call, Dialog, Happening
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect
-from sipalg_core.alg.endings import ANSWERS_DESPITE_ACK, REFRESHES, hung_up, inside, refresh
+from sipalg_core.alg.endings import REFRESHES, hung_up, inside, refresh
 from sipalg_core.alg.history import History
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
@@ -34,9 +36,6 @@ FAILURES: Final = {486: Happening.BUSY, 600: Happening.BUSY, 487: Happening.CANC
 # --- Implementation constants ---
 UNREGISTERED: Final = (403, 404, 480)
 """How registrars refuse calls of a phone that they have forgotten."""
-ANSWERS_WITHOUT_ACK: Final = 3
-"""The 2xx and two repetitions, 1.5 s at T1 of 500 ms: by then an ACK is late (RFC 3261 §13.3.1.4)."""
-ACK_MISSING: Final = say("ack-missing")
 
 
 class Dialogs:
@@ -86,7 +85,7 @@ class Dialogs:
         if found is None:
             return
         if message.method == b"CANCEL":
-            self._cancel(passage, found)
+            passage.then = partial(self._cancel, passage, found)
             return
         dialog = found.dialog_of(message.from_tag, message.to_tag, may_begin=False)
         if dialog is None:
@@ -98,13 +97,10 @@ class Dialogs:
     def _in_dialog(self, passage: Passage, call: Call, dialog: Dialog) -> None:
         method = passage.message.method
         if method == b"BYE":
-            self._hang_up(passage, call, dialog)
+            passage.then = partial(self._hang_up, passage, call, dialog)
             return
         if method == b"ACK":
-            dialog.acknowledged = True
-            if call.warning == ACK_MISSING:
-                call.warning = None
-                self._changed(passage, call)
+            passage.then = partial(self._acknowledge, passage, call, dialog)
         if method in WITH_DESCRIPTION:
             self.negotiation.describe(passage, call, dialog)
 
@@ -131,17 +127,20 @@ class Dialogs:
         known = len(call.dialogs)
         dialog = call.dialog_of(message.from_tag, message.to_tag, may_begin=to_first and message.status_code < 300)
         passage.begun = dialog if len(call.dialogs) > known else None
+        if message.status_code >= 300:
+            passage.then = partial(self._failed, passage, call, dialog, to_first=to_first)
+            return
         if to_first and message.status_code >= 200 and message.branch in call.branches:
             call.branches.remove(message.branch)
         if to_first and call.answered is None:
             self._answer_to_first(passage, call, dialog)
-        elif dialog is not None and message.status_code < 300:
+        elif dialog is not None:
             self.negotiation.describe(passage, call, dialog)
             if to_first and message.status_code >= 200:
                 dialog.confirmed = True  # a second fork answers, or the 2xx is repeated
-                self._await_ack(passage, call, dialog)
-        elif dialog is not None:
-            self.negotiation.forget_offer(message, passage.requester, dialog)
+                if warned := endings.await_ack(call, dialog, passage.side):
+                    self._counts[f"warning:{warned}"] += 1
+                    self._changed(passage, call)
 
     def _answer_to_first(self, passage: Passage, call: Call, dialog: Dialog | None) -> None:
         message, now = passage.message, passage.now
@@ -155,14 +154,24 @@ class Dialogs:
                 self.negotiation.describe(passage, call, dialog)
             if passage.side is Side.EXTERNAL and not call.holes():
                 self.negotiation.open_gates(passage, call)
-        elif status < 300:
-            if dialog is not None and call.apply(Happening.ANSWERED, now):
-                passage.answers = True
-                self.negotiation.describe(passage, call, dialog)
-                self._confirm(passage, call, dialog)
-        else:
-            self._fail(passage, call, dialog)
+        elif dialog is not None and call.apply(Happening.ANSWERED, now):
+            passage.answers = True
+            self.negotiation.describe(passage, call, dialog)
+            self._confirm(passage, call, dialog)
         self._changed(passage, call)
+
+    # --- what ends with a message that goes on ---
+
+    def _failed(self, passage: Passage, call: Call, dialog: Dialog | None, *, to_first: bool) -> None:
+        """A request has no success."""
+        message = passage.message
+        if to_first and message.branch in call.branches:
+            call.branches.remove(message.branch)
+        if to_first and call.answered is None:
+            self._fail(passage, call, dialog)
+            self._changed(passage, call)
+        elif dialog is not None:
+            self.negotiation.forget_offer(message, passage.requester, dialog)
 
     def _fail(self, passage: Passage, call: Call, dialog: Dialog | None) -> None:
         """A branch of the first INVITE is over without success; the last one ends the call."""
@@ -184,16 +193,8 @@ class Dialogs:
                 self.admission.refused(_attempt(call), passage)
             passage.after += self._end(call, now)
 
-    def _await_ack(self, passage: Passage, call: Call, dialog: Dialog) -> None:
-        dialog.answers += 1
-        if dialog.answers == ANSWERS_WITHOUT_ACK and not dialog.acknowledged:
-            self._counts["warning:ack-missing"] += 1
-            call.warning = ACK_MISSING
-            self._changed(passage, call)
-        dialog.answers_after_ack += dialog.acknowledged
-        if dialog.answers_after_ack == ANSWERS_DESPITE_ACK:
-            self._counts["warning:ack-not-taken"] += 1
-            call.warning = say(f"ack-not-taken-{inside(passage.side)}")
+    def _acknowledge(self, passage: Passage, call: Call, dialog: Dialog) -> None:
+        if endings.acknowledge(call, dialog):
             self._changed(passage, call)
 
     def _cancel(self, passage: Passage, call: Call) -> None:
@@ -344,7 +345,7 @@ class Dialogs:
         """The message does not go on: what it was to begin, a call or a dialog of one, nobody would ever hang up."""
         message = passage.message
         begins = call.state == "setup" and message.method == b"INVITE" and not message.to_tag
-        if begins or (call.alive and (passage.answers or passage.opens)):
+        if begins or (call.alive and (passage.answers or passage.has_opened)):
             return self.fail(call, passage.now, say("refused-here", reason=reason))
         if passage.begun is None:
             return []

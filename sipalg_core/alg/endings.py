@@ -18,8 +18,12 @@ GUARD: Final = 32.0
 """Seconds, or a third of the interval: so long before a session's end hangs up who got no refresh (RFC 4028 §10)."""
 CLOCKS: Final = 2.0
 """Seconds that the hanger-up's clock may be ahead of ours."""
+ANSWERS_WITHOUT_ACK: Final = 3
+"""The 2xx and two repetitions, 1.5 s at T1 of 500 ms: by then an ACK is late (RFC 3261 §13.3.1.4)."""
 ANSWERS_DESPITE_ACK: Final = 4
 """Repetitions of a 2xx although its ACK went by: 7.5 s at T1 of 500 ms. One or two cross the ACK."""
+
+ACK_MISSING: Final = say("ack-missing")
 
 
 def inside(side: Side) -> str:
@@ -49,3 +53,25 @@ def refresh(call: Call, message: Message, now: float) -> None:
     value = message.data[found.value : found.end].partition(b";")[0].strip() if found is not None else b""
     call.session_interval = decimal(value, 10) or 0
     call.refreshed = now
+
+
+def await_ack(call: Call, dialog: Dialog, side: Side) -> str:
+    """This side repeats its 2xx: what that says of the ACK, "" where it says nothing yet."""
+    dialog.answers += 1
+    dialog.answers_after_ack += dialog.acknowledged
+    if dialog.answers_after_ack == ANSWERS_DESPITE_ACK:
+        call.warning = say(f"ack-not-taken-{inside(side)}")
+        return "ack-not-taken"
+    if dialog.answers == ANSWERS_WITHOUT_ACK and not dialog.acknowledged:
+        call.warning = ACK_MISSING
+        return "ack-missing"
+    return ""
+
+
+def acknowledge(call: Call, dialog: Dialog) -> bool:
+    """The ACK went by; True where that was overdue."""
+    dialog.acknowledged = True
+    overdue = call.warning == ACK_MISSING
+    if overdue:
+        call.warning = None
+    return overdue

@@ -266,6 +266,7 @@ class Engine:
         flow = passage.flow
         if len(data) > LARGEST_DATAGRAM[6 if ":" in flow.source.host else 4] and flow.transport is Transport.UDP:
             raise Refused("message-too-large", 513)  # our addresses are longer than those that they replace
+        passage.goes_on()
         onward = self._onward(data, flow, target, mapping)
         self._traces.add(passage, "forwarded", onward)
         if passage.call is not None:
@@ -279,6 +280,7 @@ class Engine:
 
     def _unchanged(self, passage: Passage, decided: str) -> list[Effect]:
         """Shadow mode: what was decided is noted, and the message goes on as plain NAT would send it."""
+        passage.goes_on()
         self.counts["shadow:messages"] += 1
         if passage.edits:
             self.counts["shadow:would-change"] += 1
@@ -368,7 +370,7 @@ class Engine:
             self._changes.note("call", call.id)
         request = message if message.is_request else None
         banned = self.abused(passage.flow, passage.now) if refused.reason in REFUSALS else []
-        return [*effects, *self._refuse(request, passage.flow, refused), *banned]
+        return [*passage.closings(), *effects, *self._refuse(request, passage.flow, refused), *banned]
 
     def _refuse(self, request: Message | None, flow: Flow, refused: Refused) -> list[Effect]:
         """Answer a request in our own name where that is possible, else drop; always with the reason counted."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sipalg_core.alg.calls import Call, Dialog
@@ -39,6 +40,7 @@ class Passage:
     before: list[ClosePinhole | Changed] = field(default_factory=list)  # in the way of what opens
     opens: list[OpenPinhole] = field(default_factory=list)  # confirmed before the message goes on
     after: list[OpenPinhole | ClosePinhole | Changed] = field(default_factory=list)
+    then: Callable[[], None] | None = None  # what it ends: not before it is certain to go on
 
     @property
     def side(self) -> Side:
@@ -59,6 +61,20 @@ class Passage:
     def peer(self) -> str:
         """The external host that it comes from or goes to."""
         return (self.flow.destination if self.side is Side.INTERNAL else self.flow.source).host
+
+    @property
+    def has_opened(self) -> bool:
+        return bool(self.opens) or any(isinstance(each, OpenPinhole) for each in self.after)
+
+    def goes_on(self) -> None:
+        """Nothing refuses it any more: what it ends is over now."""
+        if self.then is not None:
+            self.then()
+            self.then = None
+
+    def closings(self) -> list[Effect]:
+        """Of a message that does not go on: the books have closed these already, so they must be."""
+        return [each for each in (*self.before, *self.after) if isinstance(each, ClosePinhole | Changed)]
 
     def effects(self, onward: Effect) -> list[Effect]:
         return [*self.before, *self.opens, onward, *self.after]

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A message that does not go on has ended nothing, and what it closed in the books is closed in the kernel."""
+
+from __future__ import annotations
+
+from sipalg_core.alg.effects import ClosePinhole
+from sipalg_core.contract.policy import Handling, SyntaxCheck
+from tests.unit.alg.harness import (
+    MEDIA_PROXY,
+    PHONE,
+    World,
+    established,
+    incoming,
+    invite,
+    policy,
+    respond,
+    ringing,
+    sdp,
+)
+from tests.unit.alg.test_shadow import shadowed
+
+LARGEST = 65_507
+
+
+def filled(data: bytes) -> bytes:
+    """As large as a datagram may be: one octet more, and it does not go on."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    head = b"\r\n".join(line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length"))
+    return head + b"\r\n\r\n" + body + b"x" * (LARGEST - len(head) - 4 - len(body))
+
+
+def in_dialog(method: str, cseq: int = 7) -> bytes:
+    """Of the provider, in the call of the phone."""
+    return incoming("call-1", cseq, method=method, to_tag="a")
+
+
+def test_bye_that_is_refused_here_ends_no_call():
+    world = World()
+    established(world)
+    held = world.holes()
+    (back,) = world.into(filled(in_dialog("BYE")))
+    assert back.data.startswith(b"SIP/2.0 513 ")
+    assert world.call()["state"] == "in_call"
+    world.wait(30)
+    assert (world.call()["state"], world.holes()) == ("in_call", held)
+    (reached,) = world.into(in_dialog("BYE", 8))
+    assert reached.destination == PHONE
+    assert world.call()["state"] == "completed"
+
+
+def test_bye_that_the_syntax_policy_refuses_ends_no_call():
+    world = World(policy(handling=Handling(syntax=(SyntaxCheck("repeated-header", "respond"),))))
+    established(world)
+    broken = invite(method="BYE", cseq=2, to_tag="b").replace(b"Max-F", b"CSeq: 2 BYE\r\nMax-F")
+    (back,) = world.out(broken)
+    assert back.data.startswith(b"SIP/2.0 400 ")
+    assert world.call()["state"] == "in_call"
+    (left,) = world.out(invite(method="BYE", cseq=3, to_tag="b"))
+    assert left.data.startswith(b"BYE ")
+    assert world.call()["state"] == "completed"
+
+
+def test_cancel_that_is_refused_here_leaves_the_phone_ringing():
+    world = World()
+    ringing(world)
+    branch = "in-1-1-INVITE"
+    (back,) = world.into(filled(incoming(method="CANCEL", branch=branch)))
+    assert back.data.startswith(b"SIP/2.0 513 ")
+    assert world.call()["state"] == "setup"
+    world.into(incoming(method="CANCEL", branch=branch))
+    assert world.call()["state"] == "setup"  # it is a repetition of what was refused
+
+
+def test_refusal_that_does_not_go_on_ends_no_call():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    busy = respond(sent.data, 486, "Busy Here", tag="b")
+    assert world.into(filled(busy)) == []
+    assert world.call()["state"] == "setup"
+    assert len(world.into(busy)) == 1
+    assert world.call()["state"] == "busy"
+
+
+def test_ack_that_does_not_go_on_is_still_missing():
+    world = World()
+    sent = ringing(world)
+    reply = respond(sent, 200, "OK", tag="a", body=sdp(PHONE.host, 14000))
+    world.out(reply)
+    assert world.into(filled(incoming(method="ACK", to_tag="a", branch="ack"))) == []
+    world.out(reply)
+    world.out(reply)
+    assert "ACK" in str(world.call()["warning"])
+    world.into(incoming(method="ACK", to_tag="a", branch="ack-2"))
+    assert world.call()["warning"] == ""
+
+
+def test_bye_that_shadow_mode_would_refuse_ends_its_call():
+    """It goes on as plain NAT would send it, however large it would be else."""
+    world = World(shadowed())
+    established(world)
+    (reached,) = world.into(filled(in_dialog("BYE")))
+    assert reached.destination == PHONE
+    assert world.call()["state"] == "completed"
+
+
+def test_what_made_way_is_closed_where_the_message_does_not_go_on():
+    """The phone moves its RTCP in a 200 that grows too large: the old pinhole left the books before the refusal."""
+    world = World()
+    sent = ringing(world)
+    world.out(respond(sent, 200, "OK", tag="a", body=described(1025)))
+    world.into(incoming(method="ACK", to_tag="a", branch="ack"))
+    assert len(world.open) == 2
+    (again,) = world.into(incoming(cseq=2, body=sdp(*MEDIA_PROXY), to_tag="a"))
+    assert world.out(filled(respond(again.data, 200, "OK", tag="a", body=described(1027)))) == []
+    assert world.engine.counts["dropped:message-too-large"] == 1
+    assert world.open == {}
+    assert world.engine.rows("pinholes", world.now) == []
+
+
+def test_what_is_given_up_is_closed_where_the_message_does_not_go_on():
+    """The phone gives up the video in a 200 that grows too large; nothing new opens, and the call goes on."""
+    world = World()
+    sent = ringing(world, sdp(*MEDIA_PROXY, "m=video 7010 RTP/AVP 31"))
+    world.out(respond(sent, 200, "OK", tag="a", body=described(1025, "m=video 1030 RTP/AVP 31")))
+    world.into(incoming(method="ACK", to_tag="a", branch="ack"))
+    assert len(world.open) == 4
+    body = sdp(*MEDIA_PROXY, "m=video 7010 RTP/AVP 31")
+    (again,) = world.into(incoming(cseq=2, body=body, to_tag="a"))
+    reply = respond(again.data, 200, "OK", tag="a", body=described(1025, "m=video 0 RTP/AVP 31"))
+    assert world.out(filled(reply)) == []
+    assert sum(isinstance(each, ClosePinhole) for each in world.effects) == 2
+    assert len(world.open) == 2 == len(world.engine.rows("pinholes", world.now))
+    assert world.call()["state"] == "in_call"
+
+
+def described(rtcp: int, *more: str) -> bytes:
+    """Of the phone; our port is longer than its own, and its address in the o= line is not."""
+    body = sdp(PHONE.host, 1024, f"a=rtcp:{rtcp}", *more)
+    return body.replace(b"o=- 1 1 IN IP4 192.168.0.10", b"o=- 1 1 IN IP4 phone.example") + b"a=x-"
