@@ -55,6 +55,11 @@ class Connection(asyncio.Protocol):
         """What is given to it now would be lost."""
         return self._over or (self._transport is not None and self._transport.is_closing())
 
+    @property
+    def nobodys(self) -> bool:
+        """Who it was opened for is gone before it is made."""
+        return self._closes
+
     # --- what we do ---
 
     def send(self, data: bytes) -> None:

@@ -12,11 +12,11 @@ import errno
 import logging
 import socket
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Final, NamedTuple
 
 from sipalg_core.alg.effects import Forward
-from sipalg_core.contract.control import wildcard
+from sipalg_core.contract.control import Status, wildcard
 from sipalg_core.io.connection import Connection
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
@@ -30,6 +30,7 @@ MAX_OF_INTERNAL_HOST: Final = 16
 """A telephone has one, a telephone system a few; the provider has one for each of our mappings."""
 CONNECT_TIMEOUT: Final = 5.0  # seconds
 _AGAIN: Final = 0.02  # seconds until it is tried again where the last connection of these ports is not gone yet
+_ASKED_AGAIN: Final = 0.1  # seconds until the broker is, where it did not answer
 _SWEEP: Final = 1.0  # seconds between looks at the deadlines
 
 
@@ -78,11 +79,9 @@ class TcpConnections:
         """Listen there; asks the broker for the socket the first time."""
         if at in self._listeners:
             return
-        reply, made = self._broker.transparent_stream(at)
+        made, _ = self._stream(at)
         if made is None:
-            self._counts[f"error:stream-{reply.why}"] += 1
             return
-        made.setblocking(False)
         self._listeners[at] = made
         asyncio.get_running_loop().add_reader(made, self._accept, made)
         log.info("listening at TCP %s", at)
@@ -95,8 +94,10 @@ class TcpConnections:
         connection = self._usable(flow) or self._connect(flow)
         if connection is None:
             self._counts["dropped:no-connection"] += 1
-        else:
-            connection.send(forward.data)
+            return
+        if connection.nobodys:
+            self._pair(connection)
+        connection.send(forward.data)
 
     def _usable(self, flow: Flow) -> Connection | None:
         known = self._connections.get(flow)
@@ -135,7 +136,7 @@ class TcpConnections:
             self._counts[f"refused:{reason}"] += 1
             made.close()
             return
-        self._begin(self._add(Flow(Transport.TCP, side, peer, local)), made)
+        self._begin(self._attach(self._add(Flow(Transport.TCP, side, peer, local)), made))
 
     def _refusal(self, internal_host: str) -> str:
         if len(self._connections) >= MAX_CONNECTIONS:
@@ -149,17 +150,28 @@ class TcpConnections:
             return None
         if flow.side is Side.EXTERNAL and flow.destination.host in self.own:
             self.open(wildcard(flow.destination))  # the provider may connect there, too
-        reply, made = self._broker.transparent_stream(flow.destination)
-        if made is None:
-            self._counts[f"error:stream-{reply.why}"] += 1
+        made, may_come = self._stream(flow.destination)
+        if made is None and not may_come:
             return None
-        made.setblocking(False)
         connection = self._add(flow)
+        self._pair(connection)
+        self._begin(self._reach(connection, made))
+        return connection
+
+    def _pair(self, connection: Connection) -> None:
+        """With that of the message that is being handled: they end together."""
         if self._speaking is not None:
             connection.paired.add(self._speaking)
             self._speaking.paired.add(connection)
-        self._begin(connection, made, connect=True)
-        return connection
+
+    def _stream(self, at: Endpoint) -> tuple[socket.socket | None, bool]:
+        """And where there is none, whether there may be one later: the broker did not answer."""
+        reply, made = self._broker.transparent_stream(at)
+        if made is None:
+            self._counts[f"error:stream-{reply.why}"] += 1
+        else:
+            made.setblocking(False)
+        return made, reply.status is Status.FAILED
 
     def _add(self, flow: Flow) -> Connection:
         connection = Connection(flow, self._heard, self._ended)
@@ -168,22 +180,35 @@ class TcpConnections:
             self._of_host[flow.source.host] += 1
         return connection
 
-    def _begin(self, connection: Connection, made: socket.socket, *, connect: bool = False) -> None:
-        task = asyncio.create_task(self._attach(connection, made, connect))
+    def _begin(self, step: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(step)
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
 
-    async def _attach(self, connection: Connection, made: socket.socket, connect: bool) -> None:
-        loop = asyncio.get_running_loop()
+    async def _reach(self, connection: Connection, made: socket.socket | None) -> None:
+        """Connect it. What it is to carry nobody says again, so a broker that is away for a moment is waited for."""
         try:
-            if connect:
-                async with asyncio.timeout(CONNECT_TIMEOUT):
-                    while not await _connected(made, connection.flow.source):
-                        await asyncio.sleep(_AGAIN)
-            await loop.create_connection(lambda: connection, sock=made)
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                while made is None:
+                    await asyncio.sleep(_ASKED_AGAIN)
+                    if connection.ending:
+                        return
+                    made, _ = self._stream(connection.flow.destination)
+                while not await _connected(made, connection.flow.source):
+                    await asyncio.sleep(_AGAIN)
+        except OSError as error:
+            if made is not None:
+                made.close()
+            connection.abort(_why(error))
+        else:
+            await self._attach(connection, made)
+
+    async def _attach(self, connection: Connection, made: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().create_connection(lambda: connection, sock=made)
         except OSError as error:
             made.close()
-            connection.abort(f"connect-{errno.errorcode.get(error.errno or errno.ETIMEDOUT, 'error')}")
+            connection.abort(_why(error))
 
     def _heard(self, connection: Connection, message: bytes) -> None:
         self._speaking = connection
@@ -218,6 +243,10 @@ class TcpConnections:
         for connection in list(self._connections.values()):
             connection.expire(loop.time())
         self._timer = loop.call_later(_SWEEP, self._sweep)
+
+
+def _why(error: OSError) -> str:
+    return f"connect-{errno.errorcode.get(error.errno or errno.ETIMEDOUT, 'error')}"
 
 
 async def _connected(made: socket.socket, to: Endpoint) -> bool:

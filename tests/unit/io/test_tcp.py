@@ -12,11 +12,11 @@ import pytest
 
 from sipalg_core.alg.effects import Forward
 from sipalg_core.contract.control import Op, Reply, Request, Status, pack_reply
-from sipalg_core.io import tcp
+from sipalg_core.io import pinholes, tcp
 from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.io.tcp import MAX_OF_INTERNAL_HOST, TcpConnections
 from sipalg_core.net import Endpoint, Side, Transport
-from tests.unit.io.listening import listening
+from tests.unit.io.listening import Answer, listening
 
 MESSAGE = b"OPTIONS sip:x SIP/2.0\r\nContent-Length: 0\r\n\r\n"
 
@@ -58,7 +58,7 @@ async def connected(connections: TcpConnections) -> tuple[asyncio.StreamReader, 
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -132,9 +132,102 @@ async def test_a_connection_waits_until_the_last_one_of_its_ports_is_gone(connec
             assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(taken, 100), 2) == MESSAGE
 
 
-async def test_without_a_broker_nothing_is_sent_and_that_is_counted(run_dir):
+async def test_who_comes_again_from_the_same_port_in_the_same_moment_is_heard_each_time(connections):
+    """Reset and connected again, fifty times: each message arrives, once and in order."""
+    ours = Endpoint("127.0.0.1", connections.port)
+    phone = Endpoint("127.0.0.1", free_port())
+    heard = bytearray()
+
+    async def listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            heard.extend(data)
+        writer.close()
+
+    provider = await asyncio.start_server(listens, "127.0.0.1", 0)
+    to = Endpoint(*provider.sockets[0].getsockname())
+    mapping = Endpoint("127.0.0.1", free_port())
+    connections._take = lambda datagram: connections.send(
+        Forward(datagram.data, Transport.TCP, Side.EXTERNAL, mapping, to)
+    )
+    said = [MESSAGE.replace(b"sip:x", b"sip:%d" % number) for number in range(50)]
+    for number, message in enumerate(said, 1):
+        with socket.socket() as telephone:
+            telephone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            telephone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            telephone.setblocking(False)
+            telephone.bind(phone)
+            await asyncio.get_running_loop().sock_connect(telephone, ours)
+            telephone.send(message)
+            await until(lambda number=number: heard.count(b"OPTIONS") == number)
+    assert bytes(heard) == b"".join(said)
+    assert set(connections.counts) == {"closed:reset"}
+    provider.close()
+
+
+class Hesitant:
+    """A broker that leaves the first questions for a connection without an answer: it has no processor just then."""
+
+    def __init__(self, silent: int, answer: Answer = give_streams) -> None:
+        self.silent, self.answer = silent, answer
+
+    def __call__(self, peer: socket.socket, request: Request) -> None:
+        if request.pinhole.mapped.host == "0.0.0.0" or not self.silent:
+            self.answer(peer, request)
+        else:
+            self.silent -= 1
+
+
+async def test_what_is_said_while_the_broker_does_not_answer_arrives(run_dir, monkeypatch):
+    """Over TCP nobody says it again."""
+    monkeypatch.setattr(pinholes, "PAUSE", 0.05)
     counts: Counter[str] = Counter()
-    connections = TcpConnections(BrokerClient(run_dir / "broker.sock"), counts, lambda _: None, lambda: None)
-    here = Endpoint("127.0.0.1", 5060)
-    connections.send(Forward(MESSAGE, Transport.TCP, Side.INTERNAL, here, here))
-    assert counts == {"error:stream-failed-ENOENT": 1, "dropped:no-connection": 1}
+    with listening(run_dir / "broker.sock", Hesitant(2)), socket.socket() as provider:
+        provider.bind(("127.0.0.1", 0))
+        provider.listen()
+        provider.setblocking(False)
+        broker = BrokerClient(run_dir / "broker.sock")
+        connections = TcpConnections(broker, counts, lambda _: None, lambda: None)
+        ours, to = Endpoint("127.0.0.1", free_port()), Endpoint(*provider.getsockname())
+        connections.send(Forward(MESSAGE, Transport.TCP, Side.EXTERNAL, ours, to))
+        connections.send(Forward(MESSAGE, Transport.TCP, Side.EXTERNAL, ours, to))
+        taken, source = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(provider), 20)
+        with taken:
+            assert source == ours
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(taken, 200), 20) == MESSAGE * 2
+        assert counts["error:stream-failed-ETIMEDOUT"] == 2
+        connections.close()
+        broker.disconnect()
+        await asyncio.sleep(0.01)
+
+
+async def test_without_a_broker_who_speaks_is_told_by_the_end_of_his_connection(connections, run_dir, monkeypatch):
+    monkeypatch.setattr(tcp, "CONNECT_TIMEOUT", 0.3)
+    connections._broker.disconnect()
+    connections._broker._path = run_dir / "nobody.sock"
+    here = Endpoint("127.0.0.1", free_port())
+    connections._take = lambda datagram: connections.send(
+        Forward(datagram.data, Transport.TCP, Side.EXTERNAL, here, here)
+    )
+    reader, writer = await connected(connections)
+    writer.write(MESSAGE)
+    assert await asyncio.wait_for(reader.read(), 20) == b""
+    writer.close()
+    assert connections.counts.pop("error:stream-failed-ENOENT") >= 2
+    assert connections.counts == {"closed:connect-ETIMEDOUT": 1}
+    assert connections._connections == {}
+
+
+async def test_what_the_broker_refuses_is_not_asked_again(run_dir):
+    counts: Counter[str] = Counter()
+
+    def refuses(peer: socket.socket, request: Request) -> None:
+        peer.send(pack_reply(Reply(request.serial, Status.REFUSED)))
+
+    with listening(run_dir / "broker.sock", refuses) as asked:
+        broker = BrokerClient(run_dir / "broker.sock")
+        connections = TcpConnections(broker, counts, lambda _: None, lambda: None)
+        here = Endpoint("127.0.0.1", 5060)
+        connections.send(Forward(MESSAGE, Transport.TCP, Side.INTERNAL, here, here))
+        assert counts == {"error:stream-refused-p0": 1, "dropped:no-connection": 1}
+        assert len(asked) == 1
+        broker.disconnect()
