@@ -221,8 +221,9 @@ _MEDIA: Final = Group(
         Switch(
             "peering.learn_media", _("Learn where media comes from"),
             _("If audio comes from elsewhere in the provider's media networks than its description says, that one "
-              "source is let in: in the first ten seconds, and only while the described one is silent. Works only where "
-              "addresses are translated: in a routed network there is no port of ours where media could be heard."),
+              "source is let in: in the first ten seconds, and only while the described one is silent. Works only "
+              "where addresses are translated: in a routed network there is no port of ours where media could be "
+              "heard."),
             _("the call says that the other side sends from another address or port."), False, where="provider",
         ),
         Switch(

@@ -19,7 +19,7 @@ def start_engine(*, actor: User | str, node: str = names.NODE) -> None:
 
     One that runs and does not answer is ended first; one that answers is left alone.
     """
+    with transaction.atomic():  # of its own: netadmin may want to write before it answers
+        record(actor=actor, verb="start", target=CallRecord(ident="engine"))
     if not ask("start_engine", node=node):
         raise ValidationError({"engine": [_("The SIP engine answers: it does not have to be started.")]})
-    with transaction.atomic():
-        record(actor=actor, verb="start", target=CallRecord(ident="engine"))

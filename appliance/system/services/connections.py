@@ -27,11 +27,16 @@ def flush_connections(
         raise ValidationError({"revision": [_("No rules run yet.")]})
     if selection == Selection():
         raise ValidationError({"host": [_("Say which connections: everything at once is not offered.")]})
-    flushed = Flushed(**ask("flush", node=node, selection=selection.plain(), calls=calls))
-    what = selection.plain() | {"with_calls": calls, "closed": flushed.closed, "calls_spared": flushed.spared}
     with transaction.atomic():
-        record(actor=actor, verb="flush", target=revision, after=what)
+        record(actor=actor, verb="flush", target=revision, after=selection.plain() | {"with_calls": calls})
+    flushed = Flushed(**ask("flush", node=node, selection=selection.plain(), calls=calls))
+    with transaction.atomic():
+        record(actor=actor, verb="flushed", target=revision, after=_counted(flushed))
     return flushed
+
+
+def _counted(flushed: Flushed) -> dict[str, int]:
+    return {"closed": flushed.closed, "calls_spared": flushed.spared}
 
 
 def flush_phones(*, actor: User | str, host: str = "", calls: bool = False, node: str = names.NODE) -> Flushed:
@@ -70,7 +75,7 @@ def found_old_connections(*, revision: Revision, counted: dict[str, int]) -> Non
 def close_later(*, revision: Revision, flushed: Flushed) -> None:
     """netadmin reports that the calls have ended and the connections were closed."""
     _decide(revision, OldConnections.CLOSED, closed=flushed.closed, calls=flushed.spared)
-    record(actor="netadmin", verb="flush", target=revision, after={"closed": flushed.closed})
+    record(actor="netadmin", verb="flushed", target=revision, after=_counted(flushed))
 
 
 def _must_run(revision: Revision) -> None:

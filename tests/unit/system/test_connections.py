@@ -53,7 +53,8 @@ def test_nobody_answers_and_the_page_and_the_api_say_so(client, owner, api, runn
     assert b"The job queue (Redis) does not answer." in client.get("/system/connections/").content
     assert api("get", "connections").status_code == 503
     answer = api("post", "connections/flush", {"host": "192.168.0.66"})
-    assert (answer.status_code, Entry.objects.filter(verb="flush").count()) == (503, 0)
+    assert answer.status_code == 503
+    assert list(Entry.objects.filter(verb__startswith="flush").values_list("verb", flat=True)) == ["flush"]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +113,8 @@ def test_flush_is_audited_and_says_what_it_spared(client, owner, netadmin, runni
     client.force_login(owner)
     answer = client.post("/system/connections/flush/", {"host": "192.168.0.66"}, follow=True)
     assert "14 connections closed, 2 calls spared." in answer.content.decode()
-    entry = Entry.objects.get(verb="flush")
-    assert entry.after == {"host": "192.168.0.66", "with_calls": False, "closed": 14, "calls_spared": 2}
+    assert Entry.objects.get(verb="flush").after == {"host": "192.168.0.66", "with_calls": False}
+    assert Entry.objects.get(verb="flushed").after == {"closed": 14, "calls_spared": 2}
 
 
 def test_flush_of_everything_is_not_offered(api, netadmin, running):
@@ -140,7 +141,9 @@ def test_bar_after_an_apply_and_its_two_buttons(client, owner, netadmin, running
     running.refresh_from_db()
     assert running.old_connections == {"old": 3, "calls": 2, "choice": OldConnections.CLOSED, "closed": 14}
     assert "still use" not in client.get("/system/changes/1/progress/").content.decode()
-    assert [entry.verb for entry in Entry.objects.order_by("sequence")][-2:] == ["flush when calls end", "flush"]
+    assert [entry.verb for entry in Entry.objects.order_by("sequence")][-3:] == [
+        "flush when calls end", "flush", "flushed",
+    ]  # fmt: skip
 
 
 def test_left_behind_connections_belong_to_the_running_revision(api, netadmin, running):
