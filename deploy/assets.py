@@ -22,6 +22,7 @@ MANIFEST: Final = ROOT / "deploy" / "assets.sha256"
 
 _UPLOT: Final = "npm:uplot@1.6.32"
 _SORTABLE: Final = "npm:sortablejs@1.15.7"
+_ANYTHING_BEHIND: Final = b"legend+*{clear:left}"  # of bootstrap.min.css
 _COUNTRIES: Final = "npm:@ip-location-db/geo-whois-asn-country@2.3.2026061719"
 
 
@@ -68,14 +69,19 @@ def is_current(asset: Asset, accepted: dict[str, str]) -> bool:
     return path.exists() and digest(path.read_bytes()) == accepted.get(asset.target)
 
 
-def without_source_map(content: bytes) -> bytes:
-    """Drop the line that names a source map: the map stays out, and hashed static files refuse a dangling name."""
-    return b"".join(line for line in content.splitlines(keepends=True) if b"sourceMappingURL=" not in line)
+def without_what_harms(content: bytes) -> bytes:
+    """Drop the line that names a source map: the map stays out, and hashed static files refuse a dangling name.
+
+    And the rule for whatever stands behind a legend: where one may match anything behind something, Chromium styles a
+    whole table anew with each row that comes into it.
+    """
+    lines = content.replace(_ANYTHING_BEHIND, b"").splitlines(keepends=True)
+    return b"".join(line for line in lines if b"sourceMappingURL=" not in line)
 
 
 def fetch(asset: Asset, packages: Packages) -> bytes:
     content = packages.read(asset.package, asset.member)
-    return without_source_map(content) if asset.target.endswith((".css", ".js")) else content
+    return without_what_harms(content) if asset.target.endswith((".css", ".js")) else content
 
 
 def install(asset: Asset, accepted: dict[str, str], packages: Packages) -> None:

@@ -21,15 +21,26 @@ function icon(parent) {
   const use = document.createElementNS(SVG, "use");
   svg.append(use);
   parent.append(svg);
-  return (name) => use.setAttribute("href", `${document.body.dataset.icons}#${name}`);
+  let shown = null;
+  return (name) => {
+    if (name !== shown) use.setAttribute("href", `${document.body.dataset.icons}#${(shown = name)}`);
+  };
 }
 
-/** A writer that touches the page only where the text is new: what is unchanged cannot flicker. */
-function writer(node) {
+/** Writes a property only where it is new: a browser styles and lays out anew whatever is written, the same as well. */
+export function property(node, name) {
   let shown = null;
-  return (text) => {
-    if (text !== shown) node.textContent = shown = text;
+  return (value) => {
+    if (value !== shown) node[name] = shown = value;
   };
+}
+
+const writer = (node) => property(node, "textContent");
+
+/** The mark of a state: its colour and shape. */
+function marker(node) {
+  const name = property(node, "className");
+  return (mark) => name(`mark mark-${mark ?? ""}`);
 }
 
 /** An address and its port, which may stand on a line of its own where there is no room: nothing else breaks. */
@@ -83,12 +94,14 @@ function valueButton(parent, className, key) {
   button.type = "button";
   const mark = element("span", "mark", button);
   const write = writer(element("span", "", button));
+  const [paint, unmarked] = [marker(mark), property(mark, "hidden")];
+  const [hidden, disabled, term] = [property(button, "hidden"), property(button, "disabled"), property(button.dataset, "term")];
   return (value, word) => {
-    mark.hidden = !word?.mark;
-    mark.className = `mark mark-${word?.mark ?? ""}`;
-    button.hidden = !value && !word;
-    button.disabled = !value;
-    button.dataset.term = `${key}:${value}`;
+    unmarked(!word?.mark);
+    paint(word?.mark);
+    hidden(!value && !word);
+    disabled(!value);
+    term(`${key}:${value}`);
     write(word?.label ?? value);
   };
 }
@@ -158,12 +171,12 @@ export const kinds = {
 
   state(cell, { key, below, words, sentences }) {
     const line = element("span", "state", cell);
-    const mark = element("span", "mark", line);
+    const paint = marker(element("span", "mark", line));
     const write = writer(element("span", "", line));
     const why = writer(element("span", "below", cell));
     return (row) => {
       const word = words[row[key]] ?? { label: row[key], mark: "" };
-      mark.className = `mark mark-${word.mark}`;
+      paint(word.mark);
       write(word.label);
       why(below ? sentence(row[below], sentences) : "");
     };
@@ -225,14 +238,15 @@ export const kinds = {
 
   said(cell, { key, words }) {
     const line = element("span", "said", cell);
-    const mark = element("span", "mark", line);
+    const paint = marker(element("span", "mark", line));
     const write = writer(element("span", "", line));
+    const hidden = property(line, "hidden");
     return (row) => {
       const word = words[row[key]?.code];
       const text = word?.label === "" ? "" : sentence(row[key], words);
-      line.hidden = !text;
+      hidden(!text);
       cell.toggleAttribute("data-nothing", !text);
-      mark.className = `mark mark-${word?.mark ?? ""}`;
+      paint(word?.mark);
       write(text);
     };
   },
@@ -254,9 +268,10 @@ export const kinds = {
     icon(line)(arrow);
     const write = writer(element("span", "", line));
     const packets = writer(element("span", "below", cell));
+    const flows = property(cell.dataset, "active");
     return (row) => {
       const active = row[key].active;
-      cell.dataset.active = String(active);
+      flows(String(active));
       write(words[active ? "on" : "none"].label);
       packets(row[key].packets ? counts.format(row[key].packets) : "");
     };

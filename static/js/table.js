@@ -3,7 +3,7 @@
 // they are: new ones wait behind a button and ended ones keep their place. Of thousands, those that can be seen are
 // in the page (window.js).
 
-import { kinds } from "./cells.js";
+import { kinds, property } from "./cells.js";
 import { live } from "./live.js";
 import { RowWindow } from "./window.js";
 
@@ -56,12 +56,20 @@ export class LiveTable {
   #arrived = 0;
   #cameLast = 0;
   #spoken = 0;
+  #empty;
+  #noMatch;
+  #nothingWaits;
+  #waiting;
 
   constructor(section) {
     this.#section = section.closest("[data-live-page]") ?? section;
     this.#body = section.querySelector("tbody");
     this.#config = JSON.parse(document.getElementById(section.dataset.config).textContent);
     this.#window = new RowWindow(this.#body, this.#config.columns.length, () => this.schedule());
+    this.#empty = property(this.#part("empty"), "hidden");
+    this.#noMatch = property(this.#part("no-match"), "hidden");
+    this.#nothingWaits = property(this.#part("arrivals"), "hidden");
+    this.#waiting = property(this.#part("arrivals").querySelector("span"), "textContent");
     this.#listen();
   }
 
@@ -167,8 +175,8 @@ export class LiveTable {
     }
     const known = live.rows(this.topic).size;
     this.#showWaiting(held ? arrived.length : 0);
-    this.#part("empty").hidden = known > 0;
-    this.#part("no-match").hidden = known === 0 || this.#order.size > 0;
+    this.#empty(known > 0);
+    this.#noMatch(known === 0 || this.#order.size > 0);
     this.#speak();
   }
 
@@ -204,10 +212,11 @@ export class LiveTable {
       const { node } = this.#built.get(row.id) ?? this.#build(row);
       if (node === next) next = next.nextElementSibling;
       else this.#body.insertBefore(node, next);
-      if (whole) node.removeAttribute("aria-rowindex");
-      else node.ariaRowIndex = String(from + place + 2); // the head is the first
+      const index = whole ? null : String(from + place + 2); // the head is the first
+      if (node.ariaRowIndex !== index) node.ariaRowIndex = index;
     }
-    this.#body.parentElement.ariaRowCount = whole ? null : String(rows.length + 1);
+    const [table, count] = [this.#body.parentElement, whole ? null : String(rows.length + 1)];
+    if (table.ariaRowCount !== count) table.ariaRowCount = count;
   }
 
   #build(row) {
@@ -222,23 +231,22 @@ export class LiveTable {
       return kinds[column.kind](cell, column);
     });
     if (this.#fresh.has(row.id)) node.classList.add("arrived");
-    const entry = { node, paint };
+    const entry = { node, paint, state: property(node.dataset, "state"), ended: property(node.dataset, "ended") };
     this.#built.set(row.id, entry);
     this.#paint(entry, row);
     return entry;
   }
 
-  #paint({ node, paint }, row) {
+  #paint({ paint, state: saidState, ended }, row) {
     const state = row[this.#config.state];
-    node.dataset.state = state;
-    node.dataset.ended = String(this.#config.ended.includes(state));
+    saidState(state);
+    ended(String(this.#config.ended.includes(state)));
     for (const write of paint) write(row);
   }
 
   #showWaiting(waiting) {
-    const button = this.#part("arrivals");
-    button.hidden = waiting === 0;
-    button.querySelector("span").textContent = String(waiting);
+    this.#nothingWaits(waiting === 0);
+    this.#waiting(String(waiting));
   }
 
   #speak() {

@@ -50,13 +50,14 @@ export class RowWindow {
     const whole = to - from === count;
     if (!whole) this.#height ||= this.#body.getBoundingClientRect().height / (to - from);
     // The browser would hold on to what stands in a spacer, and scroll back when rows take its place.
-    document.documentElement.style.overflowAnchor = whole ? "" : "none";
+    const anchor = whole ? "" : "none";
+    if (document.documentElement.style.overflowAnchor !== anchor) document.documentElement.style.overflowAnchor = anchor;
     this.#stretch(this.#above, from);
     this.#stretch(this.#below, count - to);
   }
 
   #stretch(spacer, rows) {
-    spacer.hidden = rows === 0;
+    if (spacer.hidden !== (rows === 0)) spacer.hidden = rows === 0;
     const height = `${Math.round(rows * this.#height)}px`;
     if (spacer.rows[0].style.height !== height) spacer.rows[0].style.height = height;
   }
