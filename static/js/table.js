@@ -91,11 +91,16 @@ export class LiveTable {
     this.#body.addEventListener("pointerenter", (event) => {
       this.#inside = event.pointerType === "mouse";
     });
-    this.#body.addEventListener("pointerleave", () => {
+    const arrivals = this.#part("arrivals");
+    const left = ({ relatedTarget: next }) => {
+      if (arrivals.contains(next) || this.#body.contains(next)) return; // from the rows to the button, or back
       this.#inside = false;
       this.schedule();
-    });
-    this.#part("arrivals").addEventListener("click", () => {
+    };
+    this.#body.addEventListener("pointerleave", left);
+    arrivals.addEventListener("pointerleave", left);
+    arrivals.addEventListener("click", (event) => {
+      if (event.detail) this.#inside = false; // the button goes from below the pointer, which is over no row
       this.#release = true;
       this.schedule();
     });
