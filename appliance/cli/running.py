@@ -109,7 +109,11 @@ def load(asked: Namespace) -> dict[str, Any]:
 
 def which_rule(asked: Namespace) -> dict[str, Any]:
     policy = queries.policy_asked(draft=asked.draft)
-    asked_for = {"saddr": asked.saddr, "daddr": asked.daddr, "protocol": asked.protocol, "dport": asked.port}
+    number = asked.protocol if asked.protocol.isdecimal() else None
+    protocol = "other" if number else asked.protocol
+    asked_for = {
+        "saddr": asked.saddr, "daddr": asked.daddr, "protocol": protocol, "number": number, "dport": asked.port,
+    }  # fmt: skip
     form = PacketForm(asked_for | {"at": moment("at", asked.at) if asked.at else None})
     decision = decide(policy, _checked(form).packet(policy))
     names = queries.rule_names()
@@ -229,7 +233,7 @@ def _loading(parser: ArgumentParser) -> None:
 def _packet(parser: ArgumentParser) -> None:
     parser.add_argument("saddr")
     parser.add_argument("daddr")
-    parser.add_argument("protocol", choices=("udp", "tcp", "icmp"))
+    parser.add_argument("protocol", help="udp, tcp, icmp (a ping), or the number of another: ESP is 50")
     parser.add_argument("port", type=int, nargs="?")
     parser.add_argument("--at", default="", help="when, with its zone; without it now")
     parser.add_argument("--draft", action="store_true", help="ask the draft, not what runs")

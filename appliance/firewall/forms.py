@@ -25,7 +25,7 @@ from appliance.firewall.models import (
     Service,
     Table,
 )
-from appliance.firewall.services import EVERYTHING
+from appliance.firewall.services import EVERYTHING, wrong_number
 from appliance.network.models import Role
 from appliance.ruleset.decide import Host, Packet, packet_of
 from appliance.ruleset.policy import Policy
@@ -174,12 +174,22 @@ class ExemptionForm(DurationForm):
         return values
 
 
+OTHER: Final = str(Protocol.OTHER)
+
+
 class PacketForm(OperatorForm):
     """The first packet of a connection."""
 
     saddr = forms.GenericIPAddressField(label=_("From address"))
     daddr = forms.GenericIPAddressField(label=_("To address"))
-    protocol = forms.ChoiceField(label=_("Protocol"), choices=[("udp", "UDP"), ("tcp", "TCP"), ("icmp", "ICMP")])
+    protocol = forms.ChoiceField(
+        label=_("Protocol"),
+        choices=[("udp", "UDP"), ("tcp", "TCP"), ("icmp", _("ICMP (a ping)")), (OTHER, Protocol.OTHER.label)],
+    )
+    number = forms.IntegerField(
+        label=_("Protocol number"), required=False, min_value=0, max_value=255,
+        help_text=_("Of another protocol (IANA): ESP is 50, GRE is 47."),
+    )  # fmt: skip
     dport = forms.IntegerField(label=_("Port"), required=False, min_value=1, max_value=65535)
     at = forms.DateTimeField(
         label=_("When (UTC; empty: now)"), required=False,
@@ -194,13 +204,19 @@ class PacketForm(OperatorForm):
             self.add_error("daddr", _("Both addresses must be of one family."))
         if values.get("protocol") in ("udp", "tcp") and not values.get("dport"):
             self.add_error("dport", _("UDP and TCP need a port."))
+        if values.get("protocol") == OTHER and "number" in values:
+            wrong = wrong_number(values["number"])
+            if wrong:
+                self.add_error("number", wrong)
         return values
 
     def packet(self, policy: Policy) -> Packet:
         values = self.cleaned_data
         at = values["at"].timestamp() if values["at"] else time.time()
         saddr, daddr = ip_address(values["saddr"]), ip_address(values["daddr"])
-        return packet_of(policy, saddr, daddr, values["protocol"], values["dport"], at)
+        protocol = values["number"] if values["protocol"] == OTHER else values["protocol"]
+        dport = values["dport"] if protocol in ("udp", "tcp") else None
+        return packet_of(policy, saddr, daddr, protocol, dport, at)
 
 
 class ReachForm(OperatorForm):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from appliance.ruleset import notation
 from appliance.ruleset.activations import activated_rules, deciding_rules, is_exempt
@@ -21,7 +21,13 @@ Protocol = Literal["udp", "tcp", "icmp"] | int
 """A number (IANA) for those that have no word here."""
 
 
+ECHO_REQUEST: Final = {4: 8, 6: 128}
+"""RFC 792, RFC 4443 §4.1."""
+
+
 class Packet(NamedTuple):
+    """`dport` of ICMP is its type; None: an echo request."""
+
     iifname: str
     saddr: Host
     daddr: Host
@@ -120,10 +126,14 @@ def _input(policy: Policy, packet: Packet) -> Decision:
         return Decision(_verdict(activated), activated.key, packet)
     if role in ("internal", "management") and packet.protocol == "tcp" and packet.dport in policy.console_ports:
         return Decision("accept", "auto:console", packet)
-    if role in ("internal", "dmz", "management") and packet.protocol == "icmp":
+    if role in ("internal", "dmz", "management") and _pings(packet):
         return Decision("accept", "auto:ping", packet)
     rule = _first(policy, packet, "input", oif=None)
     return Decision(_verdict(rule), rule.key, packet) if rule else Decision("drop", "auto:default_deny", packet)
+
+
+def _pings(packet: Packet) -> bool:
+    return packet.protocol == "icmp" and packet.dport in (None, ECHO_REQUEST[packet.daddr.version])
 
 
 def _source_translated(policy: Policy, decision: Decision, oif: Interface) -> Decision:

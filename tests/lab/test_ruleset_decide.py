@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Which rule decides, asked of the policy and of the kernel: random policies, every packet, 10,000 of them."""
+"""Which rule decides, asked of the policy and of the kernel: random policies, 12,000 packets of any protocol."""
 
 import contextlib
 import random
@@ -16,6 +16,7 @@ from appliance.ruleset.decide import Packet, decide
 from appliance.ruleset.policy import Address, Policy, Rule, Service
 from appliance.ruleset.spans import fixed
 from tests.lab.kernel_rig import within
+from tests.lab.raw_packets import ICMP, PORTLESS, RawWire
 from tests.lab.ruleset_rig import (
     BOX,
     HOST,
@@ -35,7 +36,7 @@ from tests.lab.ruleset_rig import (
 
 pytestmark = pytest.mark.lab
 
-PACKETS = 10_000
+PACKETS = 12_000
 PORTS = (1000, 2000, 2001, 3000)
 SOURCES = {HOST: "lan0", HOST6: "lan0", PEER: "wan0", STRANGER: "wan0", PEER6: "wan0"}
 TARGETS = (HOST, HOST6, PEER, STRANGER, PEER6, INSIDE, OUTSIDE, OUTSIDE6)
@@ -54,7 +55,8 @@ SERVICES = (
     None, None, Service("a", "udp", "1000"), Service("b", "both", "2000-2001"), Service("c", "tcp"),
     Service("d", "udp"), Service("e", "any"), Service("f", "udp", "1000,3000"), Service("g", "icmp"),
     Service("h", "group", members=(Service("a", "udp", "1000"), Service("b", "tcp", "2000"), Service("d", "udp"))),
-    Service("i", "other", number=50),
+    Service("i", "other", number=50), Service("j", "other", number=47), Service("k", "tcp", "22,1000"),
+    Service("l", "group", members=(Service("m", "other", number=132), Service("n", "other", number=253))),
 )  # fmt: skip
 ONE_PORT = Service("one", "udp", "1000")
 ZONES = ("", "", "internal", "external", "dmz")
@@ -84,7 +86,15 @@ def random_policy(pick, number):
     interfaces = (INTERFACES[0], pick.choice((INTERFACES[1], type(INTERFACES[1])("wan0", "external",
                   INTERFACES[1].addresses, masquerade=True))))  # fmt: skip
     rules = tuple(random_rule(pick, each, now) for each in range(1, pick.randint(2, 12)))
-    return Policy(number, "local", interfaces, rules)
+    return Policy(number, "local", interfaces, (*rules, *broad_rules(pick)))
+
+
+def broad_rules(pick):
+    """For what no other rule meets, mostly: without them nearly every packet would meet the default."""
+    for number, table in ((90, "forward"), (91, "input")):
+        if pick.random() < 0.8:
+            action, service = pick.choice(("accept", "drop", "reject")), pick.choice((None, None, *SERVICES))
+            yield Rule(number, number, f"r{number}", action, None, None, service, "", "", table=table)
 
 
 def pairs():
@@ -124,13 +134,79 @@ class Listeners:
         return found
 
 
-def expected(policy, source, target, port):
-    packet = Packet(SOURCES[source], ip_address(source), ip_address(target), "udp", port, time.time())
+def others(source):
+    """Protocol and port (of ICMP the type) of what is sent beside UDP."""
+    ports = [("tcp", port) for port in (22, *PORTS)]  # 22 is one of the console's
+    types = [("icmp", kind) for kind in ICMP[6 if ":" in source else 4]]
+    return (*ports, *types, (132, 1000), *((number, 0) for number in PORTLESS))
+
+
+class Streams:
+    """Connections without ports that a revision has let begin: the next between these hosts is a part of them."""
+
+    def __init__(self):
+        self._known = set()
+
+    def new(self, packet, decision):
+        number = packet.protocol
+        after = decision.packet
+        both = {(number, packet.saddr, packet.daddr), (number, after.daddr, after.saddr)}
+        if both & self._known:
+            return False
+        if decision.verdict == "accept":
+            self._known |= both
+        return True
+
+
+def expected(policy, source, target, port, protocol="udp"):
+    packet = Packet(SOURCES[source], ip_address(source), ip_address(target), protocol, port, time.time())
     decision = decide(policy, packet)
     if decision.verdict != "accept":
         return None, decision
     where = {"": BOX, "lan0": LAN, "wan0": WAN}[decision.oifname]
-    return (where, decision.packet.dport, str(decision.packet.saddr)), decision
+    dport = decision.packet.dport if protocol in ("udp", "tcp") else None
+    return (where, dport, str(decision.packet.saddr)), decision
+
+
+def send_datagrams(listeners, policy):
+    """By text, what should become of each."""
+    answers = {}
+    for source, target in pairs():
+        for port in PORTS:
+            answer, decision = expected(policy, source, target, port)
+            if str(decision.packet.daddr) == source:
+                continue  # translated back to who sent it: no host believes a packet from itself
+            text = f"{policy.revision} udp {source} {target} {port}"
+            with contextlib.suppress(OSError):  # the answer of a reject
+                listeners.senders[source].sendto(text.encode(), (target, port))
+            answers[text] = answer, decision
+    return answers
+
+
+def send_others(raw, policy, pick):
+    """TCP, ICMP and whatever has a number; in another order each time, since of the portless ones the first decides."""
+    answers, streams = {}, Streams()
+    for source, target in pick.sample(list(pairs()), k=len(list(pairs()))):
+        for protocol, port in others(source):
+            answer, decision = expected(policy, source, target, port, protocol)
+            packet = Packet(SOURCES[source], ip_address(source), ip_address(target), protocol, None, 0.0)
+            back = str(decision.packet.daddr) == source
+            if back or (protocol in PORTLESS and not streams.new(packet, decision)):
+                continue
+            text = f"{policy.revision} {protocol} {source} {target} {port}"
+            raw.send(protocol, source, target, port, text)
+            answers[text] = answer, decision
+    return answers
+
+
+def hear(listeners, raw, wanted):
+    """What arrives; a moment longer than until all that should has, for what should not."""
+    heard, deadline = {}, time.monotonic() + 10.0
+    while time.monotonic() < deadline and not wanted <= heard.keys():
+        time.sleep(0.02)
+        heard |= listeners.heard() | raw.heard()
+    time.sleep(0.02)
+    return heard | listeners.heard() | raw.heard()
 
 
 def test_policy_and_kernel_agree(tmp_path, monkeypatch):
@@ -139,25 +215,17 @@ def test_policy_and_kernel_agree(tmp_path, monkeypatch):
     pick, asked, reasons = random.Random(4), 0, Counter()
     with namespaces() as wire, contextlib.ExitStack() as stack:
         listeners = Listeners(stack)
+        raw = RawWire(stack, (LAN, BOX, WAN), {source: WHERE[source] for source in SOURCES})
         revision = 0
         while asked < PACKETS:
             revision += 1
             policy = random_policy(pick, revision)
             wire.inside(apply, policy, wire.kernel)
             wire.forget()
-            answers = {}
-            for source, target in pairs():
-                for port in PORTS:
-                    answer, decision = expected(policy, source, target, port)
-                    if str(decision.packet.daddr) == source:
-                        continue  # translated back to who sent it: no host believes a packet from itself
-                    text = f"{revision} {source} {target} {port}"
-                    with contextlib.suppress(OSError):  # the answer of a reject
-                        listeners.senders[source].sendto(text.encode(), (target, port))
-                    answers[text] = answer, decision
-                    reasons[decision.reason.partition(":")[0], decision.verdict] += 1
-            time.sleep(0.02)
-            heard = listeners.heard()
+            answers = send_datagrams(listeners, policy) | send_others(raw, policy, pick)
+            for text, (_answer, decision) in answers.items():
+                reasons[text.split()[1], decision.reason.partition(":")[0], decision.verdict] += 1
+            heard = hear(listeners, raw, {text for text, (answer, _decision) in answers.items() if answer})
             wrong = [
                 (text, heard.get(text), answer, decision)
                 for text, (answer, decision) in answers.items()
@@ -165,4 +233,7 @@ def test_policy_and_kernel_agree(tmp_path, monkeypatch):
             ]
             assert wrong == [], "\n".join(map(str, (*wrong[:4], *policy.rules)))
             asked += len(answers)
-    assert min(reasons[kind] for kind in product(("rule",), ("accept", "drop", "reject"))) >= PACKETS / 100
+    assert revision >= 40
+    for protocol in ("udp", "tcp", "icmp", *map(str, (132, *PORTLESS))):
+        for verdict in ("accept", "drop", "reject"):
+            assert reasons[protocol, "rule", verdict] >= 40, (protocol, verdict, reasons)

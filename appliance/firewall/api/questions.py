@@ -21,11 +21,12 @@ router = Router(tags=["firewall"])
 
 
 class PacketIn(Schema):
-    """The first packet of a connection; `at` is now where it is not given."""
+    """The first packet of a connection; `at` is now where it is not given. ICMP is a ping; `other` needs its number."""
 
     saddr: str
     daddr: str
     protocol: str
+    number: int | None = None
     dport: int | None = None
     at: datetime | None = None
     draft: bool = False

@@ -47,6 +47,7 @@ from appliance.firewall.services.objects import (
     describe_service,
     update_schedule,
     update_service,
+    wrong_number,
 )
 from appliance.firewall.services.recipes import Drafted, draft_plan, draft_seen, preview_plan
 from appliance.firewall.services.replacing import replace_everywhere
@@ -138,4 +139,5 @@ __all__ = [
     "update_service",
     "upload_country_data",
     "use_country_data",
+    "wrong_number",
 ]  # fmt: skip

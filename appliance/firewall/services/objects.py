@@ -127,12 +127,20 @@ def _check_number(service: Service) -> None:
     if service.protocol != Protocol.OTHER:
         if service.number is not None:
             raise ValidationError({"number": [_("Only another protocol has a number.")]})
-    elif service.number is None or not 0 <= service.number <= 255:
-        raise ValidationError({"number": [_("Give the protocol's number, from 0 to 255. ESP is 50, GRE is 47.")]})
-    elif service.number in _BY_NAME:
+        return
+    wrong = wrong_number(service.number)
+    if wrong:
+        raise ValidationError({"number": [wrong]})
+
+
+def wrong_number(number: int | None) -> str:
+    """Why it is not the number of another protocol; "" where it is."""
+    if number is None or not 0 <= number <= 255:
+        return _("Give the protocol's number, from 0 to 255. ESP is 50, GRE is 47.")
+    if number in _BY_NAME:
         message = _("Protocol %(number)d has a choice of its own: %(name)s.")
-        name = _BY_NAME[service.number].label
-        raise ValidationError({"number": [message % {"number": service.number, "name": name}]})
+        return message % {"number": number, "name": _BY_NAME[number].label}
+    return ""
 
 
 def _check_members(service: Service, members: Sequence[Service]) -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from appliance.firewall.services import delete_rule
+from appliance.firewall.services import create_service, delete_rule, move_rule
 from appliance.network.services import save_interface
 
 
@@ -78,3 +78,34 @@ def test_rest_says_which_rule_decides(api, office):
     assert (answer["verdict"], answer["reason"]) == ("drop", f"rule:{office['deny'].pk}")
     assert (answer["dnat"], answer["daddr"], answer["iifname"]) == (f"rule:{office['in'].pk}", "192.168.0.2", "wan0")
     assert api("get", "decide?saddr=1&daddr=2&protocol=x").json()["fields"].keys() == {"saddr", "daddr", "protocol"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "verdict", "reason"),
+    [
+        ("protocol=other&number=50", "accept", "vpn"),
+        ("protocol=other&number=47", "drop", ""),
+        ("protocol=icmp&dport=443", "drop", ""),
+    ],
+)
+def test_other_protocols_are_asked_about_by_number(client, api, owner, office, make_rule, asked, verdict, reason):
+    esp = create_service(actor=owner, name="ESP", protocol="other", number=50)
+    rule = make_rule("vpn", service=esp)
+    move_rule(actor=owner, rule=rule, position=1)
+    ends = "saddr=9.9.9.9&daddr=192.168.0.2&draft=true"
+    answer = api("get", f"decide?{ends}&{asked}").json()
+    wanted = f"rule:{rule.pk}" if reason else f"rule:{office['deny'].pk}"
+    assert (answer["verdict"], answer["reason"]) == (verdict, wanted)
+    client.force_login(owner)
+    assert f'data-reason="{wanted}"' in client.get(f"/firewall/questions/?{ends}&{asked}").content.decode()
+
+
+def test_a_ping_is_an_echo_request_whatever_port_was_left_in_the_form(api, office):
+    answer = api("get", "decide?saddr=192.168.0.2&daddr=192.168.0.1&protocol=icmp&dport=443").json()
+    assert answer["reason"] == "auto:ping"
+
+
+@pytest.mark.parametrize(("number", "said"), [("", "Give the protocol's number"), ("6", "has a choice of its own")])
+def test_a_number_that_is_none_is_said_at_its_field(client, api, owner, office, number, said):
+    asked = f"decide?saddr=9.9.9.9&daddr=192.168.0.2&protocol=other&number={number}".removesuffix("&number=")
+    assert said in api("get", asked).json()["fields"]["number"][0]

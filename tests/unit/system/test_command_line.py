@@ -75,6 +75,7 @@ def test_rules_are_added_placed_moved_switched_and_deleted(configured):
         (("apply", "--confirm-within", "5"), "confirm_within: Choose 30 to 600 seconds."),
         (("which-rule", "x", "203.0.113.1", "udp", "53"), "saddr: "),
         (("which-rule", "192.168.0.2", "203.0.113.1", "udp"), "dport: UDP and TCP need a port."),
+        (("which-rule", "192.168.0.2", "203.0.113.1", "17"), "number: Protocol 17 has a choice of its own"),
         (("who-can-reach", "x"), "host: "),
         (("connections", "--host", "300.1.1.1"), "host: Write an address"),
         (("connections",), "The job queue (Redis) does not answer."),
