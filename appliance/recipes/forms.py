@@ -21,8 +21,13 @@ from appliance.ui.forms import OperatorForm
 _PROTOCOLS: Final = [("tcp", "TCP"), ("udp", "UDP"), ("both", _("UDP and TCP"))]
 
 
-def _text(label: Any, help_text: Any = "", *, initial: str = "") -> forms.CharField:
-    return forms.CharField(label=label, required=False, max_length=200, help_text=help_text, initial=initial)
+def _text(label: Any, help_text: Any = "", *, initial: str = "", countries: bool = False) -> forms.CharField:
+    """With `countries` the browser suggests their names (static/js/countries.js)."""
+    names = {"data-names": "country-names"} if countries else {}
+    return forms.CharField(
+        label=label, required=False, max_length=200, help_text=help_text, initial=initial,
+        widget=forms.TextInput(attrs=names),
+    )  # fmt: skip
 
 
 def _pbx() -> forms.CharField:
@@ -30,7 +35,7 @@ def _pbx() -> forms.CharField:
 
 
 def _source() -> forms.CharField:
-    return _text(_("From where"), _("Address, network, DNS name, or a country, such as Germany or DE."))
+    return _text(_("From where"), _("Address, network, DNS name, or a country, such as Germany or DE."), countries=True)
 
 
 def _anybody() -> forms.BooleanField:
@@ -61,7 +66,10 @@ class WithoutAlgQuestions(Questions):
 
 class EncryptedQuestions(Questions):
     pbx = _pbx()
-    server = _text(_("Server of the provider"), _("A DNS name; where there is none, a country, such as Germany or DE."))
+    server = _text(
+        _("Server of the provider"), _("A DNS name; where there is none, a country, such as Germany or DE."),
+        countries=True,
+    )  # fmt: skip
     stun = _text(_("STUN server (optional)"))
     speech = _text(_("Ports of speech outwards"), initial="1024-65535")
 

@@ -89,3 +89,7 @@ def test_names_of_countries_are_suggested_for_the_last_of_a_list(page: Page):
         page.locator('#country-names option[data-name="Switzerland"]').evaluate("it => it.value")
         == "Germany, Switzerland"
     )
+    page.goto("/firewall/recipes/rtp/")
+    page.get_by_label("From where").fill("Ger")
+    expect(page.get_by_label("From where")).to_have_attribute("list", "country-names")
+    expect(page.locator('#country-names option[data-name="Germany"]')).to_have_attribute("value", "Germany")

@@ -10,8 +10,8 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django_htmx.http import HttpResponseClientRedirect
 
 from appliance.firewall import services
@@ -19,6 +19,7 @@ from appliance.firewall.views.forms import form_page
 from appliance.firewall.views.rules import RULE_ROWS
 from appliance.recipes.forms import RECIPES, Questions
 from appliance.recipes.seen import SeenRuleForm, wanted
+from appliance.ruleset.countries import all_names
 from appliance.ui.requests import OperatorRequest, may
 
 LONGEST_ANSWER: Final = 200
@@ -36,6 +37,8 @@ def recipe(request: OperatorRequest, name: str) -> HttpResponse:
     kind = RECIPES[name]
     form = kind.form(request.POST or None, initial=_answered(request, kind.form))
     context: dict[str, Any] = {"form": form, "recipe": kind, "name": name, "recipes": RECIPES}
+    if any("data-names" in field.widget.attrs for field in form.fields.values()):
+        context["countries"] = all_names(get_language())
     if request.method == "POST" and form.is_valid():
         try:
             plan = kind.plan(form.cleaned_data)

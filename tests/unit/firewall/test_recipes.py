@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Recipes: the right rules from a few answers, dangerous answers refused with the reason, all or nothing."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -140,3 +141,25 @@ def test_page_asks_shows_and_drafts(client, owner):
         "searched for it"
         in client.post("/firewall/recipes/external/", GOOD["external"] | {"port": 5060}).content.decode()
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [("sips", "server"), ("rtp", "source"), ("external", "source"), ("maintenance", "source"), ("app", "source")],
+)
+def test_names_of_countries_are_suggested_where_one_may_be_answered(client, owner, name, field):
+    client.force_login(owner)
+    page = client.get(f"/firewall/recipes/{name}/", headers={"Accept-Language": "de"}).content.decode()
+    assert re.search(rf'<input[^>]*name="{field}"[^>]*data-names="country-names"', page)
+    assert '<option value="Deutschland" data-name="Deutschland">DE</option>' in page
+
+
+@pytest.mark.parametrize("suggested", ["Germany", "Deutschland", "Almanya", "Germany, Österreich"])
+def test_what_is_suggested_is_an_answer_in_any_language(api, suggested):
+    cook(api, "rtp", source=suggested)
+    assert AddressObject.objects.get(kind="country").value in ("DE", "AT,DE")
+
+
+def test_no_country_is_suggested_to_a_recipe_that_needs_a_name(client, owner):
+    client.force_login(owner)
+    assert "country-names" not in client.get("/firewall/recipes/plain/").content.decode()
