@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Every setting of the console and its workers; paths come from sipalg_core.contract.names, the rest from here.
 
-Environment: PINHOLE_RUN, PINHOLE_STATE, PINHOLE_NODE (contract.names), PINHOLE_CONSOLE_ORIGINS, PINHOLE_TLS.
+Environment: PINHOLE_RUN, PINHOLE_STATE, PINHOLE_NODE (contract.names), PINHOLE_CONSOLE_ORIGINS (or
+PINHOLE_CONSOLE_PORT alone), PINHOLE_TLS.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from appliance import redis_socket
+from appliance import reached, redis_socket
 from appliance.keys import own_key
 from sipalg_core.contract import names
 
@@ -34,7 +35,12 @@ SECRET_KEY = own_key(STATE_DIR)
 DEBUG = False
 TLS_OWN = os.environ.get("PINHOLE_TLS") == "own"  # ended by appliance.door; "1": in front of the console
 TLS = TLS_OWN or os.environ.get("PINHOLE_TLS") == "1"
-CONSOLE_ORIGINS = os.environ.get("PINHOLE_CONSOLE_ORIGINS", "http://127.0.0.1:8000,http://localhost:8000").split(",")
+CONSOLE_PORT = int(os.environ.get("PINHOLE_CONSOLE_PORT", "8000"))
+CONSOLE_ORIGINS = [each for each in os.environ.get("PINHOLE_CONSOLE_ORIGINS", "").split(",") if each] or (
+    reached.origins(CONSOLE_PORT)
+    if TLS_OWN
+    else [f"http://127.0.0.1:{CONSOLE_PORT}", f"http://localhost:{CONSOLE_PORT}"]
+)
 ALLOWED_HOSTS = sorted({urlsplit(origin).hostname or "" for origin in CONSOLE_ORIGINS})
 CSRF_TRUSTED_ORIGINS = CONSOLE_ORIGINS
 
