@@ -12,8 +12,10 @@ from ninja.errors import AuthenticationError, HttpError
 from ninja.errors import ValidationError as RequestInvalid
 from ninja.security import HttpBearer, SessionAuth
 
+from appliance.accounts.api import router as people
 from appliance.accounts.models import User
 from appliance.accounts.queries import user_for_token
+from appliance.audit.api import router as audit
 from appliance.firewall.api import routers as firewall
 from appliance.gate import admit
 from appliance.kernel.inquiry import NetadminUnavailable
@@ -49,7 +51,7 @@ api = NinjaAPI(
     docs_url=None,  # its pages need scripts that our content security policy forbids
     auth=[BearerToken(), BrowserSession()],
 )
-for router in (*firewall, network, *sip, *system):
+for router in (*firewall, network, *sip, *system, people, audit):
     api.add_router("", router)
 
 

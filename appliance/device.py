@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +25,7 @@ PATIENCE: Final = 1.0
 SOON: Final = timedelta(days=30)
 _RESOLVER: Final = Path("/etc/resolv.conf")
 
-__all__ = ["certificates", "clock", "kept", "links", "machine_name_servers", "origins"]
+__all__ = ["certificates", "clock", "kept", "links", "machine_name_servers", "origins", "shown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,12 @@ def kept() -> Certificate | None:
         return told("", x509.load_pem_x509_certificate(tls.kept_at().read_bytes()))
     except (OSError, ValueError):
         return None
+
+
+def shown() -> dict[str, Any]:
+    """For programs: whether the console ends TLS itself, where it is, and what is kept here."""
+    found = kept()
+    return {"own": settings.TLS_OWN, "origins": settings.CONSOLE_ORIGINS, "kept": asdict(found) if found else None}
 
 
 def told(origin: str, shown: x509.Certificate) -> Certificate:

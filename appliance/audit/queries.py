@@ -40,6 +40,11 @@ def entries_about(target: Model) -> QuerySet[Entry]:
     return Entry.objects.filter(target__startswith=f"{target._meta.label_lower}:{target.pk} ").order_by("-sequence")
 
 
+def plain(entry: Entry) -> dict[str, Any]:
+    """Its fields, as they were written."""
+    return {column: getattr(entry, column) for column in COLUMNS}
+
+
 class _Line:
     """csv writes to it, and the line is what `write` returns."""
 

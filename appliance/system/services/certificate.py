@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 from appliance import tls
 from appliance.accounts.models import User
 from appliance.audit.services import record
+from appliance.system.models import Restoration
 
 
 @transaction.atomic
-def replace_certificate(*, actor: User, certificate: bytes, key: bytes, anyway: bool = False) -> tls.Pair:
+def replace_certificate(*, actor: User | str, certificate: bytes, key: bytes, anyway: bool = False) -> tls.Pair:
     """The one before goes on until this one is whole on the disk. Raise ValidationError at `certificate` or `key`.
 
     `anyway`: even where it does not name a host by which the console is reached.
@@ -29,6 +30,7 @@ def replace_certificate(*, actor: User, certificate: bytes, key: bytes, anyway: 
         "subject": tls.common_name(pair.leaf.subject), "issuer": tls.common_name(pair.leaf.issuer),
         "names": list(pair.names), "until": pair.leaf.not_valid_after_utc.isoformat(),
     }  # fmt: skip
-    record(actor=actor, verb="replace certificate", target=actor, after=after)
+    target = actor if isinstance(actor, User) else Restoration()
+    record(actor=actor, verb="replace certificate", target=target, after=after)
     transaction.on_commit(lambda: tls.keep(pair.pem))
     return pair

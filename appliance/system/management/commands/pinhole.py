@@ -9,12 +9,12 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from appliance.cli import acting, configuration, objects, running, telling
+from appliance.cli import acting, configuration, objects, people, running, telling
 from appliance.cli.asking import Verb, printed, refused
 from appliance.kernel.inquiry import NetadminUnavailable
 
 VERBS: Final[dict[str, Verb]] = {
-    verb.name: verb for verb in (*configuration.VERBS, *objects.VERBS, *acting.VERBS, *running.VERBS, *telling.VERBS)
+    verb.name: verb for part in (configuration, objects, acting, running, telling, people) for verb in part.VERBS
 }
 
 
