@@ -24,9 +24,10 @@ from django.utils.translation import gettext as _
 from appliance import keys
 from appliance.accounts.models import User
 from appliance.audit.services import record
-from appliance.firewall.models import Content, Rule
+from appliance.firewall.models import Activation, ActivationState, Content, Rule
 from appliance.network import queries as network
 from appliance.notices.channels import CHANNELS, Message, Way, wanted
+from appliance.system import queries
 from appliance.system.models import Notice, NoticeSettings, Revision, State
 from sipalg_core.contract import names
 
@@ -143,10 +144,8 @@ def note_events(*, now: datetime | None = None) -> list[Notice]:
 
 def _events(current: NoticeSettings, now: datetime) -> Iterator[Event]:
     soon = now + timedelta(minutes=current.before_minutes)
-    for rule in Rule.objects.filter(enabled=True, until__gt=now, until__lte=soon, expired_at=None):
-        yield _of_rule(rule, "rule_ends_soon", "hint", _("Rule “%(name)s” ends at %(until)s UTC"))
-    for rule in Rule.objects.filter(expired_at__gte=current.since):
-        yield _of_rule(rule, "rule_ended", "hint", _("Rule “%(name)s” has ended at %(until)s UTC"))
+    yield from _of_rules(current, now, soon)
+    yield from _of_activations(current, now, soon)
     for revision in Revision.objects.filter(node=current.node, state=State.ROLLED_BACK, created__gte=current.since):
         subject = _("Revision %d was rolled back") % revision.number
         yield Event(f"rolled_back:{revision.pk}", "rolled_back", "warning", subject, revision.error)
@@ -160,11 +159,38 @@ def _events(current: NoticeSettings, now: datetime) -> Iterator[Event]:
         yield Event(f"lookup:{content.lookup}:{since:%Y%m%d%H%M}", "lookup_failed", "warning", subject, text)
 
 
-def _of_rule(rule: Rule, kind: str, level: str, sentence: str) -> Event:
-    until = rule.until or timezone.now()
-    subject = sentence % {"name": rule.name, "until": f"{until:%Y-%m-%d %H:%M}"}
-    text = rule.comment or _("For open connections as well.")
-    return Event(f"{kind}:{rule.pk}:{until.timestamp():.0f}", kind, level, subject, text)
+def _of_rules(current: NoticeSettings, now: datetime, soon: datetime) -> Iterator[Event]:
+    """Of what runs: a draft opens nothing, so its end is no news; an end that was drafted away still comes."""
+    running = queries.running_revision(current.node)
+    for rule in running.policy.get("rules", ()) if running else ():
+        until = datetime.fromtimestamp(rule["until"], UTC) if rule.get("until") and rule.get("enabled", True) else None
+        if until is None or not current.since <= until <= soon:
+            continue
+        kind = "rule_ends_soon" if until > now else "rule_ended"
+        sentence = (
+            _("Rule “%(name)s” ends at %(until)s UTC")
+            if until > now
+            else _("Rule “%(name)s” has ended at %(until)s UTC")
+        )
+        subject = sentence % {"name": rule["name"], "until": f"{until:%Y-%m-%d %H:%M}"}
+        comment = Rule.objects.filter(pk=rule["id"]).values_list("comment", flat=True).first()
+        text = comment or _("For open connections as well.")
+        yield Event(f"{kind}:{rule['id']}:{until.timestamp():.0f}", kind, "hint", subject, text)
+
+
+def _of_activations(current: NoticeSettings, now: datetime, soon: datetime) -> Iterator[Event]:
+    """What acts for a time: a rule, an exemption, remote maintenance."""
+    acting = Activation.objects.filter(node=current.node, state=ActivationState.ACTIVE, ends__gt=now, ends__lte=soon)
+    over = Activation.objects.filter(node=current.node, state=ActivationState.ENDED, ended__gte=current.since)
+    for kind, found, sentence in (
+        ("activation_ends_soon", acting, _("%(kind)s “%(name)s”: ends at %(at)s UTC")),
+        ("activation_ended", over, _("%(kind)s “%(name)s”: has ended at %(at)s UTC")),
+    ):
+        for each in found:
+            at = each.ends if kind == "activation_ends_soon" else each.ended
+            values = {"kind": each.get_kind_display(), "name": each.name, "at": f"{at:%Y-%m-%d %H:%M}"}
+            subject = sentence % values
+            yield Event(f"{kind}:{each.pk}", kind, "hint", subject[:1].upper() + subject[1:], each.reason)
 
 
 # --- Sending ---
