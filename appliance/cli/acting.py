@@ -45,6 +45,18 @@ def stop(asked: Namespace) -> dict[str, Any]:
     return _activation(services.stop_activation(actor=ACTOR, activation=found))
 
 
+def needed(asked: Namespace) -> list[dict[str, Any]]:
+    """With --draft as drafts as well."""
+    rows = queries.activations(names.NODE).filter(kind=ActivationKind.EXEMPTION)
+    found = there(lambda _field, number: rows.filter(pk=number).first(), "id", asked.id)
+    if asked.draft:
+        services.draft_needed(actor=ACTOR, activation=found)
+    return [
+        {"text": each.text, "why": each.why, "rule": each.drafted.pk if each.drafted else None}
+        for each in services.rules_needed(found)
+    ]
+
+
 # --- Their parts ---
 
 
@@ -69,9 +81,15 @@ def _exempting(parser: ArgumentParser) -> None:
     parser.add_argument("--reason", required=True)
 
 
+def _needing(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=int)
+    parser.add_argument("--draft", action="store_true", help="make drafts of them")
+
+
 VERBS: Final = (
     Verb("activations", "what acts, and acted, on top of the running revision", list_activations),
     Verb("start-rule", "let a rule act until a time", start_rule, _starting),
     Verb("exempt", "take servers from the ALG", exempt, _exempting),
+    Verb("rules-needed", "the rules that an exemption's servers need meanwhile", needed, _needing),
     Verb("stop", "end an activation", stop, lambda p: p.add_argument("id", type=int)),
 )

@@ -12,10 +12,13 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from ninja import Router, Schema, Status
+from ninja.errors import HttpError
 
+from appliance.accounts.queries import permits
 from appliance.firewall import queries, services
 from appliance.firewall.api.references import Reference, actor, address_named
 from appliance.firewall.models import Activation, ActivationKind
+from appliance.gate import refusal
 from appliance.system import queries as system
 from appliance.ui.requests import may
 from sipalg_core.contract import names
@@ -41,6 +44,17 @@ class ActivationOut(Schema):
 
 class ActivationList(Schema):
     items: list[ActivationOut]
+    count: int
+
+
+class NeededOut(Schema):
+    text: str
+    why: str
+    rule: int | None
+
+
+class NeededList(Schema):
+    items: list[NeededOut]
     count: int
 
 
@@ -94,5 +108,36 @@ def create_exemption(request: HttpRequest, payload: ExemptionIn) -> Status[Activ
 @router.post("/activations/{activation_id}/stop", response={202: ActivationOut})
 @may("rules.start")
 def stop_activation(request: HttpRequest, activation_id: int) -> Status[Activation]:
-    rows = queries.activations(names.NODE).exclude(kind=ActivationKind.MAINTENANCE)
-    return Status(202, services.stop_activation(actor=actor(request), activation=rows.get(pk=activation_id)))
+    """An exemption is lifted by whoever may exempt; remote maintenance is ended at `/maintenance`."""
+    found = queries.activations(names.NODE).exclude(kind=ActivationKind.MAINTENANCE).get(pk=activation_id)
+    if found.kind == ActivationKind.EXEMPTION and not permits(actor(request), "alg.exempt"):
+        raise HttpError(403, refusal("alg.exempt"))
+    return Status(202, services.stop_activation(actor=actor(request), activation=found))
+
+
+@router.get("/exemptions/{activation_id}/rules", response=NeededList)
+@may("rules.see")
+def list_needed(request: HttpRequest, activation_id: int) -> dict[str, Any]:
+    """What its servers need while the ALG leaves them alone; `rule` is the draft, where there is one."""
+    return _needed(_exemption(activation_id))
+
+
+@router.post("/exemptions/{activation_id}/rules", response={201: NeededList})
+@may("rules.change")
+def draft_needed(request: HttpRequest, activation_id: int) -> Status[dict[str, Any]]:
+    """As drafts; those that are there already stay as they are."""
+    activation = _exemption(activation_id)
+    services.draft_needed(actor=actor(request), activation=activation)
+    return Status(201, _needed(activation))
+
+
+def _exemption(activation_id: int) -> Activation:
+    return queries.activations(names.NODE).get(pk=activation_id, kind=ActivationKind.EXEMPTION)
+
+
+def _needed(activation: Activation) -> dict[str, Any]:
+    items = [
+        {"text": each.text, "why": each.why, "rule": each.drafted.pk if each.drafted else None}
+        for each in services.rules_needed(activation)
+    ]
+    return {"items": items, "count": len(items)}

@@ -22,6 +22,7 @@ from appliance.firewall.forms import ExemptionForm, StartForm
 from appliance.firewall.models import Activation, ActivationKind, Rule
 from appliance.firewall.views.forms import form_page
 from appliance.firewall.views.rule_acts import UNDO_SECONDS
+from appliance.gate import refusal
 from appliance.system import queries as system
 from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
 from sipalg_core.contract import names
@@ -118,6 +119,8 @@ def draft_rules(request: OperatorRequest, pk: int) -> HttpResponse:
 def stop(request: OperatorRequest, pk: int) -> HttpResponse:
     """An exemption is lifted by whoever may exempt, a maintenance window on its own page."""
     activation = get_object_or_404(queries.activations(names.NODE).exclude(kind=ActivationKind.MAINTENANCE), pk=pk)
+    if not _may_end(request, activation):
+        return redirect(_list_of(activation))
     try:
         services.stop_activation(actor=request.user, activation=activation)
         offer = {"kind": "activation", "pk": activation.pk, "name": activation.name}
@@ -138,12 +141,22 @@ def undo(request: OperatorRequest) -> HttpResponse:
         messages.warning(request, _("There is nothing to undo any more."))
         return redirect("firewall:activations")
     ended = get_object_or_404(queries.activations(names.NODE), pk=offer["pk"])
+    if not _may_end(request, ended):
+        return redirect(_list_of(ended))
     try:
         services.start_again(actor=request.user, activation=ended)
         messages.success(request, _("“%s” acts again.") % ended.name)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return redirect(_list_of(ended))
+
+
+def _may_end(request: OperatorRequest, activation: Activation) -> bool:
+    """An exemption is in the hands of who may exempt; to others it is said."""
+    allowed = activation.kind != ActivationKind.EXEMPTION or permits(request.user, "alg.exempt")
+    if not allowed:
+        messages.error(request, refusal("alg.exempt"))
+    return allowed
 
 
 def _list_of(activation: Activation) -> str:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Rules started for a time and servers taken from the ALG: who may, what is refused, what is written down."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 from django.utils import timezone
 
+from appliance.accounts.services import create_api_token, grant
 from appliance.audit.models import Entry
 from appliance.firewall import queries, services
 from appliance.firewall.models import Activation, Rule
@@ -256,3 +259,35 @@ def test_api(api, told, office, provider):
     started = api("post", f"rules/{rule.id}/start", {"until": soon().isoformat(), "reason": "x"}).json()
     assert started["rule_row"] == rule.id
     assert api("post", "exemptions", {"reason": "x"}).status_code == 422
+
+
+def test_an_exemption_is_lifted_by_whoever_may_exempt(client, told, office, owner, provider):
+    technician = person(Role.TECHNICIAN)
+    activation = services.start_exemption(actor=owner, server=provider, reason="x")
+    grant(actor=owner, role=Role.TECHNICIAN, permission="alg.exempt", allowed=False)
+    client.force_login(technician)
+    page = client.post(f"/firewall/activations/{activation.pk}/stop/", follow=True).content.decode()
+    assert "Only a VoIP technician can exempt a server from the ALG." in page
+    _token, text = create_api_token(user=technician, name="tests")
+    sent = {"headers": {"Authorization": f"Bearer {text}"}}
+    assert client.post(f"/api/v1/activations/{activation.pk}/stop", **sent).status_code == 403
+    activation.refresh_from_db()
+    assert activation.acts
+    grant(actor=owner, role=Role.TECHNICIAN, permission="alg.exempt", allowed=True)
+    assert client.post(f"/api/v1/activations/{activation.pk}/stop", **sent).status_code == 202
+
+
+def test_rules_that_an_exemption_needs_are_told_and_drafted_over_rest_and_on_the_command_line(
+    api, told, office, owner, provider, capsys
+):
+    activation = services.start_exemption(actor=owner, server=provider, reason="x")
+    needed = api("get", f"exemptions/{activation.pk}/rules").json()
+    assert needed["count"] == len(services.rules_needed(activation)) > 0
+    assert {each["rule"] for each in needed["items"]} == {None}
+    call_command("pinhole", "rules-needed", str(activation.pk), "--json")
+    assert [each["text"] for each in json.loads(capsys.readouterr().out)] == [each["text"] for each in needed["items"]]
+    drafted = api("post", f"exemptions/{activation.pk}/rules")
+    assert (drafted.status_code, None in {each["rule"] for each in drafted.json()["items"]}) == (201, False)
+    call_command("pinhole", "rules-needed", str(activation.pk), "--draft", "--json")
+    assert json.loads(capsys.readouterr().out) == drafted.json()["items"]
+    assert api("get", "exemptions/999999/rules").status_code == 404
