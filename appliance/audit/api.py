@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
 
+from appliance.accounts.models import User
 from appliance.audit import queries, services
 from appliance.audit.columns import words
 from appliance.ui.requests import may
@@ -60,9 +61,10 @@ class Checked(Schema):
 
 
 @router.get("/audit", response=EntryList)
-@may("audit.see")
+@may("audit.export")
 def list_entries(request: HttpRequest, wanted: Query[Wanted]) -> dict[str, Any]:
-    """Newest first, a thousand at most."""
+    """Newest first, a thousand at most. Who takes them is in the log as well, once an hour."""
+    services.record_list(actor=cast(User, request.user), what="audit log")
     found = queries.entries(wanted.dict(exclude={"before"}))
     if wanted.before is not None:
         found = found.filter(sequence__lt=wanted.before)

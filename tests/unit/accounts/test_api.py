@@ -114,6 +114,8 @@ def test_the_audit_log_is_read_page_by_page_and_checked(api, owner):
     assert told[0]["after"]["name"] == "third"
     older = api("get", f"audit?verb=created&words=firewall.rule&before={told[1]['sequence']}").json()
     assert [each["target"].split()[-1] for each in older["items"]] == ["first"]
+    looked = Entry.objects.filter(verb="view", after={"what": "audit log"})
+    assert [each.actor for each in looked] == ["anna"]
     assert api("get", "audit/check").json() == {"holds": True, "sequence": None, "why": ""}
     assert api("get", "audit?since=yesterday").status_code == 422
 
