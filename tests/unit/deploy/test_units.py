@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Units of a real machine: the processes of the laboratory with the same power, hardened; boot comes before all."""
 
+import http.client
 import os
 import shlex
 import socket
@@ -110,13 +111,24 @@ def test_only_netadmin_may_have_the_engine_started_and_nothing_else():
 # --- The console's door ---
 
 
+def _asked(port, path):
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection("127.0.0.1", port, context=trusting, timeout=120)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
 def _environment(name):
     return dict(
         word.split("=", 1) for line in unit(name)["Environment"] for word in shlex.split(line)
     )  # fmt: skip
 
 
-def _shown(port, deadline=30.0):
+def _shown(port, deadline=120.0):
     """The certificate that a started door shows."""
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
@@ -132,21 +144,32 @@ def _shown(port, deadline=30.0):
     raise AssertionError("nobody opens")
 
 
-def test_console_as_shipped_ends_tls_itself_for_the_addresses_of_the_machine(tmp_path, unused_tcp_port):
-    """With the unit's own command and environment, its folders aside."""
-    given = _environment("web") | {
+def _started(words, environment):
+    return [
+        environment[word[2:-1]] if word.startswith("${") else word.replace("/opt/pinhole", str(PROJECT))
+        for word in shlex.split(words)
+    ]
+
+
+def test_console_as_shipped_comes_up_on_an_empty_machine_with_its_own_certificate(tmp_path, unused_tcp_port):
+    """With the unit's own commands and environment, its folders aside."""
+    words = unit("web")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PINHOLE_")}
+    environment |= _environment("web") | {
         "PINHOLE_RUN": str(tmp_path), "PINHOLE_STATE": str(tmp_path), "PINHOLE_CONSOLE_HOST": "127.0.0.1",
         "PINHOLE_CONSOLE_PORT": str(unused_tcp_port),
     }  # fmt: skip
-    words = [given[word[2:-1]] if word.startswith("${") else word for word in shlex.split(unit("web")["ExecStart"][0])]
-    command = [word.replace("/opt/pinhole", str(PROJECT)) for word in words]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PINHOLE_")}
-    with subprocess.Popen(command, cwd=PROJECT, env=environment | given, stderr=subprocess.DEVNULL) as running:
+    for each in words["ExecStartPre"]:
+        subprocess.run(_started(each, environment), cwd=PROJECT, env=environment, check=True, capture_output=True)
+    command = _started(words["ExecStart"][0], environment)
+    with subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.DEVNULL) as running:
         try:
             shown = tls.names_of(_shown(unused_tcp_port))
+            answers = [_asked(unused_tcp_port, path) for path in ("/accounts/sign-in/", "/static/icons.svg")]
         finally:
             running.kill()
     assert {"127.0.0.1", "localhost"} <= set(shown)
+    assert answers == [200, 200]
     assert (tmp_path / "console.pem").stat().st_mode & 0o077 == 0
 
 
