@@ -98,11 +98,13 @@ class TokenForm(OperatorForm):
         label=_("Name"), required=False, max_length=80, help_text=_("Who or what uses it, e.g. “monitoring”.")
     )
     lifetime = forms.TypedChoiceField(
-        label=_("Valid for"), choices=_LIFETIMES, required=False, initial="365", coerce=int, empty_value=None
-    )
+        label=_("Valid for"), choices=_LIFETIMES, required=False, initial="365", coerce=int, empty_value=None,
+        help_text=_("Then it ends by itself. Change only if a program must go on for longer, or shall not."),
+    )  # fmt: skip
     role = forms.ChoiceField(
         label=_("May at most"), required=False,
         choices=[("", _("what I may")), *((role.value, role.label) for role in TOKEN_ROLES)],
+        help_text=_("A program needs less than you do; never can it do more."),
     )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
@@ -112,7 +114,10 @@ class TokenForm(OperatorForm):
 
 
 class MaintenanceForm(OperatorForm):
-    scope = forms.TypedChoiceField(label=_("Support may"), choices=Scope.choices, coerce=int, initial=Scope.DIAGNOSE)
+    scope = forms.TypedChoiceField(
+        label=_("Support may"), choices=Scope.choices, coerce=int, initial=Scope.DIAGNOSE,
+        help_text=_("Each step holds the one before. Change only if support asks for more, and says why."),
+    )  # fmt: skip
     sources: forms.ModelMultipleChoiceField[AddressObject] = forms.ModelMultipleChoiceField(
         AddressObject.objects.none(), label=_("Only from"), required=False, widget=forms.CheckboxSelectMultiple,
         help_text=_("The support company's own addresses; the firewall opens the console for them and nobody else."),

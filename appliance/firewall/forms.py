@@ -55,11 +55,15 @@ class RuleForm(OperatorForm):
     source: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
         AddressObject.objects.none(), label=_("From"), required=False, empty_label=_("anywhere")
     )
-    from_zone = forms.ChoiceField(label=_("Behind"), choices=_ANY_ZONE, required=False)
+    from_zone = forms.ChoiceField(
+        label=_("Behind"), choices=_ANY_ZONE, required=False, help_text=_("Only what comes in from that side.")
+    )
     destination: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
         AddressObject.objects.none(), label=_("To"), required=False, empty_label=_("anywhere")
     )
-    to_zone = forms.ChoiceField(label=_("Behind"), choices=_ANY_ZONE, required=False)
+    to_zone = forms.ChoiceField(
+        label=_("Behind"), choices=_ANY_ZONE, required=False, help_text=_("Only what goes out to that side.")
+    )
     service: forms.ModelChoiceField[Service] = forms.ModelChoiceField(
         Service.objects.none(), label=_("Service"), required=False, empty_label=_("everything")
     )
@@ -90,7 +94,10 @@ class RuleForm(OperatorForm):
         label=_("Log what it decides"), required=False,
         help_text=_("What is dropped or rejected is always in the live log; with this, what is accepted is as well."),
     )  # fmt: skip
-    prepared = forms.BooleanField(label=_("A VoIP technician may start it for a time"), required=False)
+    prepared = forms.BooleanField(
+        label=_("A VoIP technician may start it for a time"), required=False,
+        help_text=_("Switched off, it waits until one starts it, with an end and a reason."),
+    )  # fmt: skip
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     def __init__(self, *args: Any, table: Table = Table.FORWARD, **kwargs: Any) -> None:
@@ -345,7 +352,10 @@ class NameServersForm(OperatorForm):
     servers = forms.CharField(
         label=_("Name servers"), required=False, max_length=400,
         widget=forms.TextInput(attrs={"class": "form-control mono"}),
-        help_text=_("Separated by commas, like 192.0.2.53 or [2001:db8::53]:5353. Empty: those of this machine."),
+        help_text=_(
+            "Separated by commas, like 192.0.2.53 or [2001:db8::53]:5353. Empty: those of this machine. Change only if "
+            "they do not know your provider's names."
+        ),
     )  # fmt: skip
 
     def clean_servers(self) -> list[str]:

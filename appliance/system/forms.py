@@ -156,7 +156,10 @@ class CertificateForm(OperatorForm):
     key = forms.FileField(
         label=_("Private key (PEM)"), max_length=200, help_text=_("Without a passphrase. It is never shown again."),
     )  # fmt: skip
-    anyway = forms.BooleanField(label=_("Even if it does not name this console"), required=False)
+    anyway = forms.BooleanField(
+        label=_("Even if it does not name this console"), required=False,
+        help_text=_("Browsers warn of such a certificate. Change only if the console gets that name later."),
+    )  # fmt: skip
 
     def clean_certificate(self) -> bytes:
         return self._octets("certificate")

@@ -128,7 +128,10 @@ class InternetForm(OperatorForm):
     servers = forms.CharField(
         label=_("Name servers (optional)"), required=False, max_length=300,
         widget=forms.TextInput(attrs={"class": "form-control mono"}),
-        help_text=_("Empty: those of this machine. Several with commas: 192.0.2.53, 192.0.2.54."),
+        help_text=_(
+            "Empty: those of this machine. Several with commas: 192.0.2.53, 192.0.2.54. Change only if they do not "
+            "know your provider's names."
+        ),
     )  # fmt: skip
 
     def clean_servers(self) -> list[str]:
@@ -177,8 +180,9 @@ class ProviderForm(OperatorForm):
         help_text=_("As the provider says; empty: from the server, and from where a call names."),
     )  # fmt: skip
     symmetric = forms.BooleanField(
-        label=_("The provider sends speech from the port that it announces"), required=False, initial=True
-    )
+        label=_("The provider sends speech from the port that it announces"), required=False, initial=True,
+        help_text=_("Nearly all do (symmetric RTP). Change only if the provider says that it does not."),
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

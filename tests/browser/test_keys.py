@@ -170,3 +170,43 @@ FOCUSED = """() => {
   const seen = at === document.body || !over || at.contains(over) || over.contains(at) || at.closest('label') === over;
   return {at: at === document.body ? 'BODY' : `${window.ordinals.get(at)} ${at.outerHTML.slice(0, 90)}`, seen};
 }"""
+
+
+SEED = """
+from datetime import timedelta
+from django.utils import timezone
+from appliance.firewall.models import Hits
+today = timezone.now().date()
+days = {(today - timedelta(days=6 - at)).isoformat(): packets for at, packets in enumerate(%s) if packets}
+Hits.objects.create(rule_id=%d, packets=sum(days.values()), last=timezone.now(), days=days)
+"""
+DRAWN = """svg => {
+  const path = svg.querySelector('path'), box = svg.viewBox.baseVal, high = [];
+  for (let day = 0; day < 7; day++) {
+    const x = (day + 0.4) * (box.width + 1) / 7;
+    let filled = 0;
+    for (let y = 0.5; y < box.height; y++) filled += path.isPointInFill(new DOMPoint(x, y));
+    high.push(filled);
+  }
+  return {high, full: box.height, shown: svg.getBoundingClientRect().width, fill: getComputedStyle(path).fill};
+}"""
+
+
+def test_last_seven_days_of_a_rule_are_drawn_as_bars(page: Page, lab: RunningLab):
+    packets = (4, 0, 8, 1, 0, 2, 1000)
+    rule = lab.request("POST", "rules", {"name": "counted", "action": "drop", "enabled": False})["id"]
+    try:
+        lab.manage("shell", "-c", SEED % (packets, rule))
+        page.goto("/firewall/rules/")
+        bars = page.locator(f'tr[data-id="{rule}"] svg.days')
+        expect(bars).to_have_accessible_name("Packets on each of the last seven days: 4, 0, 8, 1, 0, 2, 1000")
+        drawn = bars.evaluate(DRAWN)
+        assert drawn["shown"] > 20
+        assert drawn["fill"] not in {"none", "rgba(0, 0, 0, 0)"}
+        assert drawn["high"][-1] == drawn["full"], "the highest fills the picture"
+        assert [high > 0 for high in drawn["high"]] == [n > 0 for n in packets], "a day with one packet is seen"
+    finally:
+        lab.request("DELETE", f"rules/{rule}")
+        lab.manage(
+            "shell", "-c", f"from appliance.firewall.models import Hits; Hits.objects.filter(pk={rule}).delete()"
+        )

@@ -5,14 +5,21 @@ from __future__ import annotations
 
 import pytest
 
+from appliance.accounts.forms import TokenForm
+from appliance.firewall.forms import NameServersForm
 from appliance.network.forms import InterfaceForm
 from appliance.sip.columns.settings import SETTINGS
 from appliance.sip.forms import HistorySettingsForm, ProviderForm
-from appliance.system.forms import ApplyForm, NoticeForm
+from appliance.system.forms import ApplyForm, CertificateForm, NoticeForm
+from appliance.wizard.forms import InternetForm
 
-FORMS = (ApplyForm, HistorySettingsForm, InterfaceForm, NoticeForm, ProviderForm)
+FORMS = (
+    ApplyForm, CertificateForm, HistorySettingsForm, InterfaceForm, InternetForm, NameServersForm, NoticeForm,
+    ProviderForm, TokenForm,
+)  # fmt: skip
 NAMES = {"name", "reason"}  # they say themselves what they are
 DEFAULTS = {
+    "anyway", "servers", "lifetime",
     "confirm_within", "retention_days", "masking", "masquerade", "before_minutes", "inside", "smtp_port",
     "smtp_security", "syslog_port", "syslog_protocol", "symmetric_media",
 }  # fmt: skip
