@@ -232,6 +232,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(STATE_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "reconcile": {"task": "appliance.system.tasks.reconcile", "schedule": 15.0},
     "notify": {"task": "appliance.system.tasks.notify", "schedule": 30.0, "options": {"expires": 30.0}},
+    "back_up": {"task": "appliance.system.tasks.back_up", "schedule": 600.0, "options": {"expires": 600.0}},
     "note_advice": {
         "task": "appliance.system.tasks.note_advice",
         "schedule": 60.0,

@@ -129,6 +129,15 @@ class BackupForm(OperatorForm):
         return again
 
 
+class PlanForm(BackupForm):
+    every = forms.ChoiceField(
+        label=_("Made by itself"), required=False,
+        choices=[("", _("never")), ("day", _("every day")), ("week", _("every week"))],
+        help_text=_("The last 14 are kept on this device: download one now and then, for the day on which it is lost."),
+    )  # fmt: skip
+    field_order = ("every", "passphrase", "again")
+
+
 class RestoreForm(OperatorForm):
     """A backup with its passphrase, or readable JSON without one."""
 

@@ -151,6 +151,12 @@ def note_advice() -> None:
     services.note_advice()
 
 
+@app.task(name="appliance.system.tasks.back_up")
+def back_up() -> None:
+    """Without netadmin: the backup that is due by plan."""
+    services.make_planned(now=timezone.now())
+
+
 @app.task(name="appliance.system.tasks.notify")
 def notify() -> None:
     """Without netadmin: tell people what happened, and again what did not arrive."""

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""J1: from the one-time link of a new appliance to a call of the laboratory that is heard both ways, by clicks."""
+"""J1: from the one-time link of a new appliance to a call of the laboratory that is heard both ways, by clicks.
+
+Each step is loaded anew before it is answered: whoever comes back finds it as it was. And once all comes from a
+backup.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -65,6 +70,7 @@ class Hand:
 
     def arrives(self, step: str) -> None:
         self.page.wait_for_url(f"**/system/setup/{step}/", timeout=20_000)
+        self.page.reload()
         expect(self.page.locator(f'[data-step="{step}"]')).to_be_visible()
 
     def looks(self) -> None:
@@ -81,14 +87,19 @@ class Hand:
                 self.complaints.append(f"{where}scrolls sideways")
 
 
-@pytest.fixture
-def new_appliance(lab: RunningLab) -> Iterator[str]:
-    """The laboratory as if nothing were configured, and a new owner's link; afterwards as it was, phones and all."""
+@pytest.fixture(scope="module")
+def new_appliance(lab: RunningLab) -> Iterator[Callable[[], str]]:
+    """Makes the laboratory as if nothing were configured, and a new owner's link; afterwards it is as it was, phones
+    and all."""
     number = next(row["number"] for row in lab.get("revisions")["items"] if row["state"] == "applied")
     phones = _registered(lab)
-    link = lab.manage("shell", "-c", FORGET).split()[-1]
+
+    def forget() -> str:
+        _end_trial(lab)
+        return lab.console + lab.manage("shell", "-c", FORGET).split()[-1]
+
     try:
-        yield lab.console + link
+        yield forget
     finally:
         _end_trial(lab)
         lab.manage("shell", "-c", REMEMBER % number)
@@ -110,6 +121,15 @@ def _end_trial(lab: RunningLab) -> None:
 
 
 def _first_steps(hand: Hand, page: Page) -> None:
+    _until_new_or_restored(hand, page)
+    hand.button("Continue")
+    hand.arrives("interfaces")
+    expect(page.locator("[data-cable=lan0]")).to_be_visible()
+    hand.looks()
+    hand.button("Continue")
+
+
+def _until_new_or_restored(hand: Hand, page: Page) -> None:
     hand.button("Sign in")
     hand.arrives("look")
     hand.looks()
@@ -123,11 +143,6 @@ def _first_steps(hand: Hand, page: Page) -> None:
     hand.button("Skip for now")
     hand.arrives("start")
     hand.looks()
-    hand.button("Continue")
-    hand.arrives("interfaces")
-    expect(page.locator("[data-cable=lan0]")).to_be_visible()
-    hand.looks()
-    hand.button("Continue")
 
 
 def _about_calls(hand: Hand, page: Page) -> None:
@@ -160,6 +175,15 @@ def _about_calls(hand: Hand, page: Page) -> None:
 
 def _until_it_is_heard(hand: Hand, page: Page) -> None:
     hand.button("Make drafts of it")
+    _until_it_runs(hand, page)
+    with calls.dial(calls.control(peers.PBX), peers.SUBSCRIBERS[0].user):
+        for way in ("up", "down"):
+            expect(page.locator(f"[data-heard={way}]")).to_have_attribute("data-level", "ok", timeout=30_000)
+    hand.button("Finish")
+
+
+def _until_it_runs(hand: Hand, page: Page) -> None:
+    """Applied, kept, and the phone system is registered."""
     hand.arrives("apply")
     hand.looks()
     hand.button("Apply")
@@ -170,20 +194,16 @@ def _until_it_is_heard(hand: Hand, page: Page) -> None:
     hand.arrives("check")
     hand.looks()
     expect(page.locator("[data-heard=registered]")).to_have_attribute("data-level", "ok", timeout=90_000)
-    with calls.dial(calls.control(peers.PBX), peers.SUBSCRIBERS[0].user):
-        for way in ("up", "down"):
-            expect(page.locator(f"[data-heard={way}]")).to_have_attribute("data-level", "ok", timeout=30_000)
-    hand.button("Finish")
 
 
 def test_j1_a_new_appliance_is_set_up_until_a_call_is_heard_both_ways(
-    chromium: Browser, new_appliance: str, lab: RunningLab
+    chromium: Browser, new_appliance: Callable[[], str], lab: RunningLab
 ) -> None:
     """It is left once, and goes on in another window where it was."""
     context = chromium.new_context(base_url=lab.console)
     page = context.new_page()
     hand = Hand(page)
-    page.goto(new_appliance)
+    page.goto(new_appliance())
     _first_steps(hand, page)
     page = _goes_on_elsewhere(context, page)
     hand.page = page
@@ -209,3 +229,40 @@ def _goes_on_elsewhere(context: BrowserContext, page: Page) -> Page:
     other.wait_for_url("**/system/setup/interfaces/")
     other.get_by_role("link", name="Zones", exact=True).click()
     return other
+
+
+def test_j1_a_backup_is_restored_inside_the_first_run(
+    chromium: Browser, new_appliance: Callable[[], str], lab: RunningLab, tmp_path: Path
+) -> None:
+    """From its encrypted file to telephones that are registered; what the file is none of is said in words."""
+    secret, backup = tmp_path / "passphrase", tmp_path / "kept.backup"
+    secret.write_text(f"{PASSWORD}\n")
+    lab.manage("pinhole", "backup", str(backup), "--passphrase-file", str(secret))
+    context = chromium.new_context(base_url=lab.console)
+    page = context.new_page()
+    hand = Hand(page)
+    page.goto(new_appliance())
+    _until_new_or_restored(hand, page)
+    hand.choice("restore")
+    hand.button("Continue")
+    hand.arrives("restore")
+    hand.looks()
+    page.get_by_label("File").set_input_files(backup)
+    page.get_by_label("Passphrase").fill("another one entirely")
+    hand.button("Continue")
+    expect(page.locator("main")).to_contain_text("The passphrase does not fit", timeout=20_000)
+    page.get_by_label("File").set_input_files(backup)
+    page.get_by_label("Passphrase").fill(PASSWORD)
+    hand.button("Continue")
+    hand.arrives("mapping")
+    expect(page.locator("#setup-preview")).to_contain_text("is new", timeout=20_000)
+    hand.looks()
+    hand.button("Restore as a draft")
+    hand.arrives("internet")
+    hand.button("Continue")
+    _until_it_runs(hand, page)
+    hand.button("Finish")
+    page.wait_for_url(f"{lab.console}/", timeout=20_000)
+    assert hand.clicks <= MOST_CLICKS
+    assert hand.complaints == [], "\n".join(hand.complaints)
+    context.close()

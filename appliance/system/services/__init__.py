@@ -12,6 +12,7 @@ from appliance.system.services.backup import (
     restore,
     restore_kept,
 )
+from appliance.system.services.backup_plan import make_planned, plan_backups
 from appliance.system.services.certificate import replace_certificate
 from appliance.system.services.connections import (
     close_later,
@@ -97,6 +98,7 @@ __all__ = [
     "keep",
     "keep_for_restoring",
     "make_backup",
+    "make_planned",
     "mind_finding",
     "note_advice",
     "note_events",
@@ -104,6 +106,7 @@ __all__ = [
     "notice_settings",
     "open_backup",
     "pass_step",
+    "plan_backups",
     "preview",
     "read_configuration",
     "replace_certificate",

@@ -39,12 +39,16 @@ class Preview(NamedTuple):
 
 @transaction.atomic
 def make_backup(*, actor: User | str, passphrase: str) -> bytes:
-    if len(passphrase) < SHORTEST_PASSPHRASE:
-        message = _("Use a passphrase of at least %d characters: the file holds all of the configuration.")
-        raise ValidationError({"passphrase": [message % SHORTEST_PASSPHRASE]})
+    require_passphrase(passphrase)
     content = entry.collect()
     record(actor=actor, verb="backup", target=queries.latest_revision() or Restoration())
     return sealing.seal(document.write(content), passphrase, {"product": document.PRODUCT, "made": content.made})
+
+
+def require_passphrase(passphrase: str) -> None:
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        message = _("Use a passphrase of at least %d characters: the file holds all of the configuration.")
+        raise ValidationError({"passphrase": [message % SHORTEST_PASSPHRASE]})
 
 
 def open_backup(*, file: bytes, passphrase: str) -> Document:

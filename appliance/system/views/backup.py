@@ -7,26 +7,69 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
-from appliance.backup import document, entry
+from appliance.audit.services import record_download
+from appliance.backup import document, entry, planned
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.live.jobs import Job
 from appliance.network import queries as network
 from appliance.system import services
-from appliance.system.forms import BackupForm, RestoreForm
+from appliance.system.forms import BackupForm, PlanForm, RestoreForm
 from appliance.system.models import Restoration
+from appliance.ui.forms import OperatorForm
 from appliance.ui.requests import OperatorRequest, may
 
 
 @may("backup.make")
 def backup(request: OperatorRequest) -> HttpResponse:
-    return render(request, "system/backup.html", {"backup_form": BackupForm(), "restore_form": RestoreForm()})
+    return _page(request)
+
+
+@require_POST
+@may("backup.make", fresh=True)
+def plan(request: OperatorRequest) -> HttpResponse:
+    """How often one is made by itself."""
+    form = PlanForm(request.POST, prefix="plan")
+    if not form.accepted(
+        lambda values: services.plan_backups(
+            actor=request.user, every=values["every"], passphrase=values["passphrase"]
+        )
+    ):  # fmt: skip
+        return _page(request, plan_form=form)
+    messages.success(request, _("The plan holds from now on."))
+    return redirect("system:backup")
+
+
+@may("backup.make")
+def made(request: OperatorRequest, name: str) -> HttpResponse:
+    """One that was made by plan; it is sealed."""
+    try:
+        content = planned.content_of(name)
+    except FileNotFoundError as error:
+        raise Http404 from error
+    with transaction.atomic():
+        record_download(actor=request.user, what=f"backup {name}")
+    return HttpResponse(
+        content, content_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )  # fmt: skip
+
+
+def _page(request: OperatorRequest, **forms: OperatorForm) -> HttpResponse:
+    standing = planned.read()
+    usual = {
+        "backup_form": BackupForm(), "restore_form": RestoreForm(),
+        "plan_form": PlanForm(prefix="plan", initial={"every": standing.every if standing else ""}),
+        "standing": standing, "made": planned.made(),
+    }  # fmt: skip
+    return render(request, "system/backup.html", usual | forms)
 
 
 @require_POST
@@ -37,7 +80,7 @@ def make(request: OperatorRequest) -> HttpResponse:
     if not form.accepted(
         lambda values: made.append(services.make_backup(actor=request.user, passphrase=values["passphrase"]))
     ):
-        return render(request, "system/backup.html", {"backup_form": form, "restore_form": RestoreForm()})
+        return _page(request, backup_form=form)
     return _download(made[0], "application/octet-stream", "pinhole-backup")
 
 
@@ -66,7 +109,7 @@ def look(request: OperatorRequest) -> HttpResponse:
     if form.accepted(open_file):
         request.session["job"] = request.POST.get("job", "")  # the page still waits: the look belongs to its form
         return redirect("system:backup_restore", pk=kept[0].pk)
-    return render(request, "system/backup.html", {"backup_form": BackupForm(), "restore_form": form})
+    return _page(request, restore_form=form)
 
 
 @may("backup.restore")
