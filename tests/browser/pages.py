@@ -72,8 +72,8 @@ SAMPLES: Final[dict[str, Sample]] = {
 }
 """What stands for the arguments of a page's address, several with a stroke between."""
 
-CLOSED: Final = {"account_reauthenticate", "mfa_deactivate_totp", "system:tests_capture"}
-"""For who has no password, no app with codes, or has captured nothing."""
+CLOSED: Final = {"account_reauthenticate", "mfa_deactivate_totp", "system:tests_capture", "system:backup_made"}
+"""For who has no password, no app with codes, has captured nothing, or has no backup made by itself."""
 
 
 def routes(resolver: URLResolver | None = None, prefix: str = "", app: str = "") -> Iterator[tuple[str, str]]:
