@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from difflib import unified_diff
 from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
@@ -42,6 +42,7 @@ _NOT_SHOWN: Final = {"position", "revision", "expired", "windows"}
 
 
 _INHERITED: Final = object()
+_NEW_FOR: Final = timedelta(days=1)
 
 
 class Change(NamedTuple):
@@ -345,6 +346,13 @@ def connections(selection: Selection, node: str = names.NODE) -> dict[str, Any]:
 def notices(node: str = names.NODE) -> models.QuerySet[Notice]:
     """Newest first."""
     return Notice.objects.filter(node=node)
+
+
+def new_notices(seen: int | None) -> int:
+    """How many there are since the one of this key; of the last day for who has never looked."""
+    if seen is None:
+        return notices().filter(created__gt=timezone.now() - _NEW_FOR).count()
+    return notices().filter(pk__gt=seen).count()
 
 
 def rule_names() -> dict[str, str]:

@@ -73,6 +73,10 @@ UNDO: Final = "undo"
 """Of a session: what the last act would need to be taken back (firewall.services.undo), and until when."""
 
 
+NOTICES_SEEN: Final = "notices_seen"
+"""Of a session: the key of the last notice that was there when its page was looked at."""
+
+
 def undo_offer(request: HttpRequest) -> dict[str, Any] | None:
     """What may still be taken back."""
     offer: dict[str, Any] | None = request.session.get(UNDO)

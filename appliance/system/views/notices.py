@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
@@ -12,7 +14,9 @@ from django.views.decorators.http import require_POST
 
 from appliance.system import queries, services
 from appliance.system.forms import NoticeForm
-from appliance.ui.requests import OperatorRequest, may
+from appliance.ui.requests import NOTICES_SEEN, OperatorRequest, may
+
+SHOWN: Final = 50
 
 
 @may("notices.see", POST="notices.change")
@@ -25,7 +29,9 @@ def notices(request: OperatorRequest) -> HttpResponse:
     ):
         messages.success(request, _("Saved."))
         return redirect("system:notices")
-    return render(request, "system/notices.html", {"form": form, "told": told, "notices": queries.notices()[:50]})
+    shown = queries.notices()[:SHOWN]
+    request.session[NOTICES_SEEN] = max((each.pk for each in shown), default=0)
+    return render(request, "system/notices.html", {"form": form, "told": told, "notices": shown})
 
 
 @require_POST

@@ -197,6 +197,15 @@ def status(context: Context) -> dict[str, Any]:
     return told | {"request": context["request"], "csrf_token": context.get("csrf_token")}
 
 
+@register.inclusion_tag("ui/_bell.html", takes_context=True)
+def bell(context: Context) -> dict[str, Any]:
+    """How many notices have come since this session looked at them; nothing for who may not see them."""
+    request = context["request"]
+    if not may_open(request, "system:notices"):
+        return {"shown": False}
+    return {"shown": True, "new": system.new_notices(request.session.get(requests.NOTICES_SEEN))}
+
+
 @register.inclusion_tag("accounts/_banner.html", takes_context=True)
 def maintenance_banner(context: Context) -> dict[str, Any]:
     """On every page while vendor support may come in."""

@@ -14,12 +14,14 @@ from appliance.audit.services import record
 from appliance.firewall.models import Content, Rule
 from appliance.firewall.services import create_rule
 from appliance.notices import channels
+from appliance.permissions import Role
 from appliance.ruleset.policy import dump
 from appliance.ruleset.snapshot import snapshot
 from appliance.system import services
 from appliance.system.models import Notice, NoticeSettings, Revision, State
 from appliance.system.services.notices import way_of
 from sipalg_core.contract import names
+from tests.unit.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -126,6 +128,22 @@ def test_page_saves_tests_and_lists(client, owner, sent):
     assert "syslog: sent." in client.post("/system/notices/test/", follow=True).content.decode()
     sent.append("fail")
     assert "no route" in client.post("/system/notices/test/", follow=True).content.decode()
+
+
+def test_bell_says_on_every_page_what_is_new_until_it_was_looked_at(client, owner):
+    client.force_login(owner)
+    assert "No new notices" in client.get("/").content.decode()
+    for key, age in (("old", 2), ("new", 0)):
+        Notice.objects.create(
+            key=key, kind="x", level="hint", subject=key, created=timezone.now() - timedelta(days=age), done=True
+        )
+    assert "1 new notice" in client.get("/").content.decode()
+    client.get("/system/notices/")
+    assert "No new notices" in client.get("/firewall/rules/").content.decode()
+    Notice.objects.create(key="newer", kind="x", level="hint", subject="newer")
+    assert 'data-new="1"' in client.get("/").content.decode()
+    client.force_login(person(Role.TECHNICIAN))
+    assert "bell" not in client.get("/").content.decode().partition("<main")[0].partition('class="bar"')[2]
 
 
 # --- the audit log elsewhere ---
