@@ -13,12 +13,15 @@ from django.utils.translation import gettext as _
 
 from appliance.advisor.evidence import Evidence, Flow, Host, opens
 from appliance.advisor.finding import Finding, Fix, moment
+from appliance.ruleset.compile import compile_alg
 from sipalg_core.contract.control import SIP_PORT, SIPS_PORT
 from sipalg_core.contract.events import TraceRow
 
 STUN_PORT: Final = 3478  # RFC 8489
 NAMED: Final = 3
 """Flows that are evidence."""
+IDLE_SETTING: Final = "handling.idle_path"
+LONGEST_IDLE: Final = 86_400  # s, of the setting
 USUAL_REFRESH: Final = 600
 """Seconds after which a phone system registers again where nobody has seen it do so."""
 
@@ -165,15 +168,20 @@ def path_forgotten(evidence: Evidence) -> Iterator[Finding]:
     ]  # fmt: skip
     registrations = evidence.engine.registrations if evidence.engine else ()
     refresh = min((row["granted"] for row in registrations if row["state"] != "expired"), default=USUAL_REFRESH)
-    if ways and kernel.udp_stream_timeout < refresh / 2:
+    remembered = compile_alg(evidence.policy).handling.idle_path or kernel.udp_stream_timeout
+    longer = min(refresh, LONGEST_IDLE)
+    if ways and remembered < refresh / 2:
         yield Finding(
             "A23", "udp",
             _("The firewall forgets an idle SIP path after %(timeout)d s; it is refreshed every %(refresh)d s.")
-            % {"timeout": kernel.udp_stream_timeout, "refresh": refresh},
+            % {"timeout": remembered, "refresh": refresh},
             _("Without the ALG, incoming calls come by the connection that the registration has opened. Raise the "
               "timeout, or let the phone system send keep-alives."),
             (f"nf_conntrack_udp_timeout_stream = {kernel.udp_stream_timeout}", *ways),
-            (Fix(_("Show the exemptions"), page="firewall:exemptions"),),
+            (
+                Fix(_("Remember it for %d s (as a draft)") % longer, "set", argument=IDLE_SETTING, value=longer),
+                Fix(_("Show the exemptions"), page="firewall:exemptions"),
+            ),
         )  # fmt: skip
 
 

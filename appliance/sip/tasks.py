@@ -11,6 +11,7 @@ from typing import Final
 
 from celery import shared_task
 
+from appliance.kernel import call_figures
 from appliance.kernel.kept_runs import take_runs
 from appliance.live.control import EngineUnavailable, engine_items
 from appliance.live.jobs import announce
@@ -49,7 +50,9 @@ def record_quality() -> int:
         openings = ledger()
     except EngineUnavailable:
         return 0  # they wait for who can say whose they are
-    return services.note_runs(take_runs(), openings)
+    runs = take_runs()
+    call_figures.keep(call_figures.measured(runs, openings))
+    return services.note_runs(runs, openings)
 
 
 @shared_task

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Final
 
-from sipalg_core.broker import bypass, classes, endings, screening, signalling, verdicts
+from sipalg_core.broker import bypass, classes, endings, paths, screening, signalling, verdicts
 from sipalg_core.broker.layout import (
     FAMILIES,
     LAYOUT,
@@ -117,7 +117,7 @@ def transaction(policy: AlgPolicy, *, replace: bool, now: float = 0) -> Transact
             commands += [Add(each), Flush(each), *endings.elements(each, keys, now)]
         commands += (Add(family.exempt), Flush(family.exempt))
         commands += [Add(Elements(family.exempt, *each)) for each in signalling.exempt(policy, family.version, now)]
-    commands += map(Add, _rules(policy))
+    commands += [*map(Add, paths.timeouts(policy)), *map(Add, _rules(policy))]
     return tuple(commands)
 
 
@@ -172,6 +172,7 @@ def _rules(policy: AlgPolicy) -> Iterator[Rule]:
     closed = Match(Masked(_CT_MARK, MARK_ACCEPT), MARK_ACCEPT), Match(Masked(_MARK, MARK_ACCEPT), 0)
     yield drop(_FORWARD, "pinhole-closed", _UDP, *closed)
     yield endings.interception_rule(_FORWARD, policy)
+    yield from paths.rules(_FORWARD, policy)
     for family in FAMILIES:
         yield from endings.rules(_LET_IN, family, policy)
     yield from classes.media_rules(_LET_IN, policy)  # its last word is accept

@@ -114,5 +114,10 @@ def media_runs(node: str = NODE) -> str:
     return f"pinhole:{node}:media"
 
 
+def call_figures(call: str, node: str = NODE) -> str:
+    """Redis hash: what was last measured of a call's media, a JSON object a direction."""
+    return f"pinhole:{node}:figures:{call}"
+
+
 def netadmin_queue(node: str = NODE) -> str:
     return f"netadmin.{node}"

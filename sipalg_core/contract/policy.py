@@ -109,6 +109,7 @@ class Handling:
     dscp_media: Annotated[int, Field(ge=0, le=63)] | None = 46  # EF (RFC 3246); None: as it comes
     dscp_signalling: Annotated[int, Field(ge=0, le=63)] | None = None
     engine_down: Literal["drop", "forward"] = "drop"  # what the kernel does with SIP while no engine listens
+    idle_path: Annotated[int, Field(ge=0, le=86_400)] = 0  # s, of SIP that passes without us; 0: as the kernel does
 
 
 Translate = Literal["all", "ipv4", "none"]

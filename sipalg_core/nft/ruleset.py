@@ -124,6 +124,27 @@ class NamedCounter:
 
 
 @dataclass(frozen=True, slots=True)
+class CtTimeout:
+    """For how many `seconds` without a packet connections of UDP live that a rule gives it to."""
+
+    table: Table
+    name: str
+    family: Literal["ip", "ip6"]
+    seconds: int
+
+    kind: ClassVar = "ct timeout"
+
+    @property
+    def address(self) -> str:
+        return f"{self.table.address} {checked(NAME, self.name)}"
+
+    @property
+    def definition(self) -> str:
+        policy = f"policy = {{ unreplied : {self.seconds}, replied : {self.seconds} }}"
+        return f" {{ protocol udp ; l3proto {self.family} ; {policy} ; }}"
+
+
+@dataclass(frozen=True, slots=True)
 class Elements:
     """Elements of a named set: each a tuple of the key's parts. Thousands at a time: cut them (design: commit lock)."""
 
@@ -165,7 +186,7 @@ class Rule:
 
 # --- Commands ---
 
-Object = Table | Chain | Set | NamedCounter | Elements | Rule
+Object = Table | Chain | Set | NamedCounter | CtTimeout | Elements | Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,6 +222,16 @@ class Counter:
 
 
 @dataclass(frozen=True, slots=True)
+class SetCtTimeout:
+    """The table's `CtTimeout` of this name, for a connection that is not confirmed yet."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f'ct timeout set "{checked(NAME, self.name)}"'
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
     prefix: str
     group: int | None = None  # nflog group; without one: the kernel's log
@@ -313,5 +323,5 @@ class Tproxy:
 
 Statement = (
     Match | Assign | Update | Connections | Limit | Counter | Log | Verdict | VerdictMap | Reject | Masquerade | Nat
-    | Tproxy
+    | Tproxy | SetCtTimeout
 )  # fmt: skip

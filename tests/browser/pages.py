@@ -54,6 +54,7 @@ SAMPLES: Final[dict[str, Sample]] = {
     "sip:calls_export": _call,
     "sip:calls_message": _message,
     "sip:calls_bundle": _call,
+    "sip:calls_figures": _call,
     "alg:settings_change": lambda lab: "timers-inactive_media",
     "alg:providers_one": _first("providers"),
     "alg:providers_change": _first("providers"),

@@ -66,6 +66,9 @@ def test_call_has_figures_of_both_directions_without_loss(lab: RunningLab):
 
     before = packets()
     with lab.place_call() as call:
-        assert until(lambda: (row := lab.call_row(call)) and row["audio_in"]["packets"] > 150, 20)
+        row = until(lambda: (row := lab.call_row(call)) and row["audio_in"]["packets"] > 150 and row, 20)
+        assert row
     grown = until(lambda: {way for way, many in packets().items() if many > before[way]} == {"in", "out"}, 60)
     assert grown, packets()
+    own = lab.get(f"calls/{row['id']}")["measured"]
+    assert {way: each["lost"] for way, each in own.items()} == {"in": 0, "out": 0}

@@ -15,6 +15,8 @@ from ninja import Router, Schema, Status
 
 from appliance.accounts.models import User
 from appliance.audit.services import record_list, record_view
+from appliance.kernel import call_figures
+from appliance.kernel.call_figures import Figures
 from appliance.sip import queries, services
 from appliance.ui.requests import may
 from sipalg_core.contract.events import (
@@ -45,11 +47,13 @@ class CallList(Schema):
 
 
 class CallDetail(Schema):
-    """The call, its openings (`streams`), and how many messages are kept of it."""
+    """The call, its openings (`streams`), how many messages are kept of it, and loss and jitter of the last sample by
+    direction (`in`: what the phone hears)."""
 
     call: CallRow | None
     streams: list[OpeningRow]
     messages: int
+    measured: dict[str, Figures]
 
 
 class MessageList(Schema):
@@ -145,7 +149,8 @@ def read_call(request: HttpRequest, call_id: str) -> dict[str, Any]:
     if seen is None:
         raise Http404
     record_view(actor=cast(User, request.user), what=f"call {call_id}")
-    return {"call": seen.call, "streams": seen.streams, "messages": len(seen.messages)}
+    return {"call": seen.call, "streams": seen.streams, "messages": len(seen.messages),
+            "measured": call_figures.of(call_id)}  # fmt: skip
 
 
 @router.get("/calls/{call_id}/messages", response=MessageList)

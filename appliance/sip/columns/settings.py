@@ -183,6 +183,13 @@ _HANDLING: Final = Group(
             _("signalling matters more to you than privacy and audio."), "drop",
             choices=(("drop", _("drop")), ("forward", _("forward plainly"))),
         ),
+        Number(
+            "handling.idle_path", _("Memory of idle SIP paths without the ALG"),
+            _("Calls of an exempt server come in by the connection that the registration opened; it is remembered so "
+              "long without a packet."),
+            _("a telephone without the ALG registers more rarely than the kernel remembers (advisor, A23)."),
+            0, where="all", low=1, high=86_400, unit=_S, off=_("as the kernel does"),
+        ),
     ),
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ urlpatterns = [
     path("selftests/<int:pk>/", selftests.selftest, name="selftests_one"),
     path("selftests/<int:pk>/report.txt", selftests.selftest_report, name="selftests_report"),
     path("<str:call_id>/", calls.call, name="calls_one"),
+    path("<str:call_id>/figures/", calls.figures, name="calls_figures"),
     path("<str:call_id>/bundle/", bundle.bundle, name="calls_bundle"),
     path("<str:call_id>/export/", exports.export, name="calls_export"),
     path("<str:call_id>/messages/<str:message_id>/", calls.message, name="calls_message"),

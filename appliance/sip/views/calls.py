@@ -9,6 +9,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
 from appliance.audit.services import record_view
+from appliance.kernel import call_figures
 from appliance.sip import queries
 from appliance.sip.columns import RULES, ladder_config
 from appliance.sip.models import CallRecord
@@ -35,6 +36,14 @@ def call(request: OperatorRequest, call_id: str) -> HttpResponse:
         "legs": queries.other_legs(seen.call) if seen and seen.call else [],
     }
     return render(request, "sip/call.html", context)
+
+
+@may("calls.see")
+def figures(request: OperatorRequest, call_id: str) -> HttpResponse:
+    """Loss and jitter as last measured; the page asks again and again."""
+    known = call_figures.of(call_id)
+    told = [(direction, known[direction]) for direction in ("out", "in") if direction in known]
+    return render(request, "sip/_figures.html", {"call_id": call_id, "figures": told, "told": True})
 
 
 @may("calls.trace")

@@ -11,7 +11,7 @@ import pytest
 from appliance.advisor.checks import CHECKS, advise
 from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Old, Refused, Use
 from appliance.advisor.finding import Finding
-from appliance.ruleset.policy import Activation, Address, Interface, Policy, Provider, Rule, Service
+from appliance.ruleset.policy import Activation, Address, AlgSettings, Interface, Policy, Provider, Rule, Service
 
 NOW = 1_800_000_000.0
 DAY = 86_400.0
@@ -263,3 +263,12 @@ def test_path_is_forgotten_where_a_rule_lets_sip_through_without_the_alg() -> No
     assert found(evidence(kernel=kernel(udp_stream_timeout=120)), "A23") == []
     ended = engine(registrations=(registration, registration | {"state": "expired", "granted": 0}))
     assert found(evidence(plain, kernel=kernel(udp_stream_timeout=120), engine=ended), "A23")
+
+
+def test_path_is_remembered_once_the_setting_says_so() -> None:
+    forgotten = evidence(exempt=True, kernel=kernel(udp_stream_timeout=120))
+    (draft,) = [each.draft for each in found(forgotten, "A23")]
+    assert draft is not None
+    assert (draft.argument, draft.value) == ("handling.idle_path", 600)
+    settings = (AlgSettings("", {"handling.idle_path": 600}),)
+    assert found(replace(forgotten, policy=replace(forgotten.policy, settings=settings)), "A23") == []

@@ -11,7 +11,7 @@ from sipalg_core.broker.layout import elements_of
 from sipalg_core.broker.rules import transaction
 from sipalg_core.broker.signalling import signalling_ports
 from sipalg_core.contract.control import Pinhole
-from sipalg_core.contract.policy import EMPTY, AlgPolicy, Interface, Peering, PortRange, Timers
+from sipalg_core.contract.policy import EMPTY, AlgPolicy, Handling, Interface, Peering, PortRange, Timers
 from sipalg_core.net import Endpoint, Side
 from sipalg_core.nft.elements import Element, pack
 from sipalg_core.nft.ruleset import Elements, to_text
@@ -46,6 +46,22 @@ def test_another_layout_is_replaced_in_the_same_transaction():
     lines = to_text(transaction(POLICY, replace=True)).splitlines()
     assert lines[:3] == ["add table inet sipalg", "delete table inet sipalg", "add table inet sipalg"]
     assert lines[3:] == GOLDEN.read_text().splitlines()[1:]
+
+
+def test_idle_paths_without_us_are_remembered_as_the_operator_says():
+    usual = to_text(transaction(POLICY, replace=False))
+    told = to_text(transaction(replace(POLICY, handling=Handling(idle_path=600)), replace=False))
+    assert "timeout set" not in usual
+    assert [line for line in told.splitlines() if line not in usual.splitlines()] == [
+        "add ct timeout inet sipalg idle_path4_600 "
+        "{ protocol udp ; l3proto ip ; policy = { unreplied : 600, replied : 600 } ; }",
+        "add ct timeout inet sipalg idle_path6_600 "
+        "{ protocol udp ; l3proto ip6 ; policy = { unreplied : 600, replied : 600 } ; }",
+        "add rule inet sipalg forward_media meta nfproto ipv4 udp dport { 5060, 5070 } ct state new "
+        'ct timeout set "idle_path4_600" comment "idle-path"',
+        "add rule inet sipalg forward_media meta nfproto ipv6 udp dport { 5060, 5070 } ct state new "
+        'ct timeout set "idle_path6_600" comment "idle-path"',
+    ]
 
 
 @pytest.mark.parametrize("policy", [EMPTY, replace(POLICY, enabled=False)])

@@ -35,7 +35,7 @@ PARTS = [CALL | {"part": "call"}, MESSAGE, OPENING | {"part": "stream"}]
 def test_call_comes_with_its_openings(api, engine):
     engine.items["call"] = PARTS
     answer = api("get", "calls/c1").json()
-    assert answer == {"call": CALL, "streams": [OPENING], "messages": 1}
+    assert answer == {"call": CALL, "streams": [OPENING], "messages": 1, "measured": {}}
     assert engine.requests == [{"op": "call", "call": "c1"}]
 
 

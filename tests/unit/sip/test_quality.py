@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from appliance.kernel import call_figures
 from appliance.sip import services, tasks
 from appliance.sip.models import QualityHour
 from appliance.sip.queries.quality import mos
@@ -104,3 +105,32 @@ def test_nothing_is_taken_while_the_engine_cannot_say_whose_it_is(monkeypatch):
     taken = []
     monkeypatch.setattr(tasks, "take_runs", lambda: taken.append(1) or [])
     assert (tasks.record_quality(), taken) == (0, [])
+
+
+# --- of one call ---
+
+
+def test_last_run_of_each_direction_is_its_calls(hour):
+    at = hour.timestamp()
+    runs = [
+        run(at, received=90),
+        run(at, received=98),
+        run(at, PHONE, PROXY, jitter=None),
+        run(at, "192.0.2.1:1", "192.0.2.2:2"),
+    ]
+    openings = [OPENING | {"call": "new"}, OPENING | {"call": "old"}, OPENING | {"call": "x", "component": "rtcp"}]
+    assert call_figures.measured(runs, openings) == {
+        ("new", "in"): {"packets": 100, "lost": 2, "jitter": 2.0},
+        ("new", "out"): {"packets": 100, "lost": 0, "jitter": None},
+    }
+
+
+def test_page_of_a_call_says_them_and_that_there_are_none(console, monkeypatch):
+    path = "/calls/c1/figures/"
+    assert "there is none yet" in console.get(path).content.decode(), "Redis is away here"
+    told = {"in": {"packets": 100, "lost": 2, "jitter": 2.04}, "out": {"packets": 1, "lost": 0, "jitter": None}}
+    monkeypatch.setattr(call_figures, "of", lambda _call: told)
+    text = console.get(path).content.decode()
+    assert "2 of 100 packets lost, jitter 2.0 ms" in text
+    assert "0 of 1 packet lost</dd>" in text
+    assert 'hx-trigger="every 10s"' in text
