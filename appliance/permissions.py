@@ -125,6 +125,7 @@ TOPICS: Final = {
     "calls": "calls.see",
     "call": "calls.trace",
     "pinholes": "calls.see",
+    "closed": "calls.see",
     "registrations": "calls.see",
     "counters": "overview.see",
     "transactions": "calls.trace",

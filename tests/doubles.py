@@ -49,7 +49,9 @@ class EngineDouble(Double):
             "pinholes": 0, "counters": {},
         }  # fmt: skip
         self.rows = {"health": [health], "calls": [], "pinholes": [], "registrations": []}
-        self.items = {op: [] for op in ("call", "trace", "ledger", "transactions", "counters", "ended", "bans")}
+        self.items = {
+            op: [] for op in ("call", "trace", "ledger", "closed", "transactions", "counters", "ended", "bans")
+        }
         self.refusals = {}
         self.requests = []
         self.seq = 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Topics that exist only while somebody looks: `call:<id>`, `counters`, `transactions`, asked of the engine meanwhile.
+"""Topics that exist only while somebody looks: `call:<id>`, `closed`, `counters`, `transactions`, asked of the engine.
 
 The engine publishes nothing of them: what nobody looks at costs nothing.
 """
@@ -20,7 +20,7 @@ LOOK_INTERVAL: Final = 0.5  # s; the engine itself counts packets no more often
 MOST_LOOKED_AT: Final = 100
 """Calls at a time in one web process."""
 LONGEST_ID: Final = 64
-ASKED: Final = ("counters", "transactions")
+ASKED: Final = ("closed", "counters", "transactions")
 """Topics whose name is the question (contract.control)."""
 
 

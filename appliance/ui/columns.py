@@ -65,7 +65,7 @@ class Column:
     css: str = ""
     words: Mapping[str, Word] = field(default_factory=dict)
     below: str = ""  # key of the small second line
-    said_below: Text = ""  # what an address says there, where it has one: {peer} is its value
+    said_below: Text = ""  # what a text or an address says there: {peer} is its value, any other word one of the row
     sentences: Mapping[str, Word] = field(default_factory=dict)  # by code, where the second line is a Said
     link: str = ""  # where its text leads; {id} is the row's, of an action the value of the column
     action: Text = ""  # the word of a link; with `asks`, of a button that posts there
@@ -95,7 +95,7 @@ def _plain(words: Mapping[str, Word]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class LiveTable:
-    topic: Topic | Literal["log"]
+    topic: Topic | Literal["closed", "log"]
     caption: Text
     columns: tuple[Column, ...]
     order: str  # key; the newest stands first

@@ -7,6 +7,7 @@ What is open now is asked of `pinholes`; here is what is closed, as plain tuples
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import Final
 
 from sipalg_core.alg.calls import Call, Hole
@@ -31,11 +32,11 @@ class Openings:
         peering = call.peering
         self._closed.append((hole, call.id, call_id, peering.name, peering.rule, str(call.internal), now, why))
 
-    def rows(self, wall: float, call: str = "") -> list[OpeningRow]:
-        """The youngest first; of one call only where its id is given."""
+    def rows(self, wall: float, call: str = "", most: int = MAX_CLOSED) -> list[OpeningRow]:
+        """The youngest first, so many of them; of one call only where its id is given."""
         return [
             _row(hole, ident, call_id, provider, rule, party, wall) | {"closed": at + wall, "why": why}
-            for hole, ident, call_id, provider, rule, party, at, why in reversed(self._closed)
+            for hole, ident, call_id, provider, rule, party, at, why in islice(reversed(self._closed), most)
             if not call or ident == call
         ]
 

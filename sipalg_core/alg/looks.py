@@ -25,6 +25,8 @@ from sipalg_core.contract.events import (
 
 # --- Implementation constants ---
 MAX_TRANSACTIONS_SHOWN: Final = 500
+MAX_CLOSED_SHOWN: Final = 150
+"""Of the closed openings, where they are asked for again and again."""
 
 
 class Looks:
@@ -56,6 +58,10 @@ class Looks:
         entries = self._dialogs.negotiation.ledger
         opened = [open_row(hole, of, self._wall) for hole, of in entries if not call or of.id == call]
         return [*reversed(opened), *entries.openings.rows(self._wall, call)]
+
+    def closed(self) -> list[OpeningRow]:
+        """The openings that closed last."""
+        return self._dialogs.negotiation.ledger.openings.rows(self._wall, most=MAX_CLOSED_SHOWN)
 
     def transactions(self) -> list[TransactionRow]:
         """Those begun last."""

@@ -7,7 +7,8 @@ Engine control socket: a request line `{"op": "snapshot", "topic": "calls"}`, `{
 `{"op": "bans"}` or `{"op": "unban", "host": "192.0.2.1"}` is answered by one line: the snapshot, `{"ok": true, …}` or
 `{"error": "…"}`. `close` (`pinhole`, its id) closes an opening. Questions about calls are answered by `{"items": […]}`,
 rows of contract.events: `call` (`call`, its id: CallPart, without texts), `trace` (`call`: TraceRow), `ledger`
-(OpeningRow; with `call`, of one), `transactions`, `counters`, `ended` (`after`, Unix seconds: EndedRow).
+(OpeningRow; with `call`, of one), `closed` (of these the last that closed), `transactions`, `counters`, `ended`
+(`after`, Unix seconds: EndedRow).
 
 Broker socket (SOCK_SEQPACKET): each `Request` is one record of REQUEST.size bytes and is answered by one record of
 REPLY.size bytes with the same `serial`; the replies to SOCKET and STREAM carry the descriptor as SCM_RIGHTS

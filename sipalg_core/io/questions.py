@@ -16,6 +16,7 @@ def questions(engine: Engine) -> dict[str, Operation]:
         "call": _answered(lambda request: engine.looks.call(text(request, "call"))),
         "trace": _answered(lambda request: engine.trace(text(request, "call"))),
         "ledger": _answered(lambda request: engine.looks.ledger(text(request, "call", ""))),
+        "closed": _answered(lambda _: engine.looks.closed()),
         "transactions": _answered(lambda _: engine.looks.transactions()),
         "counters": _answered(lambda _: engine.looks.counters()),
         "ended": _answered(lambda request: engine.looks.ended(number(request, "after"))),

@@ -107,9 +107,13 @@ function valueButton(parent, className, key) {
 }
 
 export const kinds = {
-  text(cell, { key, words }) {
-    const write = writer(cell);
-    return (row) => write(words[row[key]]?.label || row[key] || NOTHING);
+  text(cell, { key, words, below, said_below: said }) {
+    const write = writer(below ? element("span", "", cell) : cell);
+    const more = below ? writer(element("span", "below", cell)) : null;
+    return (row) => {
+      write(words[row[key]]?.label || row[key] || NOTHING);
+      more?.(fill(said, row));
+    };
   },
 
   number(cell, { key }) {

@@ -39,7 +39,8 @@ export function matching(query) {
 }
 
 export class LiveTable {
-  #section;
+  #table;
+  #section; // the page's part with filter and pause, which several tables may share
   #body;
   #config;
   #window;
@@ -62,6 +63,7 @@ export class LiveTable {
   #waiting;
 
   constructor(section) {
+    this.#table = section;
     this.#section = section.closest("[data-live-page]") ?? section;
     this.#body = section.querySelector("tbody");
     this.#config = JSON.parse(document.getElementById(section.dataset.config).textContent);
@@ -78,7 +80,8 @@ export class LiveTable {
   }
 
   #part(name) {
-    return this.#section.querySelector(`[data-part="${name}"]`);
+    const wanted = `[data-part="${name}"]`;
+    return this.#table.querySelector(wanted) ?? this.#section.querySelector(wanted);
   }
 
   #listen() {

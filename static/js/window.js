@@ -10,6 +10,7 @@ export class RowWindow {
   #body;
   #above;
   #below;
+  #whole = true;
   #height = 0; // px of a row, measured once for each width: a height that changed would move what is looked at
 
   constructor(body, columns, moved) {
@@ -50,14 +51,14 @@ export class RowWindow {
     const whole = to - from === count;
     if (!whole) this.#height ||= this.#body.getBoundingClientRect().height / (to - from);
     // The browser would hold on to what stands in a spacer, and scroll back when rows take its place.
-    const anchor = whole ? "" : "none";
-    if (document.documentElement.style.overflowAnchor !== anchor) document.documentElement.style.overflowAnchor = anchor;
+    if (whole !== this.#whole) document.documentElement.style.overflowAnchor = whole ? "" : "none";
+    this.#whole = whole;
     this.#stretch(this.#above, from);
     this.#stretch(this.#below, count - to);
   }
 
   #stretch(spacer, rows) {
-    if (spacer.hidden !== (rows === 0)) spacer.hidden = rows === 0;
+    spacer.hidden = rows === 0;
     const height = `${Math.round(rows * this.#height)}px`;
     if (spacer.rows[0].style.height !== height) spacer.rows[0].style.height = height;
   }

@@ -49,9 +49,11 @@ def test_pinholes_come_and_go_with_the_call(page: Page, lab: RunningLab):
     expect(page.locator("body")).to_have_attribute("data-live", "live")
     with lab.place_call():
         exact = page.locator('tr[data-state="exact"]')
-        expect(exact).to_have_count(2, timeout=2_000)
+        expect(exact).to_have_count(2, timeout=20_000)
         expect(exact.first).to_contain_text("203.0.113.99")
-    expect(page.locator("[data-live-table] tr[data-id]")).to_have_count(0, timeout=8_000)
+        ident = exact.first.get_attribute("data-id")
+    expect(page.locator('[data-topic="pinholes"] tr[data-id]')).to_have_count(0, timeout=20_000)
+    expect(page.locator(f'[data-topic="closed"] tr[data-id="{ident}"]')).to_contain_text("the call ended")
 
 
 def test_registrations_name_every_phone(page: Page, lab: RunningLab):

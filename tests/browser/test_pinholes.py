@@ -23,6 +23,8 @@ def test_pinhole_is_closed_by_hand_and_the_ledger_says_so(page: Page, lab: Runni
         first = exact.first
         ident = first.get_attribute("data-id")
         first.get_by_role("button", name="Close").click()
-        expect(page.locator(f'#ledger tr[data-id="{ident}"]')).to_contain_text("closed by an operator", timeout=8_000)
+        closed = page.locator(f'#ledger tr[data-id="{ident}"]')
+        expect(closed).to_contain_text("closed by an operator", timeout=20_000)
+        expect(closed).to_contain_text("audio")
         found = Axe().run(page, options={"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag22aa"]}})
         assert [each["id"] for each in found.response["violations"]] == []

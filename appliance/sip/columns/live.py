@@ -8,7 +8,7 @@ from typing import Final
 
 from django.utils.translation import gettext_lazy as _
 
-from appliance.sip.columns.sentences import ADVICE, ENDINGS, VERDICTS
+from appliance.sip.columns.sentences import ADVICE, CLOSED_BECAUSE, ENDINGS, VERDICTS
 from appliance.ui.columns import Column, LiveTable, Word
 
 _DIRECTION: Final = {"inbound": Word(_("In")), "outbound": Word(_("Out"))}
@@ -97,6 +97,28 @@ PINHOLES: Final = LiveTable(
 
 PINHOLES_TO_READ: Final = replace(PINHOLES, columns=tuple(column for column in PINHOLES.columns if not column.asks))
 """For people who may not close any."""
+
+CLOSED: Final = LiveTable(
+    topic="closed",
+    caption=_("Pinholes that are closed"),
+    columns=(
+        Column("opened", _("Opened"), "time", "number"),
+        Column("closed", _("Closed"), "time", "number"),
+        Column("why", _("Why it closed"), words={why: Word(words) for why, words in CLOSED_BECAUSE.items()}),
+        Column("opened_by", _("Asked for by"), below="line", said_below=_("{media} {component}, line {line}")),
+        Column("internal", _("Phone"), "address"),
+        Column("mapped", _("Announced as"), "address"),
+        Column("external", _("Peer"), "address", below="instead_of", said_below=INSTEAD),
+        Column("packets_out", _("Packets ↑ out"), "number", "number third"),
+        Column("packets_in", _("Packets ↓ in"), "number", "number third"),
+        Column("call", _("Call"), "action", "tight", action=_("Show"), link="/calls/{id}/"),
+    ),
+    order="closed",
+    state="why",
+    empty=_("Nothing has closed yet."),
+    no_match=_("No pinhole matches this filter."),
+    summary=_("Pinholes: {rows}. New: {new}."),
+)
 
 REGISTRATIONS: Final = LiveTable(
     topic="registrations",

@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from django import template
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
-from appliance.sip.columns import CALL_STATE, CLOSED_BECAUSE, INSTEAD, level, said
+from appliance.sip.columns import CALL_STATE, level, said
 from appliance.sip.queries import party
-from appliance.ui.columns import moment
 
 register = template.Library()
 register.filter(said)
@@ -49,26 +46,3 @@ def clock(duration: timedelta | None) -> str:
 @register.filter
 def seconds(duration: float) -> str:
     return clock(timedelta(seconds=duration))
-
-
-@register.filter
-def instant(seconds: float) -> SafeString | str:
-    """Unix seconds as the engine gives them."""
-    return moment(datetime.fromtimestamp(seconds, UTC))
-
-
-@register.filter
-def closed_because(why: str) -> str:
-    return str(CLOSED_BECAUSE.get(why, why))
-
-
-@register.filter
-def instead(peer: str) -> str:
-    return str(INSTEAD).format(peer=peer)
-
-
-@register.filter
-def endpoint(text: str) -> SafeString:
-    """Address and port, with no other place to break than between them (`endpointWriter` in static/js/cells.js)."""
-    host, colon, port = text.rpartition(":")
-    return format_html('<span class="mono endpoint"><span>{}</span><span>{}</span></span>', host, colon + port)

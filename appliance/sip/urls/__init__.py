@@ -13,7 +13,6 @@ urlpatterns = [
     path("quiet/", live.quiet, name="calls_quiet"),
     path("registrations/", live.registrations, name="registrations"),
     path("pinholes/", live.pinholes, name="pinholes"),
-    path("pinholes/ledger/", live.ledger, name="pinholes_ledger"),
     path("pinholes/<str:pinhole_id>/close/", live.close_pinhole, name="pinholes_close"),
     path("engine/start/", live.start_engine, name="engine_start"),
     path("bans/", live.bans, name="bans"),

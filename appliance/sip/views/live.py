@@ -19,11 +19,9 @@ from appliance.audit.services import record_list
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.live.control import EngineUnavailable
 from appliance.sip import queries, services
-from appliance.sip.columns import CALLS, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
+from appliance.sip.columns import CALLS, CLOSED, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
 from appliance.ui.requests import OperatorRequest, may
-from sipalg_core.contract.events import OpeningRow
 
-LEDGER_SHOWN: Final = 200
 BANS_SHOWN: Final = 500
 
 
@@ -52,19 +50,7 @@ def registrations(request: OperatorRequest) -> HttpResponse:
 @may("calls.see")
 def pinholes(request: OperatorRequest) -> HttpResponse:
     table = PINHOLES if permits(request.user, "pinholes.close") else PINHOLES_TO_READ
-    return render(request, "sip/pinholes.html", {"table": table, "text": request.GET.get("q", "")})
-
-
-@may("calls.see")
-def ledger(request: OperatorRequest) -> HttpResponse:
-    """The part of the pinholes' page that tells of those that are closed."""
-    text = request.GET.get("q", "").casefold()
-    try:
-        rows = [row for row in queries.ledger() if row["closed"] is not None]
-    except EngineUnavailable as error:
-        return render(request, "sip/_ledger.html", {"unavailable": str(error), "text": text})
-    found = [row for row in rows if all(word in _text(row) for word in text.split())]
-    return render(request, "sip/_ledger.html", {"rows": found[:LEDGER_SHOWN], "count": len(found), "text": text})
+    return render(request, "sip/pinholes.html", {"table": table, "closed": CLOSED})
 
 
 @require_POST
@@ -117,7 +103,3 @@ def _banned() -> dict[str, object]:
     except EngineUnavailable as error:
         return {"unavailable": str(error)}
     return {"rows": rows[:BANS_SHOWN], "count": len(rows)}
-
-
-def _text(row: OpeningRow) -> str:
-    return " ".join(str(value) for value in row.values()).casefold()

@@ -8,6 +8,7 @@ import json
 from sipalg_core.alg.effects import Changed
 from sipalg_core.alg.history import KEPT
 from sipalg_core.alg.ledger import MAX_CLOSED, Openings
+from sipalg_core.alg.looks import MAX_CLOSED_SHOWN
 from sipalg_core.alg.pinholes import COUNTS_TOLD
 from sipalg_core.contract.control import Counter
 from sipalg_core.contract.policy import PortRange
@@ -82,6 +83,17 @@ def test_ledger_forgets_the_oldest():
         openings.closed(entry.hole, entry.call, float(number), "replaced")
     rows = openings.rows(0)
     assert (len(rows), rows[0]["closed"], rows[-1]["closed"]) == (MAX_CLOSED, MAX_CLOSED, 1)
+
+
+def test_those_that_closed_last_are_told_again_and_again_and_no_others():
+    world = World()
+    established(world)
+    entry = next(iter(world.engine._dialogs.negotiation.ledger))
+    for number in range(MAX_CLOSED_SHOWN + 1):
+        world.engine._dialogs.negotiation.ledger.openings.closed(entry.hole, entry.call, float(number), "silent")
+    rows = world.engine.looks.closed()
+    assert (len(rows), rows[0]["why"]) == (MAX_CLOSED_SHOWN, "silent")
+    assert rows[0]["closed"] - rows[-1]["closed"] == MAX_CLOSED_SHOWN - 1
 
 
 def test_operator_closes_an_opening_and_the_call_stays():

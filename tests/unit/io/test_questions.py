@@ -37,6 +37,7 @@ async def test_every_question_is_answered_by_rows(world, ask):
     assert [part["part"] for part in (await ask(op="call", call=call))["items"]][:2] == ["call", "message"]
     assert "INVITE" in (await ask(op="trace", call=call))["items"][0]["before"]
     assert len((await ask(op="ledger"))["items"]) == len((await ask(op="ledger", call=call))["items"]) == 2
+    assert (await ask(op="closed"))["items"] == []
     assert (await ask(op="transactions"))["items"][0]["method"] == "INVITE"
     assert (await ask(op="counters"))["items"][0]["messages"] == 1
     assert (await ask(op="ended", after=0))["items"] == []

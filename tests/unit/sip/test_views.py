@@ -22,6 +22,7 @@ from tests.unit.sip.test_history import ended
         ("/calls/", "calls", "No calls right now."),
         ("/calls/registrations/", "registrations", "No registration seen yet."),
         ("/calls/pinholes/", "pinholes", "No openings."),
+        ("/calls/pinholes/", "closed", "Nothing has closed yet."),
     ],
 )
 def test_header_and_script_come_from_one_table(client, owner, path, topic, empty):
@@ -29,7 +30,8 @@ def test_header_and_script_come_from_one_table(client, owner, path, topic, empty
     text = client.get(path).content.decode()
     config = json.loads(re.search(rf'<script id="{topic}-table" type="application/json">(.*?)</script>', text)[1])
     assert config["topic"] == topic
-    header = re.findall(r"<th[^>]*>([^<]+)</th>", text)
+    table = text.partition(f'data-topic="{topic}"')[2].partition("</table>")[0]
+    header = re.findall(r"<th[^>]*>([^<]+)</th>", table)
     assert header == [column["label"] for column in config["columns"]]
     assert empty in text
 

@@ -10,6 +10,7 @@ import pytest
 from appliance.audit.models import Entry
 from appliance.permissions import Role
 from appliance.sip import queries, services
+from appliance.sip.columns import CLOSED_BECAUSE
 from tests.unit.people import person
 from tests.unit.sip.test_calls import MESSAGE, OPENING, PARTS, TEXTS
 from tests.unit.sip.test_history import SILENT, ended
@@ -113,34 +114,25 @@ def test_call_without_messages_has_no_download(page):
 # --- pinholes ---
 
 
-def test_ledger_says_who_asked_and_why_it_closed(page, engine):
-    engine.items["ledger"] = [OPENING | {"closed": 9.0, "why": "silent"}, OPENING | {"id": "78"}]
-    text = page("/calls/pinholes/ledger/")[1]
-    assert "no packets for too long" in text
-    assert "200 INVITE" in text
-    assert 'data-id="78"' not in text  # it is open: the live table has it
-    assert 'data-id="77"' not in page("/calls/pinholes/ledger/", q="nobody")[1]
-    assert 'data-id="77"' in page("/calls/pinholes/ledger/", q="203.0.113.99 silent")[1]
+def test_page_brings_the_words_for_what_has_closed(page):
+    text = page("/calls/pinholes/")[1]
+    table = json.loads(text.partition('id="closed-table" type="application/json">')[2].partition("</script>")[0])
+    assert table["topic"] == "closed"
+    columns = {column["key"]: column for column in table["columns"]}
+    assert columns["why"]["words"]["silent"]["label"] == "no packets for too long"
+    assert set(columns["why"]["words"]) == set(CLOSED_BECAUSE)
+    assert columns["opened_by"]["said_below"] == "{media} {component}, line {line}"
+    assert set(columns) <= set(OPENING)
 
 
 @pytest.mark.parametrize(
     ("language", "said"),
     [("en", "instead of {}, which the description named"), ("de", "statt {}, wie"), ("tr", "belirtilen {} yerine")],
 )
-def test_ledger_says_of_a_learnt_opening_what_was_named_instead(client, owner, engine, language, said):
-    named = {"closed": 9.0, "why": "call-ended"}
-    learnt = named | {"id": "78", "kind": "learnt", "external": "203.0.113.98:9000", "instead_of": "203.0.113.99:7000"}
-    engine.items["ledger"] = [OPENING | named, OPENING | learnt]
+def test_page_says_of_a_learnt_opening_what_was_named_instead(client, owner, language, said):
     client.force_login(owner)
-    text = client.get("/calls/pinholes/ledger/", headers={"Accept-Language": language}).content.decode()
-    assert text.count(said.format("203.0.113.99:7000")) == 1
-    live = client.get("/calls/pinholes/", headers={"Accept-Language": language}).content.decode()
-    assert said.format("{peer}") in live
-
-
-def test_ledger_of_a_silent_engine_says_so(client, owner):
-    client.force_login(owner)
-    assert "does not answer" in client.get("/calls/pinholes/ledger/").content.decode()
+    page = client.get("/calls/pinholes/", headers={"Accept-Language": language}).content.decode()
+    assert page.count(said.format("{peer}")) == 2  # of those that are open, and of those that are closed
 
 
 def test_pinhole_is_closed_by_its_button_and_only_by_who_may(client, owner, engine):
