@@ -8,11 +8,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.lab.wire.between import PREFIX, TIMERS, Variant
+from tests.lab.wire.between import TIMERS
 from tests.lab.wire.calls import Call
 from tests.lab.wire.messages import body_of, port_of, sdp
 from tests.lab.wire.parties import both_ways, flows, nothing_passes
 from tests.lab.wire.rig import Wire, until
+from tests.lab.wire.variants import udp_only
 
 pytestmark = pytest.mark.lab
 
@@ -231,7 +232,7 @@ def test_c53_who_floods_the_port_before_the_relay_does_not_get_in(wire: Wire):
     call.hang_up()
 
 
-@pytest.mark.parametrize("wire", [Variant("udp", family) for family in PREFIX], indirect=True, ids=str)
+@udp_only
 def test_c53_source_is_learnt_where_the_operator_wants_that_and_never_a_strangers(wire: Wire):
     peering = replace(wire.alg.policy.peerings[0], learn_media=True)
     phone, far = wire.media("a", 14000), wire.media("m", 7000)

@@ -13,6 +13,7 @@ import pytest
 from tests.lab.wire.messages import DOMAIN, answer, body_of, endpoint_of, header, headers, message, sdp, uri_of
 from tests.lab.wire.parties import both_ways
 from tests.lab.wire.rig import Wire
+from tests.lab.wire.variants import udp_only
 
 pytestmark = pytest.mark.lab
 
@@ -118,7 +119,7 @@ def test_c31_folded_contact_is_rewritten_where_it_stands(wire: Wire):
     replied(wire, left)
 
 
-@pytest.mark.parametrize("wire", [("udp", "ip"), ("udp", "ip6")], indirect=True, ids=str)
+@udp_only
 def test_c32_missing_content_length_over_udp_is_not_invented(wire: Wire):
     phone, far = wire.media("a", 14000), wire.media("m", 7000)
     call = wire.call()
