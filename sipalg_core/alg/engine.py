@@ -135,7 +135,7 @@ class Engine:
 
     def catch_up(self, now: float) -> list[Effect]:
         """End what the policy of now ends; once more after a restart, when calls of before are known again."""
-        return [*self._dialogs.end_of_ended_rules(now), *self._dialogs.negotiation.unlearn(now)]
+        return [*self._dialogs.end_of_ended_rules(now), *self._dialogs.negotiation.learning.unlearn(now)]
 
     def pinhole_failed(self, pinhole: Pinhole, status: Status, detail: int, now: float) -> list[Effect]:
         """The broker did not open it: the message does not go on, and its call must not stay half open."""
@@ -144,7 +144,7 @@ class Engine:
         if entry is not None and entry.hole.pinned:
             return self._dialogs.negotiation.not_behind_us(entry, self._last)
         if entry is not None and entry.hole.learnt:
-            return self._dialogs.negotiation.not_learnt(entry, reason)
+            return self._dialogs.negotiation.learning.refused(entry, reason)
         effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
         passage = self._last
         if passage is None or not any(effect.pinhole.id == pinhole.id for effect in passage.opens):

@@ -1,20 +1,27 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Media that comes from elsewhere than its description said: whose it is, where the operator lets that be learnt.
 
-Pure. A source is learnt for one stream, exact to the port: within the provider's media networks, in the first seconds,
+A source is learnt for one stream, exact to the port: within the provider's media networks, in the first seconds,
 while nothing has come from where the description said, and only where nobody else claims to be it. It is never
 changed afterwards. The broker checks all of that once more, against the kernel's own notes.
 """
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
 from sipalg_core.alg.calls import Call, Dialog, Hole
+from sipalg_core.alg.changes import Changes
+from sipalg_core.alg.effects import Changed, Effect
 from sipalg_core.alg.media import Want
+from sipalg_core.alg.pinholes import Entry, Ledger
+from sipalg_core.alg.sayings import say
+from sipalg_core.alg.screening import Screening
 from sipalg_core.alg.verdicts import RUNNING, Strays
+from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint
 
 # --- Implementation constants ---
@@ -34,6 +41,59 @@ class Stream(NamedTuple):
 class Found(NamedTuple):
     stream: Stream
     source: Endpoint | None  # None: several claim to be it
+
+
+class Learning:
+    """Of all calls of one engine."""
+
+    def __init__(
+        self, policy: AlgPolicy, screening: Screening, ledger: Ledger, counts: Counts[str], changes: Changes
+    ) -> None:
+        self.policy, self.screening = policy, screening
+        self._ledger, self._counts, self._changes = ledger, counts, changes
+
+    def learn(self, now: float) -> list[Effect]:
+        """Let in what is heard from elsewhere than its description said, where the operator wants that."""
+        heard = {stray.destination for stray, _ in self._ledger.strays.heard}
+        if not heard or not any(peering.learns_from for peering in self.policy.peerings):
+            return []
+        calls = {entry.call.id: entry.call for entry in self._ledger if entry.hole.pinhole.mapped in heard}
+        effects: list[Effect] = []
+        for (call, dialog, want, hole), source in found(calls.values(), self._ledger.strays, self._may_be, now):
+            if source is None:
+                self._counts["refused:media-of-several"] += 1
+                continue
+            self._counts["learnt:media"] += 1
+            dialog.holes[want._replace(external=source)], opened = self._ledger.learn(hole, call, source, now)
+            self._changes.note("call", call.id)
+            effects += (opened, Changed("pinholes", str(opened.pinhole.id)), Changed("calls", call.id))
+        return effects
+
+    def unlearn(self, now: float) -> list[Effect]:
+        """Shut what the policy of now would not let in. What was described is open beside it, or ended in silence."""
+        effects: list[Effect] = []
+        for hole, call in self._ledger:
+            if hole.learnt and not _may_stay(call, hole):
+                call.let_go(hole)
+                if hole.is_audio and call.alive and not any(each.is_audio for each in call.holes()):
+                    call.warning = say("unlearnt", source=hole.pinhole.external)
+                self._changes.note("call", call.id)
+                effects += (*self._ledger.close(hole, now, "unlearnt"), Changed("calls", call.id))
+        return effects
+
+    def refused(self, entry: Entry, reason: str) -> list[Effect]:
+        """The broker does not let it in: the call goes on as described."""
+        self._counts[f"refused:learnt-{reason}"] += 1
+        entry.call.let_go(entry.hole)
+        self._changes.note("call", entry.call.id)
+        self._ledger.forget(entry.hole)
+        return [Changed("pinholes", str(entry.hole.pinhole.id)), Changed("calls", entry.call.id)]
+
+    def _may_be(self, call: Call, host: str) -> bool:
+        """P3, and within the provider's media networks."""
+        address, peering = ip_address(host), call.peering
+        ours = self.screening.media_peer_refusal(host, peering.rule) is not None
+        return not ours and any(address in network for network in peering.learns_from)
 
 
 def found(
@@ -60,7 +120,7 @@ def found(
             yield Found(stream, sources.pop() if len(sources) == 1 else None)
 
 
-def may_stay(call: Call, hole: Hole) -> bool:
+def _may_stay(call: Call, hole: Hole) -> bool:
     """Whether what was learnt before would still be: the operator may want it otherwise by now."""
     source = ip_address(hole.pinhole.external.host)
     return any(source in network for network in call.peering.learns_from)

@@ -9,10 +9,11 @@ from itertools import islice
 from random import Random
 from typing import Final
 
-from sipalg_core.alg import learning, media, rewrite_ice, rewrite_sdp
+from sipalg_core.alg import media, rewrite_ice, rewrite_sdp
 from sipalg_core.alg.calls import MAX_PINHOLES, Call, Dialog, Hole
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
+from sipalg_core.alg.learning import Learning
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.media import Agreed, Line, Offer, Want
 from sipalg_core.alg.passage import Passage, Refused
@@ -64,6 +65,7 @@ class Negotiation:
     ) -> None:
         self.pool = PortPool(policy.media_ports, random, changes)
         self.ledger = Ledger(random, changes)
+        self.learning = Learning(policy, screening, self.ledger, counts, changes)
         self._changes = changes
         self._mappings = mappings
         self._counts = counts
@@ -72,6 +74,7 @@ class Negotiation:
     def set_policy(self, policy: AlgPolicy, screening: Screening, now: float) -> list[Effect]:
         """Decide by this policy from now on; open pinholes take the lifetime that it says."""
         self._policy, self._screening = policy, screening
+        self.learning.policy, self.learning.screening = policy, screening
         self.pool.set_range(policy.media_ports)
         effects: list[Effect] = []
         for hole, call in self.ledger:
@@ -295,54 +298,9 @@ class Negotiation:
         calls |= dict.fromkeys(call.id for call in self.ledger.judge(strays, now))
         if self.ledger.stray_packets:
             self._counts["strays:external"] = self.ledger.stray_packets
-        effects = self._learn(now)
+        effects = self.learning.learn(now)
         effects += [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
         return [*effects, *(Changed("calls", ident) for ident in calls)]
-
-    def _learn(self, now: float) -> list[Effect]:
-        """Let in what is heard from elsewhere than its description said, where the operator wants that."""
-        heard = {stray.destination for stray, _ in self.ledger.strays.heard}
-        if not heard or not any(peering.learns_from for peering in self._policy.peerings):
-            return []
-        calls = {entry.call.id: entry.call for entry in self.ledger if entry.hole.pinhole.mapped in heard}
-        effects: list[Effect] = []
-        for (call, dialog, want, hole), source in learning.found(
-            calls.values(), self.ledger.strays, self._may_be_learnt, now
-        ):
-            if source is None:
-                self._counts["refused:media-of-several"] += 1
-                continue
-            self._counts["learnt:media"] += 1
-            dialog.holes[want._replace(external=source)], opened = self.ledger.learn(hole, call, source, now)
-            self._changes.note("call", call.id)
-            effects += (opened, Changed("pinholes", str(opened.pinhole.id)), Changed("calls", call.id))
-        return effects
-
-    def unlearn(self, now: float) -> list[Effect]:
-        """Shut what the policy of now would not let in. What was described is open beside it, or ended in silence."""
-        effects: list[Effect] = []
-        for hole, call in self.ledger:
-            if hole.learnt and not learning.may_stay(call, hole):
-                call.let_go(hole)
-                if hole.is_audio and call.alive and not any(each.is_audio for each in call.holes()):
-                    call.warning = say("unlearnt", source=hole.pinhole.external)
-                self._changes.note("call", call.id)
-                effects += (*self.ledger.close(hole, now, "unlearnt"), Changed("calls", call.id))
-        return effects
-
-    def _may_be_learnt(self, call: Call, host: str) -> bool:
-        """P3, and within the provider's media networks."""
-        address, peering = ip_address(host), call.peering
-        ours = self._screening.media_peer_refusal(host, peering.rule) is not None
-        return not ours and any(address in network for network in peering.learns_from)
-
-    def not_learnt(self, entry: Entry, reason: str) -> list[Effect]:
-        """The broker does not let it in: the call goes on as described."""
-        self._counts[f"refused:learnt-{reason}"] += 1
-        entry.call.let_go(entry.hole)
-        self._changes.note("call", entry.call.id)
-        self.ledger.forget(entry.hole)
-        return [Changed("pinholes", str(entry.hole.pinhole.id)), Changed("calls", entry.call.id)]
 
     # --- the end ---
 
