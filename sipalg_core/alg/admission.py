@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from sipalg_core.alg.call_table import CallTable
+from sipalg_core.alg.calls import Call
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.contract.policy import AlgPolicy, Handling, Limits
 from sipalg_core.net import Side
@@ -43,6 +44,10 @@ Value = TypeVar("Value")
 
 Attempt = tuple[str, str, str]
 """Who calls whom behind which host: From and To without their parameters."""
+
+
+def attempt_of(call: Call) -> Attempt:
+    return call.internal.host, call.from_uri, call.to_uri
 
 
 class Admission:

@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from sipalg_core.alg import endings
-from sipalg_core.alg.admission import Admission, Attempt
+from sipalg_core.alg.admission import Admission, attempt_of
 from sipalg_core.alg.call_table import CallTable
 from sipalg_core.alg.calls import KEPT_AFTER_END, MAX_BRANCHES, RETRY_WAIT, Call, Dialog, Happening
 from sipalg_core.alg.changes import Changes
@@ -21,14 +21,13 @@ from sipalg_core.alg.effects import Changed, ClosePinhole, Effect
 from sipalg_core.alg.endings import REFRESHES, hung_up, inside, refresh
 from sipalg_core.alg.history import History
 from sipalg_core.alg.mappings import Mappings
+from sipalg_core.alg.matching import Matching
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
 from sipalg_core.alg.passage import Passage
 from sipalg_core.alg.sayings import Saying, say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Side
-from sipalg_core.sip.message import Message
-from sipalg_core.sip.uri import name_addrs
 
 # --- Specification constants ---
 CHALLENGES: Final = (401, 407)
@@ -57,14 +56,14 @@ class Dialogs:
         self._policy, self._screening = policy, screening
         self._counts = counts
         self._changes = changes
-        self._serial = 0
-        self._run = random.getrandbits(32)
+        self.matching = Matching(screening, self.table, self.admission, counts, random)
         self.overdue: Callable[[str], bool] = lambda _host: False
         """Whether the registration of a phone at this internal host is overdue; the engine knows."""
 
     def set_policy(self, policy: AlgPolicy, screening: Screening, now: float) -> list[Effect]:
         """Decide by this policy from now on; a limit that has already passed does not end what is up."""
         self._policy, self._screening = policy, screening
+        self.matching.screening = screening
         self.admission.policy = policy
         for call in self.table:
             call.peering = screening.peering(call.internal.host, call.peer) or call.peering
@@ -81,7 +80,7 @@ class Dialogs:
             self.negotiation.describe(passage, call, None)
             self._changed(passage, call)
             return
-        found = passage.call = self._find(passage)
+        found = passage.call = self.matching.find(passage)
         if found is None:
             return
         if message.method == b"CANCEL":
@@ -118,7 +117,7 @@ class Dialogs:
     def response(self, passage: Passage) -> None:
         """A response within its transaction; provisional and final, to the first INVITE and to later ones."""
         message = passage.message
-        call = passage.call = self._find(passage)
+        call = passage.call = self.matching.find(passage)
         if call is None or message.method not in WITH_DESCRIPTION:
             return
         if 200 <= message.status_code < 300 and message.method in REFRESHES:
@@ -190,7 +189,7 @@ class Dialogs:
             code = "final-response-overdue" if overdue else "final-response"
             call.apply(happening, now, say(code, status=status, phrase=phrase))
             if call.initiator is Side.EXTERNAL and status != 487:
-                self.admission.refused(_attempt(call), passage)
+                self.admission.refused(attempt_of(call), passage)
             passage.after += self._end(call, now)
 
     def _acknowledge(self, passage: Passage, call: Call, dialog: Dialog) -> None:
@@ -218,20 +217,6 @@ class Dialogs:
 
     # --- steps ---
 
-    def _find(self, passage: Passage) -> Call | None:
-        """The call of a message, by Call-ID, internal host and tags, from the provider that it is with."""
-        known = self.table.with_id(passage.call_id, passage.mapping.internal.host)
-        for call in known:
-            if call.is_party_to(passage.message.from_tag, passage.requester):
-                known_as = self._screening.peering(call.internal.host, call.peer) or call.peering
-                if known_as.rule == passage.peering.rule:
-                    return call
-                self._counts["ignored:other-provider"] += 1
-                return None
-        if known and passage.message.method != b"ACK":
-            self._counts["ignored:no-dialog"] += 1
-        return None
-
     def _invited(self, passage: Passage) -> Call:
         """The call of an INVITE outside a dialog: new, retransmitted, or sent again to answer a challenge."""
         message, now = passage.message, passage.now
@@ -241,7 +226,7 @@ class Dialogs:
             passage.after += self._end(known, now)
             self.table.forget(known)
             known = None
-        call = known or self._new_call(passage)
+        call = known or self.matching.new_call(passage)
         if message.cseq > call.cseq and call.answered is None:
             passage.after += self.negotiation.close(call, now, "replaced")  # early media of the attempt before
             call.cseq, call.caller_tag, call.offer = message.cseq, message.from_tag, None
@@ -251,30 +236,6 @@ class Dialogs:
         fresh = message.cseq == call.cseq and message.branch not in call.branches
         if fresh and call.answered is None and len(call.branches) < MAX_BRANCHES:
             call.branches.append(message.branch)
-        return call
-
-    def _new_call(self, passage: Passage) -> Call:
-        message, host = passage.message, passage.mapping.internal.host
-        self._serial += 1
-        call = Call(
-            id=f"c{self._run:x}-{self._serial}",
-            call_id=passage.call_id,
-            initiator=passage.side,
-            from_uri=_uri(message, b"from"),
-            to_uri=_uri(message, b"to"),
-            internal=passage.mapping.internal,
-            peer=passage.peer,
-            peering=passage.peering,
-            caller_tag=message.from_tag,
-            since=passage.now,
-            outside=passage.mapping.external.host,
-            shadow=passage.peering.shadow,
-            spiral=bool(self.table.with_id(passage.call_id, host)),
-        )
-        self.admission.new_call(host, _attempt(call), passage, self.table)
-        if call.spiral:
-            self._counts["spiral"] += 1
-        self.table.add(call)
         return call
 
     def _confirm(self, passage: Passage, call: Call, dialog: Dialog) -> None:
@@ -381,13 +342,3 @@ class Dialogs:
         self.table.settle(call)
         self.table.schedule(call, now + KEPT_AFTER_END)
         return effects
-
-
-def _attempt(call: Call) -> Attempt:
-    return call.internal.host, call.from_uri, call.to_uri
-
-
-def _uri(message: Message, name: bytes) -> str:
-    found = message.index[name]
-    value = next(name_addrs(message.data, found.value, found.end), None)
-    return message.data[value.uri.start : value.uri.end].decode("utf-8", "replace") if value else ""
