@@ -19,7 +19,6 @@ from tests.lab.wire.attacking import closed_within, stream
 from tests.lab.wire.messages import header
 from tests.lab.wire.parties import PATIENCE, Party
 from tests.lab.wire.rig import Wire
-from tests.lab.wire.variants import tcp_only
 from tests.torture.test_torture import CASES, Case, expected, first_of, text
 
 pytestmark = pytest.mark.lab
@@ -110,13 +109,15 @@ def test_every_message_fares_as_it_must(wire: Wire, side: Side):
     assert wire.opened() == set()
 
 
-@tcp_only
-def test_what_never_gets_whole_is_closed_and_says_why(wire: Wire):
-    """RFC 4475 §3.1.2.2 over a stream: a Content-Length larger than what comes."""
-    before = wire.alg.counters().get("closed:slow-body", 0)
-    with stream(wire, "a", wire.at("b")) as connection:
-        connection.sendall(text("clerr"))
+def test_what_never_gets_whole_is_closed_and_says_why(all_wires: list[Wire]):
+    """RFC 4475 §3.1.2.2 over a stream: a Content-Length larger than what comes. Of both families at once."""
+    streams = [wire for wire in all_wires if wire.transport == "tcp"]
+    before = streams[0].alg.counters().get("closed:slow-body", 0)
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(stream(wire, "a", wire.at("b"))) for wire in streams]
+        for connection in connections:
+            connection.sendall(text("clerr"))
         began = time.monotonic()
-        assert closed_within(connection, PART_TIMEOUT + 2)
+        assert all(closed_within(connection, PART_TIMEOUT + 20) for connection in connections)
         assert time.monotonic() - began >= PART_TIMEOUT - 0.5
-    assert wire.alg.counters()["closed:slow-body"] == before + 1
+    assert streams[0].alg.counters()["closed:slow-body"] == before + len(streams)
