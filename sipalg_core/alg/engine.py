@@ -22,7 +22,7 @@ from sipalg_core.alg.parties import RETRY_AFTER, Parties
 from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.plain import Reader
 from sipalg_core.alg.registrations import Registrations
-from sipalg_core.alg.rows import Rows
+from sipalg_core.alg.rows import Health, Rows
 from sipalg_core.alg.sayings import say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.alg.state import State
@@ -31,7 +31,7 @@ from sipalg_core.alg.trace import Traces
 from sipalg_core.alg.traffic import Traffic
 from sipalg_core.alg.transactions import Refusal, Transactions
 from sipalg_core.contract.control import Counter, Pinhole, Status, Stray
-from sipalg_core.contract.events import HealthRow, Row, Topic, TraceRow
+from sipalg_core.contract.events import Row, Topic, TraceRow
 from sipalg_core.contract.policy import AlgPolicy, Peering
 from sipalg_core.net import LARGEST_DATAGRAM, Datagram, Endpoint, Flow, Side, Transport
 from sipalg_core.sip import edit
@@ -53,7 +53,6 @@ class Engine:
         self.counts: Counts[str] = Counts()
         self._random = random
         self._wall = wall
-        self._started = -1.0
         self._next_housekeeping = 0.0
         self._last: Passage | None = None
         self._policy = policy
@@ -74,7 +73,8 @@ class Engine:
             self._mappings, self._call_ids, self._registrations, self._transactions, self._dialogs, self._changes,
             Reader(lambda rule: self._screening.rule(rule)),
         )  # fmt: skip
-        self._rows = Rows(self._dialogs, self._registrations, self._health, wall)
+        self._health = Health(policy, self._dialogs, self._registrations, self._tallies, self.counts, wall)
+        self._rows = Rows(self._dialogs, self._registrations, self._health.row, wall)
 
     # --- input ---
 
@@ -127,7 +127,7 @@ class Engine:
         for address in self._mappings.set_policy(policy):
             effects += self._dialogs.end_all(now, say("address-changed"), address)
         self._tallies.keep(policy)
-        self._policy = policy
+        self._policy = self._health.policy = policy
         self._screening = Screening(policy)
         self._parties.set_policy(policy, self._screening)
         effects += self._dialogs.set_policy(policy, self._screening, now)
@@ -196,21 +196,6 @@ class Engine:
     def close_opening(self, ident: int, now: float) -> list[Effect]:
         """An operator's word; [] where it is not open."""
         return self._dialogs.close_opening(ident, now)
-
-    def _health(self, now: float) -> HealthRow:
-        if self._started < 0:
-            self._started = now
-        return {
-            "id": "engine",
-            "since": self._started + self._wall,
-            "revision": self._policy.revision,
-            "enabled": self._policy.enabled,
-            "calls": sum(call.alive for call in self._dialogs.table),
-            "registrations": sum(known.state == "registered" for known in self._registrations.values()),
-            "pinholes": len(self._dialogs.negotiation.ledger),
-            "counters": dict(self.counts),
-            "peers": self._tallies.rows(self._policy),
-        }
 
     def side_of(self, source: str, destination: str) -> Side:
         """On which side the first of two hosts is that speak over TCP."""

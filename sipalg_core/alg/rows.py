@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counts
 from collections.abc import Callable
 
 from sipalg_core.alg.calls import Call
@@ -10,7 +11,9 @@ from sipalg_core.alg.dialogs import Dialogs
 from sipalg_core.alg.ledger import written
 from sipalg_core.alg.pinholes import Entry
 from sipalg_core.alg.registrations import Registration, Registrations, advice
+from sipalg_core.alg.tallies import Tallies
 from sipalg_core.contract.events import Audio, CallRow, HealthRow, PinholeRow, RegistrationRow, Row, Topic
+from sipalg_core.contract.policy import AlgPolicy
 
 
 def call_row(call: Call, wall: float) -> CallRow:
@@ -98,6 +101,34 @@ def registration_row(registration: Registration, wall: float) -> RegistrationRow
         "warning": registration.warning,
         "advice": advice(registration).row() if registration.warning else None,
     }
+
+
+class Health:
+    """How the engine is: its one row, made when it is asked for."""
+
+    def __init__(
+        self, policy: AlgPolicy, dialogs: Dialogs, registrations: Registrations, tallies: Tallies,
+        counts: Counts[str], wall: float,
+    ) -> None:  # fmt: skip
+        self.policy = policy
+        self._dialogs, self._registrations, self._tallies = dialogs, registrations, tallies
+        self._counts, self._wall = counts, wall
+        self._started = -1.0
+
+    def row(self, now: float) -> HealthRow:
+        if self._started < 0:
+            self._started = now
+        return {
+            "id": "engine",
+            "since": self._started + self._wall,
+            "revision": self.policy.revision,
+            "enabled": self.policy.enabled,
+            "calls": sum(call.alive for call in self._dialogs.table),
+            "registrations": sum(known.state == "registered" for known in self._registrations.values()),
+            "pinholes": len(self._dialogs.negotiation.ledger),
+            "counters": dict(self._counts),
+            "peers": self._tallies.rows(self.policy),
+        }
 
 
 class Rows:
