@@ -89,6 +89,7 @@ ACTS: Final[Mapping[str, str | Promise]] = {
     "mind": _("Took %(what)s up again"),
     "move": _("Moved %(what)s"),
     "open remote maintenance": _("Opened remote maintenance"),
+    "plan backups": _("Planned backups"),
     "redeem link": _("Signed in by link: %(name)s"),
     "refresh": _("Asked again for %(what)s"),
     "remove second factor": _("Removed a second factor of %(what)s"),
