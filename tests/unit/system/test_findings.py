@@ -18,7 +18,7 @@ from appliance.sip.models import AlgSettings
 from appliance.system import services
 from tests.unit.advisor.test_checks import PROVOKED
 
-DRAFTS = {"A01", "A02", "A08", "A10", "A11", "A15", "A17", "A19", "A24"}
+DRAFTS = {"A01", "A02", "A08", "A10", "A11", "A15", "A17", "A19", "A23", "A24"}
 """Checks whose fix is a change that can be made for the operator; others lead to where it is made."""
 ELSEWHERE = {"A05", "A21", "A22"}
 """What helps against them is done at the provider, in the kernel of the machine, or in the router in front of us."""
