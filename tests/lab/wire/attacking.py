@@ -17,6 +17,8 @@ from tests.lab.wire.rig import INSIDE, Appliance, Wire, until
 
 _ETH_P_ALL: Final = 3
 _TICK: Final = os.sysconf("SC_CLK_TCK")
+TOGETHER: Final = 8
+"""Connections of one host at a time; it may have 16."""
 
 
 def namespace_of(name: str) -> str:
@@ -32,6 +34,22 @@ def forge(wire: Wire, name: str, messages: list[bytes], to: Endpoint) -> None:
     with contextlib.suppress(OSError), stream(wire, name, to) as connection:
         connection.sendall(b"".join(messages))
         closed_within(connection, 0.1)
+
+
+def forge_each(wire: Wire, name: str, messages: list[bytes], to: Endpoint) -> None:
+    """As `forge`, but over TCP each on a connection of its own, some at a time."""
+    if wire.transport == "udp":
+        forge(wire, name, messages, to)
+        return
+    for at in range(0, len(messages), TOGETHER):
+        with contextlib.ExitStack() as stack:
+            connections = []
+            for data in messages[at : at + TOGETHER]:
+                with contextlib.suppress(OSError):
+                    connections.append(stack.enter_context(stream(wire, name, to)))
+                    connections[-1].sendall(data)
+            for number, connection in enumerate(connections):
+                closed_within(connection, 0.001 if number else 0.1)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import pytest
 from sipalg_core.contract.policy import Handling, Limits
 from sipalg_core.net import Endpoint
 from tests.lab.kernel_rig import WAN
-from tests.lab.wire.attacking import captured, forge, holds_no_port_beyond, ports_held
+from tests.lab.wire.attacking import captured, forge, forge_each, holds_no_port_beyond, ports_held
 from tests.lab.wire.messages import DOMAIN, Dialog, answer, fresh, header, headers, message, sdp
 from tests.lab.wire.parties import both_ways
 from tests.lab.wire.rig import PREFIX, TIMERS, Wire, until
@@ -40,9 +40,9 @@ def test_a11_no_port_is_held_whatever_was_sent(wire: Wire):
     """The RFCs' torture messages both ways; the whole corpus' fate is compared in test_torture."""
     before = ports_held(wire.alg)
     wire.register(wire.a)
-    for name in CASES:
-        forge(wire, "a", [text(name)], wire.b.at)
-        forge(wire, "b", [text(name)], Endpoint(wire.ours, 5060))
+    messages = [text(name) for name in CASES]
+    forge_each(wire, "a", messages, wire.b.at)
+    forge_each(wire, "b", messages, Endpoint(wire.ours, 5060))
     assert wire.opened() == set()
     assert holds_no_port_beyond(before, wire.alg)
 
