@@ -24,6 +24,7 @@ from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.matching import Matching
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
 from sipalg_core.alg.passage import Passage
+from sipalg_core.alg.pinholes import Entry
 from sipalg_core.alg.sayings import Saying, say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
@@ -313,6 +314,22 @@ class Dialogs:
         call.dialogs.pop(passage.begun.callee_tag, None)
         ledger, holes = self.negotiation.ledger, passage.begun.holes.values()
         return [effect for hole in holes for effect in ledger.close(hole, passage.now, "replaced")]
+
+    def once_more(self, entry: Entry, passage: Passage | None) -> list[Effect]:
+        """The broker could not be reached. Who speaks says it again, and is heard as if for the first time; what only
+        was to be renewed is tried again soon."""
+        hole, call = entry
+        if passage is None:
+            hole.renewed = 0.0
+            return []
+        dialog = call.dialog_of(passage.message.from_tag, passage.message.to_tag, may_begin=False)
+        if passage.answers and dialog is not None:
+            passage.answers = False
+            call.state, call.answered, dialog.confirmed = "setup", None, False
+            dialog.answers -= 1
+            call.branches.append(passage.message.branch)
+            self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).provisional_invite)
+        return [*self.negotiation.take_back(passage), Changed("calls", call.id)]
 
     def fail(self, call: Call, now: float, ending: Saying) -> list[Effect]:
         """We could not do what it needs: nothing of the call may stay half open."""

@@ -145,11 +145,17 @@ class Engine:
             return self._dialogs.negotiation.not_behind_us(entry, self._last)
         if entry is not None and entry.hole.learnt:
             return self._dialogs.negotiation.learning.refused(entry, reason)
-        effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
         passage = self._last
-        if passage is None or not any(effect.pinhole.id == pinhole.id for effect in passage.opens):
-            return effects
-        return [*effects, *self._stop(passage, Refused(reason, retry_after=RETRY_AFTER))]
+        if passage is not None and not any(effect.pinhole.id == pinhole.id for effect in passage.opens):
+            passage = None
+        refused = Refused(reason, retry_after=RETRY_AFTER)
+        if status is not Status.FAILED:
+            effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
+        else:  # nobody said no: no call ends because the broker is away for a moment
+            effects = self._dialogs.once_more(entry, passage) if entry else []
+            if passage is not None and passage.message.method == b"ACK":
+                refused.status = 0  # an ACK that is said again is heard again
+        return effects if passage is None else [*effects, *self._stop(passage, refused)]
 
     def reconcile(self, counters: list[Counter], now: float) -> list[Effect]:
         """Once after `state.restore`: what stands in the kernel, with what the engine before us knew of."""

@@ -274,6 +274,18 @@ class Negotiation:
             passage.before += self.ledger.close(hole, passage.now, "replaced")
         return True
 
+    def take_back(self, passage: Passage) -> list[Effect]:
+        """What the message was to open is open no longer, whether it was or not."""
+        effects: list[Effect] = []
+        for asked in [each for each in (*passage.opens, *passage.after) if isinstance(each, OpenPinhole)]:
+            if (entry := self.ledger.get(asked.pinhole.id)) is not None:
+                entry.call.let_go(entry.hole)
+                self.ledger.forget(entry.hole)
+                effects += (ClosePinhole(asked.pinhole), Changed("pinholes", str(asked.pinhole.id)))
+        passage.opens.clear()
+        passage.after = [each for each in passage.after if not isinstance(each, OpenPinhole)]
+        return effects
+
     def not_behind_us(self, entry: Entry, passage: Passage | None) -> list[Effect]:
         """The kernel does not know the port that a telephone says it has outside: it was never open, nor is what was to
         open behind it in the same passage."""

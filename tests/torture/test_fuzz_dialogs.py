@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from sipalg_core.alg.effects import Forward
 from sipalg_core.alg.engine import Engine
-from sipalg_core.contract.control import Counter, Stray
+from sipalg_core.contract.control import Counter, Status, Stray
 from sipalg_core.contract.policy import Limits
 from sipalg_core.net import Endpoint, Side
 from tests.torture.oracles import assert_contract, assert_effects, assert_over, assert_way_back, pinned
@@ -238,9 +238,9 @@ class Calls(RuleBasedStateMachine):
             mapped = ours[which % len(ours)]
             self.witness.counts(*(Stray(Side.EXTERNAL, each, mapped, self.strays) for each in set(sources)))
 
-    @rule()
-    def broker_refuses_for_a_while(self) -> None:
-        self.world.refuse = not self.world.refuse
+    @rule(refusal=st.sampled_from([Status.REFUSED, Status.FAILED]))
+    def broker_refuses_or_is_away_for_a_while(self, refusal: Status) -> None:
+        self.world.refuse, self.world.refusal = not self.world.refuse, refusal
 
     @rule()
     def engine_is_restarted(self) -> None:

@@ -66,6 +66,7 @@ class World:
         self.now = 1000.0
         self.engine = Engine(engine_policy or policy(), random=Random(7), wall=1_700_000_000.0)
         self.refuse = False
+        self.refusal = Status.REFUSED
         self.counting = True
         self.open: dict[int, Pinhole] = {}
         self.effects: list[Effect] = []  # of the last input
@@ -82,7 +83,7 @@ class World:
             match effect:
                 case OpenPinhole(pinhole) if not failed and self.refuse:
                     failed = True
-                    sent += self._do(self.engine.pinhole_failed(pinhole, Status.REFUSED, 3, self.now))
+                    sent += self._do(self.engine.pinhole_failed(pinhole, self.refusal, 3, self.now))
                 case OpenPinhole(pinhole) if not failed:
                     self.open[pinhole.id] = pinhole
                 case ClosePinhole(pinhole):

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from sipalg_core.alg.effects import ClosePinhole
+from sipalg_core.alg.effects import ClosePinhole, OpenPinhole
+from sipalg_core.contract.control import Status
 from sipalg_core.contract.policy import Handling, SyntaxCheck
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
@@ -131,6 +132,86 @@ def test_what_is_given_up_is_closed_where_the_message_does_not_go_on():
     assert sum(isinstance(each, ClosePinhole) for each in world.effects) == 2
     assert len(world.open) == 2 == len(world.engine.rows("pinholes", world.now))
     assert world.call()["state"] == "in_call"
+
+
+# --- the broker does not answer for a moment ---
+
+
+def away(world: World) -> None:
+    world.refuse, world.refusal = True, Status.FAILED
+
+
+def test_answer_that_the_broker_did_not_open_for_is_heard_when_it_is_repeated():
+    world = World()
+    sent = ringing(world)
+    reply = respond(sent, 200, "OK", tag="a", body=sdp(PHONE.host, 14000))
+    away(world)
+    assert world.out(reply) == []
+    assert (world.call()["state"], world.open, world.engine.rows("pinholes", world.now)) == ("setup", {}, [])
+    world.refuse = False
+    (left,) = world.out(reply)
+    assert b"192.168." not in left.data
+    assert (world.call()["state"], len(world.open)) == ("in_call", 2)
+    world.into(incoming(method="BYE", cseq=2, to_tag="a"))
+    assert world.call()["state"] == "completed"
+    world.wait(60)
+    assert (world.open, world.engine.rows("calls", world.now)) == ({}, [])
+
+
+def test_answer_from_outside_that_nobody_opened_for_is_heard_when_it_is_repeated():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    reply = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
+    away(world)
+    assert world.into(reply) == []
+    world.refuse = False
+    assert len(world.into(reply)) == 1
+    assert (world.call()["state"], len(world.open)) == ("in_call", 2)
+
+
+def test_running_call_goes_on_and_its_new_description_is_heard_when_it_is_repeated():
+    world = World()
+    established(world)
+    held = world.holes()
+    (sent,) = world.out(invite(cseq=2, to_tag="b", body=sdp(PHONE.host, 14010)))
+    reply = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
+    away(world)
+    assert world.into(reply) == []
+    assert world.call()["state"] == "in_call"
+    world.refuse = False
+    assert len(world.into(reply)) == 1
+    assert len(world.holes()) == 2
+    assert world.holes().isdisjoint(held)
+
+
+def test_answer_in_an_ack_is_heard_when_the_ack_is_repeated():
+    world = World()
+    (sent,) = world.out(invite())
+    offer = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
+    world.into(offer)
+    ack = invite(method="ACK", to_tag="b", branch="ack", body=sdp(PHONE.host, 14000))
+    away(world)
+    assert world.out(ack) == []
+    assert world.call()["state"] == "in_call"
+    world.refuse = False
+    world.into(offer)
+    assert len(world.out(ack)) == 1
+    assert len(world.open) == 2
+
+
+def test_call_on_hold_outlives_a_broker_that_is_away_when_it_is_renewed():
+    world = World()
+    established(world)
+    (sent,) = world.out(invite(cseq=2, to_tag="b", body=sdp(PHONE.host, 14000, "a=inactive")))
+    world.into(respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY, "a=inactive")))
+    away(world)
+    world.wait(61)  # half of the lifetime
+    assert world.call()["state"] == "in_call"
+    world.refuse = False
+    world.effects.clear()
+    world.wait(2)
+    assert world.call()["state"] == "in_call"
+    assert sum(isinstance(each, OpenPinhole) for each in world.done[-20:]) >= 2
 
 
 def described(rtcp: int, *more: str) -> bytes:
