@@ -42,6 +42,8 @@ CONSOLE_ORIGINS = [each for each in os.environ.get("PINHOLE_CONSOLE_ORIGINS", ""
     else [f"http://127.0.0.1:{CONSOLE_PORT}", f"http://localhost:{CONSOLE_PORT}"]
 )
 ALLOWED_HOSTS = sorted({urlsplit(origin).hostname or "" for origin in CONSOLE_ORIGINS})
+SIGN_IN_COMMAND = f"deploy/{'pinhole' if str(STATE_DIR) == '/var/lib/pinhole' else 'manage'} signin_link"
+"""What prints a one-time link here: as deploy/units have it, or out of a clone."""
 CSRF_TRUSTED_ORIGINS = CONSOLE_ORIGINS
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS

@@ -132,7 +132,8 @@ def decision_sentence(policy: Policy, decision: Decision) -> SafeString:
     if decision.alg:
         text = _("{verdict} by the SIP ALG because of {reason}; it opens the media of each call.")
         return format_html(text, verdict=verdict, reason=_reason(policy, decision.reason))
-    parts = [format_html(_("{verdict} by {reason}"), verdict=verdict, reason=_reason(policy, decision.reason))]
+    decided = "{verdict}: {reason}" if decision.reason == "auto:no_route" else _("{verdict} by {reason}")
+    parts = [format_html(decided, verdict=verdict, reason=_reason(policy, decision.reason))]
     packet = decision.packet
     if decision.dnat:
         text = _("translated to {to} by {reason}")

@@ -195,7 +195,7 @@ class PacketForm(OperatorForm):
     )
     number = forms.IntegerField(
         label=_("Protocol number"), required=False, min_value=0, max_value=255,
-        help_text=_("Of another protocol (IANA): ESP is 50, GRE is 47."),
+        widget=forms.NumberInput(attrs={"placeholder": "ESP 50, GRE 47"}),
     )  # fmt: skip
     dport = forms.IntegerField(label=_("Port"), required=False, min_value=1, max_value=65535)
     at = forms.DateTimeField(

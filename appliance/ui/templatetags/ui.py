@@ -125,6 +125,12 @@ def entry(known: Mapping[str, Any] | None, key: Any) -> Any:
 
 
 @register.simple_tag
+def sign_in_command() -> str:
+    """What prints a one-time link on the device itself."""
+    return settings.SIGN_IN_COMMAND
+
+
+@register.simple_tag
 @cache
 def icon(name: str, css: str = "") -> SafeString:
     """A symbol of static/icons.svg; it stands beside a text or inside a labelled control, never alone."""

@@ -109,3 +109,9 @@ def test_a_ping_is_an_echo_request_whatever_port_was_left_in_the_form(api, offic
 def test_a_number_that_is_none_is_said_at_its_field(client, api, owner, office, number, said):
     asked = f"decide?saddr=9.9.9.9&daddr=192.168.0.2&protocol=other&number={number}".removesuffix("&number=")
     assert said in api("get", asked).json()["fields"]["number"][0]
+
+
+def test_where_no_interface_leads_is_said_as_a_sentence(client, owner):
+    client.force_login(owner)
+    page = client.get(f"/firewall/questions/?{packet('9.9.9.9', '8.8.8.8', 443)}").content.decode()
+    assert "Dropped: no interface leads there" in re.sub(r"<[^>]*>", "", page)
