@@ -25,7 +25,7 @@ from django_htmx.http import reselect, reswap, retarget, trigger_client_event
 from appliance.audit import queries as audit
 from appliance.audit.columns import words
 from appliance.firewall import columns, queries, services
-from appliance.firewall.models import AddressKind, AddressObject, Rule, Table
+from appliance.firewall.models import AddressKind, AddressObject, Protocol, Rule, Service, Table
 from appliance.firewall.views.forms import done
 from appliance.firewall.views.rule_changes import rule_differences
 from appliance.firewall.views.rule_list import line_context, list_context
@@ -38,6 +38,8 @@ from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
 UNDO_SECONDS: Final = 30.0
 """Longer than the offer is seen: a page under load may come late."""
 ENTRIES_SHOWN: Final = 50
+ANY_PORT: Final = "443"
+"""Where a service takes all of them."""
 
 
 @may("rules.see")
@@ -250,10 +252,20 @@ def as_call(request: OperatorRequest, pk: int) -> HttpResponse:
 def _sample(rule: Rule) -> dict[str, str]:
     """The first packet that the rule would decide, as far as it says."""
     sample = {"saddr": _host(rule.source), "daddr": _host(rule.destination)}
-    if rule.service and rule.service.protocol in ("udp", "tcp"):
-        sample["protocol"] = rule.service.protocol
-        sample["dport"] = rule.service.ports.replace("-", ",").partition(",")[0].strip()
-    return sample
+    service = rule.service
+    if service and service.protocol == Protocol.GROUP:
+        service = service.members.order_by("pk").first()
+    return sample | _way(service)
+
+
+def _way(service: Service | None) -> dict[str, str]:
+    """Protocol and port, or number, that fit the service; a ping fits where anything does."""
+    if service is None or service.protocol in (Protocol.ANY, Protocol.ICMP):
+        return {"protocol": "icmp"}
+    if service.protocol == Protocol.OTHER:
+        return {"protocol": service.protocol, "number": str(service.number)}
+    protocol = "udp" if service.protocol == Protocol.BOTH else service.protocol
+    return {"protocol": protocol, "dport": service.ports.replace("-", ",").partition(",")[0].strip() or ANY_PORT}
 
 
 def _host(address: AddressObject | None) -> str:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The acts of the list of rules: a row's menu, a place to move to, several at once, and taking back."""
 
+import html
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +11,8 @@ from django.utils import timezone
 
 from appliance.accounts.services import create_api_token
 from appliance.firewall.models import Rule
-from appliance.firewall.services import delete_rule, update_rule
+from appliance.firewall.services import create_service, delete_rule, update_rule
+from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
 from appliance.system.models import Revision, State
@@ -136,3 +139,28 @@ def test_connections_of_a_rule_are_flushed_from_its_menu(console, make_rule, mon
     answer = console.post(f"/firewall/rules/{rule.pk}/flush/", headers=HTMX)
     assert "2 connections closed, 1 call spared." in answer.content.decode()
     assert asked[0]["selection"] == {"rule": f"rule:{rule.pk}"}
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        None,
+        {"protocol": "udp", "ports": "5060"},
+        {"protocol": "both", "ports": "2000-3000"},
+        {"protocol": "tcp"},
+        {"protocol": "icmp"},
+        {"protocol": "any"},
+        {"protocol": "other", "number": 50},
+        {"protocol": "group"},
+    ],
+)
+def test_testing_a_rule_from_its_menu_is_answered_by_that_rule(console, owner, make_rule, pbx, provider, service):
+    save_interface(actor=owner, name="lan0", role="internal", addresses=["192.168.0.1/24"])
+    save_interface(actor=owner, name="wan0", role="external", addresses=["203.0.113.2/24"])
+    if service and service["protocol"] == "group":
+        service = service | {"members": [create_service(actor=owner, name="ESP", protocol="other", number=50)]}
+    made = create_service(actor=owner, name="x", **service) if service else None
+    rule = make_rule("asked", source=pbx, destination=provider, service=made)
+    menu = console.get(f"/firewall/rules/{rule.pk}/menu/").content.decode()
+    page = console.get(html.unescape(re.search(r'href="(/firewall/questions/[^"]*)"', menu)[1]) + "&draft=on")
+    assert f'data-reason="rule:{rule.pk}"' in page.content.decode()
