@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from ipaddress import ip_network
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -25,10 +24,11 @@ from django_htmx.http import reselect, reswap, retarget, trigger_client_event
 from appliance.audit import queries as audit
 from appliance.audit.columns import words
 from appliance.firewall import columns, queries, services
-from appliance.firewall.models import AddressKind, AddressObject, Protocol, Rule, Service, Table
+from appliance.firewall.models import Rule, Table
 from appliance.firewall.views.forms import done
 from appliance.firewall.views.rule_changes import rule_differences
 from appliance.firewall.views.rule_list import line_context, list_context
+from appliance.firewall.views.rule_sample import sample
 from appliance.kernel.connections import Selection
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.system.services import flush_connections
@@ -38,15 +38,13 @@ from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
 UNDO_SECONDS: Final = 30.0
 """Longer than the offer is seen: a page under load may come late."""
 ENTRIES_SHOWN: Final = 50
-ANY_PORT: Final = "443"
-"""Where a service takes all of them."""
 
 
 @may("rules.see")
 def menu(request: OperatorRequest, pk: int) -> HttpResponse:
     """All that one can do with a rule; asked for when somebody opens it."""
     rule = get_object_or_404(queries.rules(), pk=pk)
-    return render(request, "firewall/_rule_menu.html", {"rule": rule, "packet": urlencode(_sample(rule))})
+    return render(request, "firewall/_rule_menu.html", {"rule": rule, "packet": urlencode(sample(rule.pk))})
 
 
 @may("rules.change")
@@ -247,34 +245,6 @@ def as_call(request: OperatorRequest, pk: int) -> HttpResponse:
     return render(
         request, "firewall/_rule_call.html", call | {"body": json.dumps(fields, indent=2, ensure_ascii=False)}
     )
-
-
-def _sample(rule: Rule) -> dict[str, str]:
-    """The first packet that the rule would decide, as far as it says."""
-    sample = {"saddr": _host(rule.source), "daddr": _host(rule.destination)}
-    service = rule.service
-    if service and service.protocol == Protocol.GROUP:
-        service = service.members.order_by("pk").first()
-    return sample | _way(service)
-
-
-def _way(service: Service | None) -> dict[str, str]:
-    """Protocol and port, or number, that fit the service; a ping fits where anything does."""
-    if service is None or service.protocol in (Protocol.ANY, Protocol.ICMP):
-        return {"protocol": "icmp"}
-    if service.protocol == Protocol.OTHER:
-        return {"protocol": service.protocol, "number": str(service.number)}
-    protocol = "udp" if service.protocol == Protocol.BOTH else service.protocol
-    return {"protocol": protocol, "dport": service.ports.replace("-", ",").partition(",")[0].strip() or ANY_PORT}
-
-
-def _host(address: AddressObject | None) -> str:
-    for part in queries.parts(address) if address else ():
-        if part.kind == AddressKind.HOST:
-            return part.value
-        if part.kind == AddressKind.NETWORK:
-            return str(next(ip_network(part.value).hosts()))
-    return ""
 
 
 def _chosen(request: OperatorRequest) -> list[Rule]:

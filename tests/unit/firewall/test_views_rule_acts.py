@@ -4,14 +4,15 @@
 import html
 import json
 import re
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from appliance.accounts.services import create_api_token
-from appliance.firewall.models import Rule
-from appliance.firewall.services import create_service, delete_rule, update_rule
+from appliance.firewall.models import Content, Rule
+from appliance.firewall.services import create_address, create_service, delete_rule, update_rule
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
@@ -161,6 +162,46 @@ def test_testing_a_rule_from_its_menu_is_answered_by_that_rule(console, owner, m
         service = service | {"members": [create_service(actor=owner, name="ESP", protocol="other", number=50)]}
     made = create_service(actor=owner, name="x", **service) if service else None
     rule = make_rule("asked", source=pbx, destination=provider, service=made)
+    assert f'data-reason="rule:{rule.pk}"' in asked_from_menu(console, rule)
+
+
+def asked_from_menu(console, rule):
+    """The page that "Test this rule" leads to."""
     menu = console.get(f"/firewall/rules/{rule.pk}/menu/").content.decode()
-    page = console.get(html.unescape(re.search(r'href="(/firewall/questions/[^"]*)"', menu)[1]) + "&draft=on")
-    assert f'data-reason="rule:{rule.pk}"' in page.content.decode()
+    link = html.unescape(re.search(r'href="(/firewall/questions/[^"]*)"', menu)[1])
+    return console.get(f"{link}&draft=on").content.decode()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"from_zone": "internal", "to_zone": "external"},
+        {"from_zone": "external"},
+        {"table": "input"},
+        {"table": "input", "from_zone": "external", "action": "drop"},
+        {"source": {"kind": "network", "value": "192.168.0.0/24"}},
+        {"source": {"kind": "range", "value": "192.168.0.1-192.168.0.9"}},
+        {"source": {"kind": "host", "value": "fd00::2"}, "destination": {"kind": "host", "value": "2001:db8::5"}},
+        {"destination": {"kind": "dns", "value": "sip.example.net"}},
+        {"source": {"kind": "country", "value": "DE", "negated": True}, "from_zone": "external"},
+    ],
+)
+def test_testing_a_rule_asks_for_somebody_whom_it_means(console, owner, make_rule, fields):
+    save_interface(actor=owner, name="lan0", role="internal", addresses=["192.168.0.1/24", "fd00::1/64"])
+    save_interface(actor=owner, name="wan0", role="external", addresses=["203.0.113.2/24"])
+    Content.objects.create(lookup="address:sip.example.net", seen={"203.0.113.9": time.time()}, refreshed=time.time())
+    made = {
+        name: create_address(actor=owner, name=name, **value) if isinstance(value, dict) else value
+        for name, value in fields.items()
+    }
+    rule = make_rule("asked", **made)
+    assert f'data-reason="rule:{rule.pk}"' in asked_from_menu(console, rule)
+
+
+def test_testing_a_translation_asks_for_our_own_address(console, owner, make_rule, pbx, web):
+    save_interface(actor=owner, name="lan0", role="internal", addresses=["192.168.0.1/24"])
+    save_interface(actor=owner, name="wan0", role="external", addresses=["203.0.113.2/24"])
+    rule = make_rule("asked", table="dnat", action="dnat", service=web, target=pbx)
+    page = re.sub(r"<[^>]*>", "", asked_from_menu(console, rule))
+    assert "translated to 192.168.0.2 80 by rule 1 “asked”" in page
