@@ -2,6 +2,8 @@
 """The overview, the state in the top bar, and who gets to see them."""
 
 import pytest
+from django.test import RequestFactory
+from django.views.defaults import server_error
 
 from appliance.network.services import save_interface
 from appliance.system.services import request_apply
@@ -79,3 +81,17 @@ def test_names_are_text_and_never_markup(page, owner):
     text = page("/system/changes/")
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(1)" in text
+
+
+def test_a_page_that_is_not_there_looks_like_the_console(client, owner):
+    client.force_login(owner)
+    answer = client.get("/no/such/page/", headers={"accept-language": "de"})
+    assert answer.status_code == 404
+    assert "Diese Seite gibt es nicht" in answer.content.decode()
+    assert "css/tokens" in answer.content.decode()
+
+
+def test_an_error_of_ours_is_said_without_any_help_of_the_request():
+    answer = server_error(RequestFactory().get("/"))
+    assert answer.status_code == 500
+    assert "This page could not be made" in answer.content.decode()
