@@ -7,6 +7,7 @@ The real ones stand in tests/lab.
 import json
 import socket
 import threading
+from contextlib import suppress
 
 from sipalg_core.contract import names
 from sipalg_core.contract.control import Reply, Status, pack_reply, unpack_request
@@ -29,13 +30,12 @@ class Double(threading.Thread):
                 connection, _ = self._socket.accept()
             except OSError:
                 return
-            with connection:
+            with connection, suppress(ConnectionError, json.JSONDecodeError):  # who asked has given up meanwhile
                 self._answer(connection)
 
     def stop(self):
-        if not self.is_alive():
-            return
-        self._socket.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):  # it is stopped already
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self.join()
 
