@@ -183,13 +183,15 @@ def _of_activations(current: NoticeSettings, now: datetime, soon: datetime) -> I
     acting = Activation.objects.filter(node=current.node, state=ActivationState.ACTIVE, ends__gt=now, ends__lte=soon)
     over = Activation.objects.filter(node=current.node, state=ActivationState.ENDED, ended__gte=current.since)
     for kind, found, sentence in (
-        ("activation_ends_soon", acting, _("%(kind)s “%(name)s”: ends at %(at)s UTC")),
-        ("activation_ended", over, _("%(kind)s “%(name)s”: has ended at %(at)s UTC")),
+        ("activation_ends_soon", acting, _("%(what)s ends at %(at)s UTC")),
+        ("activation_ended", over, _("%(what)s has ended at %(at)s UTC")),
     ):
         for each in found:
             at = each.ends if kind == "activation_ends_soon" else each.ended
-            values = {"kind": each.get_kind_display(), "name": each.name, "at": f"{at:%Y-%m-%d %H:%M}"}
-            subject = sentence % values
+            label = each.get_kind_display()
+            alone = label.casefold() == each.name.casefold()  # of remote maintenance there is only one
+            what = label if alone else _("%(kind)s “%(name)s”") % {"kind": label, "name": each.name}
+            subject = sentence % {"what": what, "at": f"{at:%Y-%m-%d %H:%M}"}
             yield Event(f"{kind}:{each.pk}", kind, "hint", subject[:1].upper() + subject[1:], each.reason)
 
 

@@ -121,23 +121,23 @@ def test_rule_with_an_end_is_told_of_before_and_at_its_end_by_all_three_ways(rec
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("kind", "name", "said"),
     [
-        (ActivationKind.RULE, "Rule “x”"),
-        (ActivationKind.EXEMPTION, "Exemption from the ALG “x”"),
-        (ActivationKind.MAINTENANCE, "Remote maintenance “x”"),
+        (ActivationKind.RULE, "Visitors", "Rule “Visitors”"),
+        (ActivationKind.EXEMPTION, "Provider", "Exemption from the ALG “Provider”"),
+        (ActivationKind.MAINTENANCE, "Remote maintenance", "Remote maintenance"),
     ],
 )
-def test_so_is_what_acts_for_a_time(receivers, kind, said):
+def test_so_is_what_acts_for_a_time(receivers, kind, name, said):
     now = timezone.now()
     ends = now + timedelta(hours=2)
     row = Activation.objects.create(
-        kind=kind, name="x", reason="ticket 7", started_by="anna", ends=ends, state=ActivationState.ACTIVE
+        kind=kind, name=name, reason="ticket 7", started_by="anna", ends=ends, state=ActivationState.ACTIVE
     )  # fmt: skip
     at = f"{ends:%Y-%m-%d %H:%M}"
     assert told(receivers, now, 0) == []
-    assert told(receivers, now + timedelta(minutes=61), 1) == [f"{said}: ends at {at} UTC"]
+    assert told(receivers, now + timedelta(minutes=61), 1) == [f"{said} ends at {at} UTC"]
     row.state, row.ended = ActivationState.ENDED, ends
     row.save()
-    assert told(receivers, ends, 1) == [f"{said}: has ended at {at} UTC"]
+    assert told(receivers, ends, 1) == [f"{said} has ended at {at} UTC"]
     assert Notice.objects.filter(text="ticket 7").count() == 2
