@@ -95,8 +95,17 @@ def keep_while_the_bar_is_drawn_anew(clicks: Clicks, lab: RunningLab) -> None:
     """Between press and release of the button the bar is asked for and has something else to say: no click is lost."""
     page, trial = clicks.page, clicks.page.locator("[data-trial]")
     expect(trial).to_be_visible(timeout=IN_THE_KERNEL)
-    trial.get_by_role("button", name="Keep changes", exact=True).hover()
-    page.mouse.down()
+    button = trial.get_by_role("button", name="Keep changes", exact=True)
+
+    def pressed() -> bool:
+        button.hover()
+        page.mouse.down()
+        if button.evaluate("button => button.matches(':active')"):
+            return True
+        page.mouse.up()  # the bar was drawn anew just before
+        return False
+
+    assert until(pressed, 20)
     lab.request("POST", "rules", {"name": "journey meanwhile", "action": "drop", "enabled": False})
     with page.expect_response("**/status/"):
         page.evaluate("document.body.dispatchEvent(new CustomEvent('changed'))")
