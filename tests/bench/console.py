@@ -59,7 +59,7 @@ class Console:
     def ask(self, **question: str) -> Any:
         """The engine's answer."""
         with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(10)
+            connection.settimeout(PATIENCE)
             connection.connect(str(self._place / "engine.sock"))
             connection.sendall(json.dumps(question).encode() + b"\n")
             with connection.makefile() as answers:
