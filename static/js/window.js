@@ -58,7 +58,7 @@ export class RowWindow {
   }
 
   #stretch(spacer, rows) {
-    spacer.hidden = rows === 0;
+    if (spacer.hidden !== (rows === 0)) spacer.hidden = rows === 0;
     const height = `${Math.round(rows * this.#height)}px`;
     if (spacer.rows[0].style.height !== height) spacer.rows[0].style.height = height;
   }
