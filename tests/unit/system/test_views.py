@@ -45,7 +45,7 @@ def text_of(answer):
 def test_review_says_the_changes_in_words(console, draft):
     text = text_of(console.get("/system/changes/review/"))
     assert "Interface “lan0” is new." in text
-    assert "disabled" not in text
+    assert " disabled" not in text
 
 
 def test_nothing_to_apply_is_said(console, make_revision):
