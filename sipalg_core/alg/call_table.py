@@ -42,13 +42,15 @@ class CallTable:
     def add(self, call: Call) -> None:
         self._by_key[call.key] = self._by_id[call.id] = call
         self.of_host[call.internal.host] += 1
-        if call.state == "setup":
-            self._half_open.add(call.id)
-            self.half_open_of_host[call.internal.host] += 1
+        self.settle(call)
 
     def settle(self, call: Call) -> None:
-        """Its state may have changed: what is no longer being set up is no longer half open."""
-        if call.state != "setup" and call.id in self._half_open:
+        """Its state may have changed: what is being set up, or is so again, is half open."""
+        half_open, known = call.state == "setup", call.id in self._half_open
+        if half_open and not known:
+            self._half_open.add(call.id)
+            self.half_open_of_host[call.internal.host] += 1
+        elif known and not half_open:
             self._half_open.remove(call.id)
             self.half_open_of_host[call.internal.host] -= 1
 

@@ -326,6 +326,7 @@ class Dialogs:
         if passage.answers and dialog is not None:
             passage.answers = False
             call.state, call.answered, dialog.confirmed = "setup", None, False
+            self.table.settle(call)
             dialog.answers -= 1
             call.branches.append(passage.message.branch)
             self.table.schedule(call, passage.now + self._policy.timers_of(passage.peering).provisional_invite)

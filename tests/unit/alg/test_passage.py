@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sipalg_core.alg.effects import ClosePinhole, OpenPinhole
 from sipalg_core.contract.control import Status
-from sipalg_core.contract.policy import Handling, SyntaxCheck
+from sipalg_core.contract.policy import Handling, Limits, SyntaxCheck
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
     PHONE,
@@ -167,6 +167,18 @@ def test_answer_from_outside_that_nobody_opened_for_is_heard_when_it_is_repeated
     world.refuse = False
     assert len(world.into(reply)) == 1
     assert (world.call()["state"], len(world.open)) == ("in_call", 2)
+
+
+def test_call_whose_answer_nobody_opened_for_is_half_open_again():
+    """Found by fuzzing: it had been counted as answered, and the limit let a call too many in."""
+    world = World(policy(limits=Limits(half_open_per_host=1)))
+    (sent,) = world.out(invite("a", body=sdp(PHONE.host, 14000)))
+    away(world)
+    world.into(respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY)))
+    world.refuse = False
+    world.out(invite("b", body=sdp(PHONE.host, 14002)))
+    assert [row["call_id"] for row in world.engine.rows("calls", world.now)] == ["a"]
+    assert world.engine.counts["answered:half-open-calls-of-host"] == 1
 
 
 def test_running_call_goes_on_and_its_new_description_is_heard_when_it_is_repeated():
