@@ -9,7 +9,7 @@ changed afterwards. The broker checks all of that once more, against the kernel'
 from __future__ import annotations
 
 from collections import Counter as Counts
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Final, NamedTuple
 
@@ -57,9 +57,12 @@ class Learning:
         heard = {stray.destination for stray, _ in self._ledger.strays.heard}
         if not heard or not any(peering.learns_from for peering in self.policy.peerings):
             return []
-        calls = {entry.call.id: entry.call for entry in self._ledger if entry.hole.pinhole.mapped in heard}
+        entries = [entry for entry in self._ledger if entry.hole.pinhole.mapped in heard]
+        calls = {entry.call.id: entry.call for entry in entries}
+        latched = {entry.hole.pinhole.mapped: entry.call for entry in entries if entry.hole.learnt}
         effects: list[Effect] = []
-        for (call, dialog, want, hole), source in found(calls.values(), self._ledger.strays, self._may_be, now):
+        strays = self._ledger.strays
+        for (call, dialog, want, hole), source in found(calls.values(), latched, strays, self._may_be, now):
             if source is None:
                 self._counts["refused:media-of-several"] += 1
                 continue
@@ -97,16 +100,26 @@ class Learning:
 
 
 def found(
-    calls: Iterable[Call], strays: Strays, is_allowed: Callable[[Call, str], bool], now: float
+    calls: Iterable[Call],
+    latched: Mapping[Endpoint, Call],
+    strays: Strays,
+    is_allowed: Callable[[Call, str], bool],
+    now: float,
 ) -> Iterator[Found]:
-    """What is heard now of streams that wait. `is_allowed`: may media of this call come from this host?"""
+    """What is heard now of streams that wait. `is_allowed`: may media of this call come from this host?
+
+    `latched` says for which calls something is learnt at a port already. Where a telephone uses one port in two calls,
+    nobody knows whose media it is.
+    """
     waiting: dict[Endpoint, list[Stream]] = {}
     for call in calls:
         for stream in _waiting(call, now):
             waiting.setdefault(stream.want.mapped, []).append(stream)
     for mapped, streams in waiting.items():
         stream = streams[-1]  # of early dialogs the youngest
-        if any(each.call is not stream.call for each in streams):
+        if any(
+            call is not stream.call for call in (latched.get(mapped, stream.call), *(each.call for each in streams))
+        ):
             continue
         sources = {
             stray.source

@@ -144,6 +144,20 @@ def test_c53_one_is_latched_and_no_second_ever():
     assert externals(media) == {MEDIA_PROXY, REAL}
 
 
+def test_c53_port_of_two_calls_has_one_learnt_source():
+    """Found by fuzzing: a telephone that uses one port in two calls had a source learnt for each."""
+    media = in_call(learning())
+    media.comes(REAL)
+    world = media.world
+    (sent,) = world.out(invite("call-2", body=sdp(PHONE.host, 14000)))
+    other = MEDIA_PROXY._replace(port=7100)
+    world.into(respond(sent.data, 200, "OK", tag="c", body=sdp(*other)), to=sent.source)
+    assert len({hole.mapped for hole in media.holes()}) == 1
+    for _ in range(4):
+        media.comes(RIVAL)
+    assert externals(media) == {MEDIA_PROXY, REAL, other}
+
+
 def test_c53_where_two_claim_to_be_the_source_neither_is_learnt():
     media = in_call(learning())
     for _ in range(4):
