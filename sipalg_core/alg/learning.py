@@ -20,7 +20,8 @@ from sipalg_core.alg.media import Want
 from sipalg_core.alg.pinholes import Entry, Ledger
 from sipalg_core.alg.sayings import say
 from sipalg_core.alg.screening import Screening
-from sipalg_core.alg.verdicts import RUNNING, Strays
+from sipalg_core.alg.verdicts import RUNNING
+from sipalg_core.contract.control import Stray
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint
 
@@ -54,15 +55,17 @@ class Learning:
 
     def learn(self, now: float) -> list[Effect]:
         """Let in what is heard from elsewhere than its description said, where the operator wants that."""
-        heard = {stray.destination for stray, _ in self._ledger.strays.heard}
+        heard = self._ledger.strays.heard
         if not heard or not any(peering.learns_from for peering in self.policy.peerings):
             return []
-        entries = [entry for entry in self._ledger if entry.hole.pinhole.mapped in heard]
+        ports = {stray.destination for stray, _ in heard}
+        entries = [entry for entry in self._ledger if entry.hole.pinhole.mapped in ports]
         calls = {entry.call.id: entry.call for entry in entries}
         latched = {entry.hole.pinhole.mapped: entry.call for entry in entries if entry.hole.learnt}
+        let_in = {(entry.hole.pinhole.external, entry.hole.pinhole.mapped) for entry in entries}
+        elsewhere = [(stray, packets) for stray, packets in heard if not _early(stray, let_in)]
         effects: list[Effect] = []
-        strays = self._ledger.strays
-        for (call, dialog, want, hole), source in found(calls.values(), latched, strays, self._may_be, now):
+        for (call, dialog, want, hole), source in found(calls.values(), latched, elsewhere, self._may_be, now):
             if source is None:
                 self._counts["refused:media-of-several"] += 1
                 continue
@@ -102,7 +105,7 @@ class Learning:
 def found(
     calls: Iterable[Call],
     latched: Mapping[Endpoint, Call],
-    strays: Strays,
+    heard: list[tuple[Stray, int]],
     is_allowed: Callable[[Call, str], bool],
     now: float,
 ) -> Iterator[Found]:
@@ -123,7 +126,7 @@ def found(
             continue
         sources = {
             stray.source
-            for stray, packets in strays.heard
+            for stray, packets in heard
             if stray.destination == mapped
             and packets >= (RUNNING if stream.want.component == "rtp" else 1)
             and is_allowed(stream.call, stray.source.host)
@@ -131,6 +134,12 @@ def found(
         }
         if sources:
             yield Found(stream, sources.pop() if len(sources) == 1 else None)
+
+
+def _early(stray: Stray, let_in: set[tuple[Endpoint, Endpoint]]) -> bool:
+    """It came before the pinhole that it passes by now (of this port, or of any of its host)."""
+    source, mapped = stray.source, stray.destination
+    return (source, mapped) in let_in or (source._replace(port=0), mapped) in let_in
 
 
 def _may_stay(call: Call, hole: Hole) -> bool:

@@ -144,6 +144,21 @@ def test_c53_one_is_latched_and_no_second_ever():
     assert externals(media) == {MEDIA_PROXY, REAL}
 
 
+def test_c53_described_source_that_came_too_early_is_nobody_elses():
+    """Found by fuzzing: packets that came before their pinhole had it learnt a second time."""
+    media = in_call(learning())
+    world = media.world
+    for _ in range(3):
+        world.now += 0.5
+        media.strays[MEDIA_PROXY, media.hole().mapped] = (
+            media.strays.get((MEDIA_PROXY, media.hole().mapped), 0) + PACKETS
+        )
+        media.comes()
+    assert [hole.learnt for hole in media.holes()] == [False]
+    media.comes(REAL)
+    assert externals(media) == {MEDIA_PROXY, REAL}
+
+
 def test_c53_port_of_two_calls_has_one_learnt_source():
     """Found by fuzzing: a telephone that uses one port in two calls had a source learnt for each."""
     media = in_call(learning())
