@@ -71,7 +71,8 @@ def anybody(view: Callable[..., Any]) -> Callable[..., Any]:
 
 UNDO: Final = "undo"
 """Of a session: what the last act would need to be taken back (firewall.services.undo), and until when."""
-
+UNDO_SECONDS: Final = 30.0
+"""Longer than the offer is seen, ten seconds (static/css/content.css): a page under load may come late."""
 
 NOTICES_SEEN: Final = "notices_seen"
 """Of a session: the key of the last notice that was there when its page was looked at."""
@@ -81,6 +82,11 @@ def undo_offer(request: HttpRequest) -> dict[str, Any] | None:
     """What may still be taken back."""
     offer: dict[str, Any] | None = request.session.get(UNDO)
     return offer if offer is not None and offer["until"] > time.time() else None
+
+
+def offer_undo(request: HttpRequest, offer: dict[str, Any]) -> None:
+    """In place of what was offered before."""
+    request.session[UNDO] = offer | {"until": time.time() + UNDO_SECONDS}
 
 
 def permission_of(view: Callable[..., Any], method: str) -> str | None:

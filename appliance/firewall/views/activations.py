@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from django.contrib import messages
@@ -21,10 +20,9 @@ from appliance.firewall import queries, services
 from appliance.firewall.forms import ExemptionForm, StartForm
 from appliance.firewall.models import Activation, ActivationKind, Rule
 from appliance.firewall.views.forms import form_page
-from appliance.firewall.views.rule_acts import UNDO_SECONDS
 from appliance.gate import refusal
 from appliance.system import queries as system
-from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
+from appliance.ui.requests import UNDO, OperatorRequest, may, offer_undo, undo_offer
 from sipalg_core.contract import names
 
 SHOWN = 50
@@ -123,8 +121,7 @@ def stop(request: OperatorRequest, pk: int) -> HttpResponse:
         return redirect(_list_of(activation))
     try:
         services.stop_activation(actor=request.user, activation=activation)
-        offer = {"kind": "activation", "pk": activation.pk, "name": activation.name}
-        request.session[UNDO] = offer | {"until": time.time() + UNDO_SECONDS}
+        offer_undo(request, {"kind": "activation", "pk": activation.pk, "name": activation.name})
         messages.success(request, _("“%s” has ended. What it let in is cut.") % activation.name)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,10 +21,9 @@ from appliance.firewall import columns, queries, services
 from appliance.firewall.forms import AddressForm, NameServersForm, ReplaceForm, ScheduleForm, ServiceForm
 from appliance.firewall.models import AddressKind, AddressObject, Schedule, Service
 from appliance.firewall.views.forms import done, form_page
-from appliance.firewall.views.rule_acts import UNDO_SECONDS
 from appliance.ruleset.countries import all_names
 from appliance.ui.forms import OperatorForm
-from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
+from appliance.ui.requests import UNDO, OperatorRequest, may, offer_undo, undo_offer
 
 Thing = AddressObject | Service | Schedule
 
@@ -215,7 +213,7 @@ def _do(request: OperatorRequest, verb: Callable[[], object], offer: dict[str, A
     try:
         verb()
         if offer:
-            request.session[UNDO] = offer | {"until": time.time() + UNDO_SECONDS}
+            offer_undo(request, offer)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     return done(request, "firewall:objects")

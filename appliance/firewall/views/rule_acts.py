@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -33,10 +32,8 @@ from appliance.kernel.connections import Selection
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.system.services import flush_connections
 from appliance.system.views.connections import flushed_sentence
-from appliance.ui.requests import UNDO, OperatorRequest, may, undo_offer
+from appliance.ui.requests import UNDO, OperatorRequest, may, offer_undo, undo_offer
 
-UNDO_SECONDS: Final = 30.0
-"""Longer than the offer is seen: a page under load may come late."""
 ENTRIES_SHOWN: Final = 50
 
 
@@ -193,7 +190,7 @@ def act(
         with transaction.atomic():
             verb()
         if offer:
-            request.session[UNDO] = offer | {"until": time.time() + UNDO_SECONDS}
+            offer_undo(request, offer)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
     if request.htmx.target == "panel":

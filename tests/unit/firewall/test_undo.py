@@ -8,7 +8,7 @@ import pytest
 from appliance.audit.models import Entry
 from appliance.firewall.models import AddressObject, Rule
 from appliance.firewall.services import create_address, create_rule, create_schedule, create_service
-from appliance.firewall.views import rule_acts as views
+from appliance.ui import requests
 
 pytestmark = pytest.mark.django_db
 
@@ -79,7 +79,7 @@ def test_a_move_that_moves_nothing_offers_nothing(console, rules):
 
 
 def test_offer_ends_by_itself(console, rules, monkeypatch):
-    monkeypatch.setattr(views, "UNDO_SECONDS", -1.0)
+    monkeypatch.setattr(requests, "UNDO_SECONDS", -1.0)
     console.post(f"/firewall/rules/{rules[0].pk}/delete/")
     assert "rules/undo/" not in text_of(console.get("/firewall/rules/"))
     assert "nothing to undo any more" in text_of(console.post("/firewall/rules/undo/", follow=True))
