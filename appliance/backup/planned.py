@@ -99,6 +99,12 @@ def _put(target: Path, content: bytes) -> None:
     """Whole or not at all."""
     folder().mkdir(mode=0o770, exist_ok=True)
     descriptor, written = tempfile.mkstemp(dir=folder(), prefix=".")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-    Path(written).replace(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(written).replace(target)
+    except OSError:  # a full disk is tried again and again
+        Path(written).unlink(missing_ok=True)
+        raise

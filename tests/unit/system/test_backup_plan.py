@@ -92,6 +92,16 @@ def test_lost_key_and_full_disk_are_said_on_the_page_until_one_is_made(console, 
     assert planned.read().failed == ""
 
 
+def test_full_disk_is_not_filled_with_what_was_begun(owner, monkeypatch):
+    def full(_descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("appliance.backup.planned.os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        planned.keep(b"sealed", timezone.now())
+    assert list(planned.folder().iterdir()) == []
+
+
 @pytest.mark.parametrize("name", ["plan.json", "..%2Fsecret_key", "pinhole-20260101-000000.pinhole-backup"])
 def test_nothing_else_of_the_disk_is_given_out(console, owner, name):
     services.plan_backups(actor=owner, every="day", passphrase=PASSPHRASE)
