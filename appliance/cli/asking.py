@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a verb is, and how its answer is printed: as JSON values, or as lines for people."""
+"""What a verb is, and how its answer is printed: as JSON values, or as lines and tables for people."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import unescape
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.dateparse import parse_datetime
+from django.utils.html import strip_tags
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from appliance.backup import document
@@ -23,6 +26,7 @@ from appliance.ruleset import country_data
 ACTOR: Final = "command line"
 LARGEST_FILE: Final = max(document.LARGEST, country_data.LARGEST)
 """Bytes; who reads it judges it."""
+_NOTHING: Final = "–"
 Thing = TypeVar("Thing")
 
 
@@ -44,18 +48,42 @@ def printed(answer: Any, *, as_json: bool) -> str:
 
 def _lines(answer: Any) -> Iterator[str]:
     if isinstance(answer, Mapping):
-        yield from (f"{name}: {_word(value)}" for name, value in answer.items())
+        yield from (f"{_heading(name)}: {_word(value)}" for name, value in answer.items())
     elif isinstance(answer, Sequence) and not isinstance(answer, str):
-        for each in answer:
-            yield "  ".join(_word(value) for value in each.values()) if isinstance(each, Mapping) else _word(each)
+        yield from _table(answer) if answer and isinstance(answer[0], Mapping) else map(_word, answer)
     else:
         yield _word(answer)
 
 
+def _table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Aligned below the names of its columns; a column that is empty in each row is left out."""
+    words = [{name: _word(value) for name, value in row.items()} for row in rows]
+    columns = list(dict.fromkeys(name for row in words for name, word in row.items() if word != _NOTHING))
+    lines = [[_heading(name) for name in columns], *([row.get(name, _NOTHING) for name in columns] for row in words)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        yield "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _heading(name: str) -> str:
+    return name.replace("_", " ")
+
+
 def _word(value: Any) -> str:
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_word, value)) or "–"
-    return "–" if value in (None, "") else str(value)
+    match value:
+        case None | "" | [] | () | {}:
+            return _NOTHING
+        case bool():
+            return _("yes") if value else _("no")
+        case datetime():
+            return value.isoformat(sep=" ", timespec="seconds")
+        case Mapping():
+            return ", ".join(f"{_heading(str(name))} {_word(each)}" for name, each in value.items())
+        case list() | tuple():
+            return ", ".join(map(_word, value))
+        case SafeString():
+            return unescape(strip_tags(value))
+    return str(value)
 
 
 def refused(error: ValidationError) -> str:

@@ -41,7 +41,7 @@ def list_rules(asked: Namespace) -> list[dict[str, Any]]:
         return [_rule(each, hits.get(each.pk)) for each in rules]
     return [
         {"id": each.pk, "table": each.table, "on": "on" if each.enabled else "off", "name": each.name,
-         "what": _unmarked(rule_sentence(each))}
+         "what": rule_sentence(each)}
         for each in rules
     ]  # fmt: skip
 
@@ -117,7 +117,7 @@ def cook(asked: Namespace) -> dict[str, Any]:
         raise ValidationError({field: [str(each) for each in errors] for field, errors in form.errors.items()})
     plan = recipe.plan(form.cleaned_data)
     drafted = services.preview_plan(plan=plan) if asked.dry_run else services.draft_plan(actor=ACTOR, plan=plan)
-    return {"drafts": [_unmarked(each) for each in drafted.sentences], "advice": drafted.advice}
+    return {"drafts": drafted.sentences, "advice": drafted.advice}
 
 
 # --- Their parts ---
@@ -144,10 +144,6 @@ def _place(asked: Namespace) -> dict[str, Any]:
 
 def _interface(_field: str, name: str | None) -> Interface | None:
     return network.interfaces().filter(name=name).first()
-
-
-def _unmarked(sentence: str) -> str:
-    return str(sentence).replace("<b>", "").replace("</b>", "").replace("<strong>", "").replace("</strong>", "")
 
 
 # --- Their arguments ---

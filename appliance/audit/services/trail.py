@@ -88,18 +88,23 @@ def record(
     return entry
 
 
-def record_view(*, actor: User, what: str, memory: timedelta = VIEW_MEMORY) -> Entry | None:
-    """Somebody looked at what a call said; who goes on looking is not written down again for as long as `memory`."""
+def record_view(
+    *, actor: User | str, what: str, target: models.Model | None = None, memory: timedelta = VIEW_MEMORY
+) -> Entry | None:
+    """Somebody looked at what a call said; who goes on looking is not written down again for as long as `memory`.
+
+    `target` for an actor who is no user.
+    """
     since = timezone.now() - memory
     if Entry.objects.filter(verb="view", actor=str(actor), time__gt=since, after__what=what).exists():
         return None  # found without a lock: programs ask every second
     with transaction.atomic():
-        return record(actor=actor, verb="view", target=actor, after={"what": what})
+        return record(actor=actor, verb="view", target=target or cast(User, actor), after={"what": what})
 
 
-def record_list(*, actor: User, what: str) -> Entry | None:
+def record_list(*, actor: User | str, what: str, target: models.Model | None = None) -> Entry | None:
     """Somebody looked at who called whom, once an hour: pages and programs ask for such a list all day."""
-    return record_view(actor=actor, what=what, memory=LIST_MEMORY)
+    return record_view(actor=actor, what=what, target=target, memory=LIST_MEMORY)
 
 
 @transaction.atomic

@@ -61,6 +61,15 @@ def test_rules_are_added_placed_moved_switched_and_deleted(configured):
     assert set(Entry.objects.values_list("actor", flat=True)) == {"command line"}
 
 
+def test_lists_are_tables_for_people_without_marks_and_without_empty_columns(configured):
+    configured("add-rule", "Out & up", "--action", "accept", "--source", "pbx")
+    heading, row = configured("rules").splitlines()
+    assert heading.split() == ["id", "table", "on", "name", "what"]
+    assert row[heading.index("name") :].startswith("Out & up")
+    assert row[heading.index("what") :] == "Accept everything from PBX to anywhere."
+    assert configured("objects").splitlines()[0].split()[:3] == ["name", "kind", "value"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -9,17 +9,22 @@ from typing import Any, Final
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from appliance.cli import acting, configuration, objects, people, running, telling
+from appliance.cli import acting, alg, configuration, objects, people, running, telephony, telling
 from appliance.cli.asking import Verb, printed, refused
 from appliance.kernel.inquiry import NetadminUnavailable
+from appliance.live.control import EngineUnavailable
 
 VERBS: Final[dict[str, Verb]] = {
-    verb.name: verb for part in (configuration, objects, acting, running, telling, people) for verb in part.VERBS
+    verb.name: verb
+    for part in (telephony, configuration, alg, objects, acting, running, telling, people)
+    for verb in part.VERBS
 }
 
 
 class Command(BaseCommand):
-    help = "List, change and apply the configuration. Changes are drafts until `pinhole apply`."
+    help = (
+        "See what telephony does; list, change and apply the configuration. Changes are drafts until `pinhole apply`."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -34,6 +39,6 @@ class Command(BaseCommand):
             answer = VERBS[asked.verb].ask(asked)
         except ValidationError as error:
             raise CommandError(refused(error)) from error
-        except NetadminUnavailable as error:
+        except (NetadminUnavailable, EngineUnavailable) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(printed(answer, as_json=asked.json))
