@@ -193,6 +193,6 @@ def _working(
         if registrations and any(row["state"] != "registered" for row in registrations):
             return Telephony("error", _("No phone system is registered: incoming calls do not arrive."), details)
         return Telephony("hint", _("Telephony is ready: no phone system has registered yet, %s.") % calls, details)
-    phones = ngettext("%d phone system is registered", "%d phone systems are registered", registered) % registered
+    phones = ngettext("%d account is registered", "%d accounts are registered", registered) % registered
     sentence = _("Telephony works: %(phones)s, %(calls)s.") % {"phones": phones, "calls": calls}
     return Telephony("warning" if faults or len(registrations) > registered else "ok", sentence, details)

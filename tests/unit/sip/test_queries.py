@@ -74,7 +74,7 @@ def test_it_works(open_engine):
     open_engine.rows["registrations"] = [REGISTRATION]
     answer = telephony()
     assert (answer.level, answer.sentence, answer.details) == (
-        "ok", "Telephony works: 1 phone system is registered, 2 calls are running.", ()
+        "ok", "Telephony works: 1 account is registered, 2 calls are running.", ()
     )  # fmt: skip
 
 
