@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Final
 
@@ -38,8 +39,13 @@ Sides = Mapping[int, Side]
 
 def sides(policy: AlgPolicy) -> dict[int, Side]:
     """The policy's interfaces that exist now; one that appears later is known after the next reload."""
-    indexes = {name: index for index, name in socket.if_nameindex()}
-    return {indexes[each.name]: each.side for each in policy.interfaces if each.name in indexes}
+    found: dict[int, Side] = {}
+    for each in policy.interfaces:
+        with suppress(OSError):
+            found[socket.if_nametoindex(each.name)] = (
+                each.side
+            )  # if_nameindex would need netlink, which engines have not
+    return found
 
 
 class Flows:
