@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The shipped units on a machine of their own, as the README sets it up: systemd starts, guards and restarts them."""
+
+import re
+
+import pytest
+
+from tests.lab.machine import booted
+
+pytestmark = pytest.mark.lab
+
+SERVICES = [f"pinhole-{name}.service" for name in ("redis", "broker", "engine", "netadmin", "worker", "beat", "web")]
+UNITS = ["pinhole.target", "pinhole-boot.service", "pinhole-start.socket", *SERVICES]
+
+
+@pytest.fixture
+def state(tmp_path):
+    made = tmp_path / "state"
+    made.mkdir()
+    return made
+
+
+def until(machine, *command, shows):
+    """Asked again for as long as what it needs comes up."""
+    again = f'for _ in $(seq 60); do "$@" 2>&1 | grep -q "{shows}" && exit; sleep 1; done; "$@"; exit 1'
+    machine.run("sh", "-c", again, "sh", *command)
+
+
+def test_an_empty_machine_comes_up_is_configured_loses_every_process_and_keeps_its_rules_over_a_boot(tmp_path, state):
+    (tmp_path / "first").mkdir()
+    with booted(tmp_path / "first", state) as machine:
+        machine.active(UNITS)
+        link = machine.pinhole("signin_link").strip().splitlines()[-1]
+        assert re.fullmatch(r"https://\S+:8000/accounts/link/\S+/", link)
+        path = link.partition(":8000")[2]
+        until(machine, "curl", "-skL", "-c", "/tmp/jar", f"https://127.0.0.1:8000{path}", shows="<form")
+        for name, role in (("lan0", "internal"), ("wan0", "external")):
+            until(machine, "deploy/pinhole", "pinhole", "adopt-interface", name, role, shows=role)
+        machine.pinhole("pinhole", "recipe", "pbx", "pbx=192.168.0.2", "server=203.0.113.1")
+        assert "state: applied" in machine.pinhole("pinhole", "apply", "--reason", "first")
+        until(machine, "deploy/pinhole", "pinhole", "status", shows="Telephony is ready")
+
+        before = {each: machine.first_process(each) for each in SERVICES}
+        machine.run("kill", "-KILL", *map(str, before.values()))
+        for each in SERVICES:
+            until(machine, "systemctl", "show", "--property=MainPID,ActiveState", each, shows="ActiveState=active")
+        assert all(machine.first_process(each) not in (0, before[each]) for each in SERVICES)
+        until(machine, "deploy/pinhole", "pinhole", "status", shows="Telephony is ready")
+
+        machine.run("systemctl", "stop", "pinhole-engine.service")
+        assert "does not answer" in machine.pinhole("pinhole", "status")
+        machine.pinhole("pinhole", "start-engine")
+        until(machine, "deploy/pinhole", "pinhole", "status", shows="Telephony is ready")
+        assert "chain forward_r1" in machine.run("nft", "list", "table", "inet", "appliance")
+
+    (state / "pinhole.sqlite3").write_bytes(b"no database")  # what decides must not need it
+    (tmp_path / "second").mkdir()
+    with booted(tmp_path / "second", state) as machine:
+        machine.active(["pinhole-boot.service"])
+        assert "chain forward_r1" in machine.run("nft", "list", "table", "inet", "appliance")
