@@ -283,4 +283,6 @@ LOGGING = {
     "formatters": {"line": {"()": "sipalg_core.logs.OneLine", "format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.worker.strategy")},
 }
+"""Of tasks only what went wrong: a dozen of them run each minute, for ever."""

@@ -16,6 +16,7 @@ from appliance.advisor import reading
 from appliance.audit.services import record_list, record_view
 from appliance.cli.asking import ACTOR, Verb
 from appliance.sip import queries, services
+from appliance.sip.columns.selftests import report
 from appliance.sip.columns.sentences import said
 from appliance.sip.exports.text import summary, transcript
 from appliance.sip.models import CallRecord
@@ -104,6 +105,17 @@ def start_engine(_asked: Namespace) -> dict[str, Any]:
     return {"started": "engine"}
 
 
+def selftest(asked: Namespace) -> Any:
+    """Wait until it is over; its report, or with --json its results."""
+    begun = services.request_selftest(actor=ACTOR)
+    while begun.running:
+        time.sleep(0.5)
+        begun.refresh_from_db()
+    if asked.json:
+        return {"passed": begun.passed, "error": begun.error, "results": begun.results}
+    return report(begun).rstrip()
+
+
 def advice(_asked: Namespace) -> list[dict[str, Any]]:
     return [
         {"check": each.check, "severity": each.severity, "text": each.text, "evidence": each.evidence, "id": each.id}
@@ -165,5 +177,6 @@ VERBS: Final = (
     Verb("bans", "list hosts whose signalling is not heard", list_bans),
     Verb("lift-ban", "hear a host again", lift_ban, lambda p: p.add_argument("host")),
     Verb("start-engine", "start the SIP engine where it does not answer", start_engine),
+    Verb("selftest", "call oneself through an ALG of one's own, and report", selftest),
     Verb("advice", "what the advisor finds now", advice),
 )

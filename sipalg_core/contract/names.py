@@ -60,6 +60,11 @@ def start_socket() -> Path:
     return run_dir() / "start.sock"
 
 
+def selftest_socket() -> Path:
+    """Where the worker has the self-test run: a connection is the request, its results come back, a JSON line each."""
+    return run_dir() / "selftest.sock"
+
+
 def redis_socket() -> Path:
     return run_dir() / "redis.sock"
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The shipped units on a machine of their own, as the README sets it up: systemd starts, guards and restarts them."""
 
+import json
 import re
 
 import pytest
@@ -10,7 +11,16 @@ from tests.lab.machine import booted
 pytestmark = pytest.mark.lab
 
 SERVICES = [f"pinhole-{name}.service" for name in ("redis", "broker", "engine", "netadmin", "worker", "beat", "web")]
-UNITS = ["pinhole.target", "pinhole-boot.service", "pinhole-start.socket", *SERVICES]
+UNITS = ["pinhole.target", "pinhole-boot.service", "pinhole-start.socket", "pinhole-selftest.socket", *SERVICES]
+PROBES = """
+import json, time
+from appliance.accounts.models import User
+from appliance.kernel.told import told
+from appliance.system.services import start_test
+job = start_test(actor=User.objects.get(), kind="ping", host="192.168.0.1")
+while not told(job).ended: time.sleep(0.2)
+print(json.dumps([each["code"] for each in told(job).results]))
+"""
 
 
 @pytest.fixture
@@ -39,6 +49,9 @@ def test_an_empty_machine_comes_up_is_configured_loses_every_process_and_keeps_i
         machine.pinhole("pinhole", "recipe", "pbx", "pbx=192.168.0.2", "server=203.0.113.1")
         assert "state: applied" in machine.pinhole("pinhole", "apply", "--reason", "first")
         until(machine, "deploy/pinhole", "pinhole", "status", shows="Telephony is ready")
+
+        assert json.loads(machine.pinhole("pinhole", "selftest", "--json"))["passed"], machine.journal()
+        assert "ping-answered" in machine.pinhole("shell", "-v0", "-c", PROBES)
 
         before = {each: machine.first_process(each) for each in SERVICES}
         machine.run("kill", "-KILL", *map(str, before.values()))

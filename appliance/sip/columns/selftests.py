@@ -73,7 +73,7 @@ def report(selftest: SelfTest) -> str:
         lines.append(f"{each['number']:2} {FLOWS.get(each['flow'], each['flow'])}: {word} ({each['seconds']:.1f} s)")
         lines.append(f"   {each['detail'] or SEEN.get(each['flow'], '')}".rstrip())
     if selftest.error:
-        lines.append(selftest.error)
+        lines.append(_(selftest.error))
     lines += ["", *wrap(_meaning(selftest), _WIDTH)]
     return "\n".join(lines) + "\n"
 

@@ -62,7 +62,7 @@ def test_unit_runs_what_the_laboratory_runs_with_the_same_power(process):
     assert words["NoNewPrivileges"] == ["yes"]
 
 
-@pytest.mark.parametrize("name", [*(process.name for process in APPLIANCE), "boot", "start@"])
+@pytest.mark.parametrize("name", [*(process.name for process in APPLIANCE), "boot", "start@", "selftest@"])
 def test_unit_is_exposed_no_further_than_it_must(name):
     threshold = EXPOSURE.get(name, 2.0)
     command = ("systemd-analyze", "security", "--offline=true", f"--threshold={int(threshold * 10)}",
@@ -105,6 +105,24 @@ def test_only_netadmin_may_have_the_engine_started_and_nothing_else():
         ["start", "pinhole-broker.service"],
         ["restart", "pinhole-engine.service"],
     ]
+
+
+def test_a_selftest_has_no_network_and_no_power_but_namespaces_of_its_own():
+    lines = (UNITS / "pinhole-selftest.socket").read_text().splitlines()
+    assert {"ListenStream=/run/pinhole/selftest.sock", "SocketUser=pinhole", "SocketMode=0600"} <= set(lines)
+    assert names.selftest_socket().name == "selftest.sock"
+    assert "pinhole-selftest.socket" in (UNITS / "pinhole.target").read_text()
+    words = unit("selftest@")
+    assert (words["RestrictNamespaces"], words["PrivateNetwork"], words["CapabilityBoundingSet"]) == (
+        ["user net"], ["yes"], [""]
+    )  # fmt: skip
+    assert all(unit(process.name)["RestrictNamespaces"] == ["yes"] for process in APPLIANCE)
+
+
+def test_whoever_is_needed_comes_back_however_often_it_ends():
+    for process in APPLIANCE:
+        words = unit(process.name)
+        assert (words["Restart"], words["StartLimitIntervalSec"]) == (["always"], ["0"])
 
 
 # --- The console's door ---

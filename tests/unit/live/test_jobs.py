@@ -2,6 +2,7 @@
 """What takes longer says how far it is: restore, import of country data, self-test. Nobody waits for the telling."""
 
 import json
+import socket
 import time
 
 import pytest
@@ -14,6 +15,8 @@ from appliance.live.hub import Hub
 from appliance.live.jobs import Job
 from appliance.sip import tasks
 from appliance.sip.models import SelfTest
+from sipalg_core.contract import names
+from tests.doubles import Double
 
 IDENT = "abc-123"
 
@@ -115,22 +118,23 @@ def test_import_of_country_data_tells_its_rows(console, told):
 
 
 @pytest.mark.django_db
-def test_selftest_tells_each_of_its_results_and_its_end(told, monkeypatch):
-    class Program:
-        stdout = [json.dumps({"flow": "x", "ok": True, "number": 1, "of": 1, "seconds": 0.1, "detail": ""})]
-
-        def __init__(self, *_arguments, **_options):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *_outcome):
-            return None
-
-    monkeypatch.setattr(tasks.subprocess, "Popen", Program)
+def test_selftest_tells_each_of_its_results_and_its_end(told, run_dir):
+    result = {"flow": "x", "ok": True, "number": 1, "of": 1, "seconds": 0.1, "detail": ""}
+    program = Double(
+        names.selftest_socket(), socket.SOCK_STREAM, lambda asker: asker.sendall(json.dumps(result).encode())
+    )
     selftest = SelfTest.objects.create(asked_by="anna")
     tasks.run_selftest(selftest.pk)
+    program.stop()
     assert [(row["id"], row["done"], row.get("gone", False)) for row in told] == [
         (f"selftest:{selftest.pk}", 1, False), (f"selftest:{selftest.pk}", 1, True)
     ]  # fmt: skip
+
+
+@pytest.mark.django_db
+def test_selftest_that_nobody_starts_says_so(told, run_dir):
+    selftest = SelfTest.objects.create(asked_by="anna")
+    tasks.run_selftest(selftest.pk)
+    selftest.refresh_from_db()
+    assert selftest.error == "Nobody starts self-tests here: the door at which the worker knocks is shut."
+    assert told[-1]["gone"]
