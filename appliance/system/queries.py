@@ -75,10 +75,12 @@ def standing_revisions(node: str = names.NODE) -> list[Revision]:
     return list(revisions(node).filter(state__in=[State.APPLIED, State.WAITING]))
 
 
-def policy_now(revision: Revision, now: float) -> ruleset.Policy:
+def policy_now(revision: Revision | None, now: float) -> ruleset.Policy:
     """What decides at this time: the revision without the rules that have ended, with the windows of its schedules, and
-    what has been activated on top of it.
+    what has been activated on top of it; without a revision nothing but that.
     """
+    if revision is None:
+        return _at(ruleset.Policy(0, names.NODE, activations=activations(names.NODE)), now)
     return _now(revision, ruleset.load(revision.policy), now)
 
 

@@ -12,6 +12,13 @@ pytestmark = pytest.mark.lab
 
 SERVICES = [f"pinhole-{name}.service" for name in ("redis", "broker", "engine", "netadmin", "worker", "beat", "web")]
 UNITS = ["pinhole.target", "pinhole-boot.service", "pinhole-start.socket", "pinhole-selftest.socket", *SERVICES]
+DESK = """
+ip netns add desk
+ip link set lan1 netns desk
+ip -n desk link set lan1 up
+ip -n desk address add 192.168.0.20/24 dev lan1
+"""
+AT_THE_DESK = ("ip", "netns", "exec", "desk")
 PROBES = """
 import json, time
 from appliance.accounts.models import User
@@ -40,10 +47,25 @@ def test_an_empty_machine_comes_up_is_configured_loses_every_process_and_keeps_i
     (tmp_path / "first").mkdir()
     with booted(tmp_path / "first", state) as machine:
         machine.active(UNITS)
-        link = machine.pinhole("signin_link").strip().splitlines()[-1]
-        assert re.fullmatch(r"https://\S+:8000/accounts/link/\S+/", link)
-        path = link.partition(":8000")[2]
-        until(machine, "curl", "-skL", "-c", "/tmp/jar", f"https://127.0.0.1:8000{path}", shows="<form")
+        machine.run("sh", "-c", DESK)
+        assert "No rules run yet" in machine.pinhole("signin_link")
+        knock = (
+            *AT_THE_DESK,
+            "curl",
+            "-sk",
+            "-m",
+            "3",
+            "-o",
+            "/dev/null",
+            "-w",
+            "%{http_code}",
+            "https://192.168.0.1:8000/",
+        )
+        assert machine.run(*knock, check=False) == "000"
+        link = machine.pinhole("signin_link", "--from", "192.168.0.20").strip()
+        assert re.fullmatch(r"https://192\.168\.0\.1:8000/accounts/link/\S+/", link)
+        until(machine, *knock, shows="302")
+        assert "<form" in machine.run(*AT_THE_DESK, "curl", "-skL", "-c", "/tmp/jar", link)
         for name, role in (("lan0", "internal"), ("wan0", "external")):
             until(machine, "deploy/pinhole", "pinhole", "adopt-interface", name, role, shows=role)
         machine.pinhole("pinhole", "recipe", "pbx", "pbx=192.168.0.2", "server=203.0.113.1")

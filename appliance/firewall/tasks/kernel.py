@@ -78,15 +78,18 @@ def activate() -> None:
     services.end_overdue(node=names.NODE)
     revision = system.running_revision()
     deciding = ruleset_apply.standing(_kernel()).deciding
-    if revision is None or deciding is None:
+    if revision is not None and deciding is None:
         services.not_activated(node=names.NODE, error=_("No rules run yet. Nothing was changed."))
         return
-    if deciding != revision.number:
+    if deciding not in (None, revision.number if revision else 0):
         return  # a trial is ending: settle writes that down, and this comes again
     policy = system.policy_now(revision, time.time())
+    act = (
+        ruleset_apply.apply if deciding is None else ruleset_apply.activate
+    )  # on a new machine it is the first to decide
     before = alg.read(names.policy_file())
     try:
-        ruleset_apply.activate(policy, _kernel())
+        act(policy, _kernel())
     except (ApplyRefused, NftError) as error:
         services.not_activated(node=names.NODE, error=str(error))
         return
@@ -102,11 +105,11 @@ def settle_activations() -> None:
     """
     ended = services.end_overdue(node=names.NODE)
     revision = system.running_revision()
-    if revision is None:
+    asked = [each for each in queries.acting(names.NODE) if each.state == "asked"]
+    if revision is None and not (ended or asked):
         return
     told = alg.read(names.policy_file())
     wanted = compile_alg(system.policy_now(revision, time.time()))
-    asked = [each for each in queries.acting(names.NODE) if each.state == "asked"]
     if ended or asked or told.exemptions != wanted.exemptions:
         activate()
 

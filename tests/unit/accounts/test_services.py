@@ -5,13 +5,15 @@ from datetime import timedelta
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from appliance.accounts.models import ApiToken, SignInLink, User
 from appliance.accounts.queries import user_for_token
 from appliance.accounts.services import LinkInvalid, create_api_token, create_owner_link, redeem_link, set_password
 from appliance.audit.models import Entry
+from appliance.firewall.models import Activation
+from appliance.firewall.services import activations
 
 pytestmark = pytest.mark.django_db
 
@@ -71,6 +73,22 @@ def test_command_prints_an_address_that_signs_in(capsys):
     address = capsys.readouterr().out.strip()
     assert address.startswith("http://127.0.0.1:8000/accounts/link/")
     assert redeem_link(token=address.rstrip("/").rpartition("/")[2]).is_superuser
+
+
+def test_command_opens_the_console_for_an_address_whatever_the_rules_say(capsys, monkeypatch):
+    monkeypatch.setattr(activations, "tell_netadmin", lambda *, node: True)
+    monkeypatch.setenv("SSH_CLIENT", "192.168.0.20 51022 22")
+    call_command("signin_link")
+    assert "signin_link --from 192.168.0.20" in capsys.readouterr().err
+    call_command("signin_link", "--from", "192.168.0.0/24")
+    assert capsys.readouterr().err == ""
+    opened = Activation.objects.get()
+    assert (opened.kind, opened.rule["source"]["values"]) == ("rule", ["192.168.0.0/24"])
+    assert (opened.rule["table"], opened.rule["service"]["ports"]) == ("input", "22,443,8000")
+    assert timedelta(minutes=59) < opened.ends - timezone.now() <= timedelta(hours=1)
+    assert Entry.objects.filter(verb="activate", actor="command line").exists()
+    with pytest.raises(CommandError, match="is no address"):
+        call_command("signin_link", "--from", "nowhere")
 
 
 def test_weak_password_is_refused_and_a_new_one_is_audited_without_it(owner):
