@@ -74,7 +74,7 @@ class RuleForm(OperatorForm):
         label=_("Port there"), required=False, help_text=_("Empty: the port stays as it is.")
     )  # fmt: skip
     until = forms.DateTimeField(
-        label=_("Active until (UTC)"), required=False,
+        label=_("Active until"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("At that time the kernel ends it, for open connections as well. Empty: without end."),
     )  # fmt: skip
@@ -127,7 +127,7 @@ class DurationForm(OperatorForm):
 
     lasts = forms.ChoiceField(label=_("For"), initial="4")
     until = forms.DateTimeField(
-        label=_("Until (UTC)"), required=False,
+        label=_("Until"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Only for “until a time”."),
     )  # fmt: skip
@@ -199,7 +199,7 @@ class PacketForm(OperatorForm):
     )  # fmt: skip
     dport = forms.IntegerField(label=_("Port"), required=False, min_value=1, max_value=65535)
     at = forms.DateTimeField(
-        label=_("When (UTC; empty: now)"), required=False,
+        label=_("When"), required=False, help_text=_("Empty: now."),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )  # fmt: skip
     draft = forms.BooleanField(label=_("Ask the draft, not what runs"), required=False)
@@ -252,7 +252,16 @@ class ScheduleForm(ObjectForm):
         label=_("To"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("Before the begin: on the next day."),
     )  # fmt: skip
-    timezone = forms.CharField(label=_("Time zone"), initial="UTC", max_length=60)
+    timezone = forms.CharField(
+        label=_("Time zone"), initial="UTC", max_length=60,
+        help_text=_("In which these hours are meant, like Europe/Berlin; it follows summer time by itself."),
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """A new one is meant where its author is: the browser puts its own zone there (static/js/page.js)."""
+        super().__init__(*args, **kwargs)
+        if self.thing is None and not self.is_bound:
+            self.fields["timezone"].widget.attrs["data-own-zone"] = True
 
 
 class AddressForm(ObjectForm):

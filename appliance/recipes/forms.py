@@ -98,7 +98,7 @@ class MaintenanceQuestions(Questions):
     pbx = _pbx()
     port = forms.IntegerField(label=_("Port"), initial=443, min_value=1, max_value=65535)
     until = forms.DateTimeField(
-        label=_("Until (UTC)"), required=False,
+        label=_("Until"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )  # fmt: skip
     source = _source()

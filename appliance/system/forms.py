@@ -106,7 +106,7 @@ def _held(address: AddressObject) -> tuple[tuple[str, ...], tuple[str, ...] | No
 class IgnoreForm(OperatorForm):
     reason = forms.CharField(label=_("Why it may be ignored"), max_length=500)
     until = forms.DateTimeField(
-        label=_("Until (UTC; empty: for good)"), required=False,
+        label=_("Until"), required=False, help_text=_("Empty: for good."),
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}),
     )  # fmt: skip
 

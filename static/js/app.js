@@ -89,6 +89,16 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (!busy) barShown = said;
 });
 
+// What is read aloud is read once: the same answer is not put there again.
+const heard = new WeakMap();
+
+document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const { target, serverResponse } = detail;
+  if (!target.hasAttribute("aria-live")) return;
+  if (heard.get(target) === serverResponse) detail.shouldSwap = false;
+  heard.set(target, serverResponse);
+});
+
 // What is refused is said on the page, above what was there (appliance/gate.py).
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.xhr.status === 403) event.detail.shouldSwap = true;

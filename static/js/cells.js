@@ -276,7 +276,7 @@ export const kinds = {
     return (row) => {
       const active = row[key].active;
       flows(String(active));
-      write(words[active ? "on" : "none"].label);
+      write(words[active ? "on" : row.ended && row[key].packets ? "was" : "none"].label);
       packets(row[key].packets ? counts.format(row[key].packets) : "");
     };
   },

@@ -41,7 +41,37 @@ for (const button of document.querySelectorAll("[data-density-switch]")) {
   });
 }
 
-// --- an end by one click: chips beside a field for a time, which is UTC ---
+// --- a field for a time: the reader's own here, UTC to the server (and in the address of a search) ---
+
+const zoneName = (at) =>
+  new Intl.DateTimeFormat(document.documentElement.lang, { timeZoneName: "short" })
+    .formatToParts(at)
+    .find(({ type }) => type === "timeZoneName").value;
+
+/** As a field for a time holds it, to the minute. */
+const inUtc = (at) => at.toISOString().slice(0, 16);
+const here = (at) => inUtc(new Date(at.getTime() - at.getTimezoneOffset() * 60_000));
+
+function showFieldsHere(root) {
+  for (const field of root.querySelectorAll('input[type="datetime-local"]:not([data-here])')) {
+    field.dataset.here = "";
+    if (field.value) field.value = here(new Date(`${field.value}Z`));
+    const zone = field.closest(".field")?.querySelector("[data-zone]");
+    if (zone) zone.textContent = zoneName(field.value ? new Date(field.value) : new Date());
+  }
+  for (const field of root.querySelectorAll("input[data-own-zone]")) {
+    field.value = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    delete field.dataset.ownZone;
+  }
+}
+
+document.addEventListener("formdata", ({ target, formData }) => {
+  for (const { name, value } of target.querySelectorAll("input[data-here]")) {
+    if (value) formData.set(name, inUtc(new Date(value)));
+  }
+});
+
+// --- an end by one click: chips beside a field for a time ---
 
 document.addEventListener("click", (event) => {
   const chip = event.target.closest("[data-hours], [data-clock]");
@@ -53,8 +83,8 @@ document.addEventListener("click", (event) => {
     if (end < new Date()) end.setDate(end.getDate() + 1);
   }
   const field = document.getElementById(chip.closest("[data-chips]").dataset.chips);
-  field.value = end.toISOString().slice(0, 16);
-  field.dispatchEvent(new Event("change", { bubbles: true }));
+  field.value = here(end);
+  for (const name of ["input", "change"]) field.dispatchEvent(new Event(name, { bubbles: true }));
 });
 
 // --- a moment, as short as it can be said: the whole of it stands in its title ---
@@ -82,6 +112,7 @@ export function sayMoment(then, now = new Date()) {
 }
 
 export function showLocalTimes(root) {
+  showFieldsHere(root);
   for (const time of root.querySelectorAll("time[data-local]")) {
     const then = new Date(time.dateTime);
     time.textContent = sayMoment(then);

@@ -12,7 +12,7 @@ from appliance.sip.columns.sentences import ADVICE, CLOSED_BECAUSE, ENDINGS, VER
 from appliance.ui.columns import Column, LiveTable, Word
 
 _DIRECTION: Final = {"inbound": Word(_("In")), "outbound": Word(_("Out"))}
-_AUDIO: Final = {"on": Word(_("on")), "none": Word(_("none"))}
+_AUDIO: Final = {"on": Word(_("on")), "none": Word(_("none")), "was": Word(_("was on"))}
 CALL_STATE: Final = {
     "setup": Word(_("Setting up"), "hint"),
     "in_call": Word(_("In call"), "ok"),
@@ -86,7 +86,9 @@ PINHOLES: Final = LiveTable(
         Column("packets_in", _("Packets ↓ in"), "number", "number third"),
         Column("expires", _("Closes in"), "countdown", "number third"),
         Column("call", _("Call"), "action", "tight", action=_("Show"), link="/calls/{id}/"),
-        Column("id", _("Close"), "action", "tight", action=_("Close"), link="/calls/pinholes/{id}/close/", asks=CLOSE),
+        Column(
+            "id", _("Close"), "action", "tight bare", action=_("Close"), link="/calls/pinholes/{id}/close/", asks=CLOSE
+        ),
     ),
     order="opened",
     state="kind",
