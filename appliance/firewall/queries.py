@@ -49,6 +49,11 @@ def acting(node: str) -> list[Activation]:
     return list(chosen.exclude(Q(kind=ActivationKind.MAINTENANCE) & ~Q(boot=boot_id())).order_by("pk"))
 
 
+def exempt(node: str) -> list[Activation]:
+    """The servers that the ALG leaves alone now."""
+    return [each for each in acting(node) if each.kind == ActivationKind.EXEMPTION]
+
+
 def overdue(node: str) -> list[Activation]:
     """Marked as acting, though their time is over or the machine has started anew."""
     marked = Activation.objects.filter(node=node, state__in=[ActivationState.ASKED, ActivationState.ACTIVE])

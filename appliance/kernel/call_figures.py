@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal
 
 import redis
@@ -62,12 +62,24 @@ def keep(figures: dict[tuple[str, Direction], Figures]) -> None:
 
 def of(call: str) -> dict[str, Figures]:
     """By direction; {} as well where Redis is away."""
+    return of_several([call]).get(call, {})
+
+
+def of_several(calls: Sequence[str]) -> dict[str, dict[str, Figures]]:
+    """Of those that have any, by call and direction."""
     client = redis_socket.client()
     try:
-        told: Any = client.hgetall(names.call_figures(call))
+        with client.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.hgetall(names.call_figures(call))
+            told: Any = pipeline.execute()
     except (redis.RedisError, OSError) as error:
-        log.warning("figures of a call were not read: %s", error)
+        log.warning("figures of calls were not read: %s", error)
         return {}
     finally:
         client.close()
-    return {direction.decode(): json.loads(each) for direction, each in told.items()}
+    return {
+        call: {direction.decode(): json.loads(each) for direction, each in by_direction.items()}
+        for call, by_direction in zip(calls, told, strict=True)
+        if by_direction
+    }

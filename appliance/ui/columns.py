@@ -32,6 +32,7 @@ Kind = Literal[
     "duration",
     "countdown",
     "audio",
+    "measured",
     "said",
     "action",
     "value",
@@ -66,7 +67,9 @@ class Column:
     words: Mapping[str, Word] = field(default_factory=dict)
     below: str = ""  # key of the small second line
     said_below: Text = ""  # what a text or an address says there: {peer} is its value, any other word one of the row
-    sentences: Mapping[str, Word] = field(default_factory=dict)  # by code, where the second line is a Said
+    sentences: Mapping[str, Word] = field(
+        default_factory=dict
+    )  # of the second line: by code of a Said, else by its value
     link: str = ""  # where its text leads; {id} is the row's, of an action the value of the column
     action: Text = ""  # the word of a link; with `asks`, of a button that posts there
     asks: Text = ""  # the question before it does

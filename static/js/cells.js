@@ -2,6 +2,7 @@
 // How one value of a live row is shown. A kind builds its nodes once and returns the function that paints a row into
 // them. Data reaches the page as text only, never as markup.
 
+import { figuresFrom, isPoor } from "./figures.js";
 import { live } from "./live.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -63,6 +64,7 @@ export function clock(seconds) {
 }
 
 const dayTime = new Intl.DateTimeFormat(document.documentElement.lang, { timeStyle: "medium", hourCycle: "h23" });
+const shares = new Intl.NumberFormat(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
 const counts = new Intl.NumberFormat(document.documentElement.lang);
 
 export function timeOfDay(seconds) {
@@ -107,12 +109,12 @@ function valueButton(parent, className, key) {
 }
 
 export const kinds = {
-  text(cell, { key, words, below, said_below: said }) {
+  text(cell, { key, words, below, said_below: said, sentences }) {
     const write = writer(below ? element("span", "", cell) : cell);
     const more = below ? writer(element("span", "below", cell)) : null;
     return (row) => {
       write(words[row[key]]?.label || row[key] || NOTHING);
-      more?.(fill(said, row));
+      more?.(said ? fill(said, row) : sentences[row[below]]?.label);
     };
   },
 
@@ -278,6 +280,34 @@ export const kinds = {
       flows(String(active));
       write(words[active ? "on" : row.ended && row[key].packets ? "was" : "none"].label);
       packets(row[key].packets ? counts.format(row[key].packets) : "");
+    };
+  },
+
+  /** Loss and jitter of the last sample, a line for each direction. */
+  measured(cell, { words, link }) {
+    const known = figuresFrom(link);
+    cell.dataset.measured = "";
+    const lines = Object.entries({ out: "up", in: "down" }).map(([direction, arrow]) => {
+      const line = element("span", "audio", cell);
+      icon(line)(arrow);
+      element("span", "visually-hidden", line).textContent = words[direction].label;
+      const write = writer(element("span", "", line));
+      const [hidden, poor] = [property(line, "hidden"), property(line.dataset, "poor")];
+      return (figures) => {
+        hidden(!figures);
+        if (!figures) return;
+        poor(String(isPoor(figures)));
+        const loss = shares.format(figures.lost / figures.packets);
+        write(figures.jitter === null ? loss : `${loss}, ${counts.format(Math.round(figures.jitter))} ms`);
+      };
+    });
+    const none = property(element("span", "quiet", cell), "textContent");
+    return (row) => {
+      const told = known.get(row.id);
+      lines[0](told?.out);
+      lines[1](told?.in);
+      none(told ? "" : NOTHING);
+      cell.toggleAttribute("data-nothing", !told);
     };
   },
 };

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.lab.running import RunningLab
+from tests.lab.running import RunningLab, until
 
 pytestmark = [pytest.mark.browser]
 
@@ -27,3 +29,16 @@ def test_quality_fits_a_telephone(page: Page, lab: RunningLab):
     page.goto("/calls/quality/")
     expect(page.locator("#quality")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_list_of_calls_says_loss_and_jitter_of_both_directions(page: Page, lab: RunningLab):
+    """As measured, which the kernel does every ten seconds."""
+    with lab.place_call() as placed:
+        page.goto("/calls/")
+        row = until(lambda: lab.call_row(placed), 20)
+        assert row
+        cell = page.locator(f'tr[data-id="{row["id"]}"] [data-measured]')
+        for line, words in ((0, "What the phone sends"), (1, "What the phone hears")):
+            expect(cell.locator(".audio").nth(line)).to_have_text(
+                re.compile(rf"^{words}\d+(\.\d)?%, \d+ ms$"), timeout=45_000
+            )

@@ -57,7 +57,7 @@ def start_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 
 @may("rules.see")
 def exemptions(request: OperatorRequest) -> HttpResponse:
-    acting = [each for each in queries.acting(names.NODE) if each.kind == ActivationKind.EXEMPTION]
+    acting = queries.exempt(names.NODE)
     before = queries.activations(names.NODE).filter(kind=ActivationKind.EXEMPTION)
     by_object = {each.address_row: each for each in acting}
     policy = system.policy_asked(draft=False)

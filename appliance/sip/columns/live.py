@@ -13,6 +13,8 @@ from appliance.ui.columns import Column, LiveTable, Word
 
 _DIRECTION: Final = {"inbound": Word(_("In")), "outbound": Word(_("Out"))}
 _AUDIO: Final = {"on": Word(_("on")), "none": Word(_("none")), "was": Word(_("was on"))}
+_HEARD: Final = {"out": Word(_("What the phone sends")), "in": Word(_("What the phone hears"))}
+_ALG: Final = {"false": Word(_("ALG on")), "true": Word(_("ALG looks on only"))}
 CALL_STATE: Final = {
     "setup": Word(_("Setting up"), "hint"),
     "in_call": Word(_("In call"), "ok"),
@@ -52,9 +54,10 @@ CALLS: Final = LiveTable(
         Column("verdict", _("What is wrong"), "said", "whole", words=FAULTS),
         Column("audio_out", _("Audio ↑ out"), "audio", "bare", words=_AUDIO, arrow="up"),
         Column("audio_in", _("Audio ↓ in"), "audio", "bare", words=_AUDIO, arrow="down"),
+        Column("id", _("Loss, jitter"), "measured", words=_HEARD, link="/calls/measured/"),
         Column("codec", _("Codec"), css="third"),
         Column("internal", _("Phone"), "address", "wide-only"),
-        Column("provider", _("Provider"), css="third"),
+        Column("provider", _("Provider"), css="third", below="shadow", sentences=_ALG),
         Column("pinholes", _("Pinholes"), "number", "number third"),
     ),
     order="since",

@@ -11,6 +11,7 @@ app_name = "sip"
 urlpatterns = [
     path("", live.calls, name="calls"),
     path("quiet/", live.quiet, name="calls_quiet"),
+    path("measured/", calls.measured, name="calls_measured"),
     path("registrations/", live.registrations, name="registrations"),
     path("pinholes/", live.pinholes, name="pinholes"),
     path("pinholes/<str:pinhole_id>/close/", live.close_pinhole, name="pinholes_close"),

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import render
 
 from appliance.audit.services import record_view
@@ -15,6 +15,9 @@ from appliance.sip.columns import RULES, ladder_config
 from appliance.sip.models import CallRecord
 from appliance.ui.requests import OperatorRequest, may
 from sipalg_core.contract.events import CALL_TOPIC
+
+CALLS_MEASURED: Final = 300
+"""Of so many is said at once: more rows than the page of a long list holds (static/js/window.js)."""
 
 
 @may("calls.trace")
@@ -44,6 +47,12 @@ def figures(request: OperatorRequest, call_id: str) -> HttpResponse:
     known = call_figures.of(call_id)
     told = [(direction, known[direction]) for direction in ("out", "in") if direction in known]
     return render(request, "sip/_figures.html", {"call_id": call_id, "figures": told, "told": True})
+
+
+@may("calls.see")
+def measured(request: OperatorRequest) -> JsonResponse:
+    """The same of the calls that stand in a list, which asks again and again (static/js/figures.js)."""
+    return JsonResponse(call_figures.of_several(request.GET.getlist("call")[:CALLS_MEASURED]))
 
 
 @may("calls.trace")

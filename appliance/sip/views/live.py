@@ -16,11 +16,13 @@ from django.views.decorators.http import require_POST
 
 from appliance.accounts.queries import permits
 from appliance.audit.services import record_list
+from appliance.firewall import queries as firewall
 from appliance.kernel.inquiry import NetadminUnavailable
 from appliance.live.control import EngineUnavailable
 from appliance.sip import queries, services
 from appliance.sip.columns import CALLS, CLOSED, PINHOLES, PINHOLES_TO_READ, REGISTRATIONS
 from appliance.ui.requests import OperatorRequest, may
+from sipalg_core.contract import names
 
 BANS_SHOWN: Final = 500
 
@@ -28,7 +30,8 @@ BANS_SHOWN: Final = 500
 @may("calls.see")
 def calls(request: OperatorRequest) -> HttpResponse:
     record_list(actor=request.user, what="live calls")
-    return render(request, "sip/calls.html", {"table": CALLS} | _quiet())
+    context = {"table": CALLS, "exempt": firewall.exempt(names.NODE)}
+    return render(request, "sip/calls.html", context | _quiet())
 
 
 @may("calls.see")

@@ -134,3 +134,12 @@ def test_page_of_a_call_says_them_and_that_there_are_none(console, monkeypatch):
     assert "2 of 100 packets lost, jitter 2.0 ms" in text
     assert "0 of 1 packet lost</dd>" in text
     assert 'hx-trigger="every 10s"' in text
+
+
+def test_list_of_calls_asks_for_all_of_its_rows_at_once(console, monkeypatch):
+    assert console.get("/calls/measured/", {"call": ["a", "b"]}).json() == {}, "Redis is away here"
+    told = {"in": {"packets": 100, "lost": 3, "jitter": 40.0}}
+    asked = []
+    monkeypatch.setattr(call_figures, "of_several", lambda calls: asked.append(calls) or {"b": told})
+    assert console.get("/calls/measured/", {"call": ["a", "b"]}).json() == {"b": told}
+    assert asked == [["a", "b"]]

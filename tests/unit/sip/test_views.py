@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from appliance.firewall.services import create_address, create_rule, create_service
+from appliance.firewall.services import create_address, create_rule, create_service, start_exemption
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
@@ -95,3 +95,10 @@ def test_no_registration_is_said_with_who_is_awaited_and_the_way_to_check_its_pa
         assert "Nobody has answered." in client.get("/calls/registrations/").content.decode()
     finally:
         double.stop()
+
+
+def test_calls_of_exempt_servers_are_said_to_be_missing(client, owner, engine):
+    client.force_login(owner)
+    assert "the ALG leaves them alone" not in client.get("/calls/").content.decode()
+    start_exemption(actor=owner, values=["203.0.113.3"], reason="the provider asked for it")
+    assert "Calls of 203.0.113.3 are not in this list" in client.get("/calls/").content.decode()
