@@ -158,8 +158,8 @@ def _ask_for_proof(request: HttpRequest, user: User, fresh: Fresh) -> HttpRespon
     missing = ""
     if not queries.has_second_factor(user) and fresh == "second factor":
         missing = _("This needs a second factor. Set one up in your account first.")
-    elif not queries.has_second_factor(user) and not user.has_usable_password():
-        missing = _("This needs a fresh proof of who you are. Your account has no password: sign in with a new link.")
+    else:
+        missing = queries.lacks_proof(user)
     if missing:
         messages.error(request, missing)
         account = reverse("accounts:account")

@@ -17,6 +17,7 @@ from django.contrib.sessions.models import Session
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from appliance.accounts.models import (
     ApiToken,
@@ -105,6 +106,13 @@ def proven(request: HttpRequest, *, second_factor: bool = False, for_seconds: fl
     return any(
         time.time() - each["at"] < for_seconds and (not second_factor or each["method"] == "mfa") for each in records
     )
+
+
+def lacks_proof(user: User) -> str:
+    """Why he cannot prove again who he is, in words; "" where he can."""
+    if has_second_factor(user) or user.has_usable_password():
+        return ""
+    return _("This needs a fresh proof of who you are. Your account has no password: sign in with a new link.")
 
 
 def has_second_factor(user: User) -> bool:

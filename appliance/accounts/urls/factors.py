@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from allauth.account.views import reauthenticate
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.base import views as base
 from allauth.mfa.recovery_codes import views as recovery
 from allauth.mfa.totp import views as totp
 from allauth.mfa.webauthn import views as webauthn
 from django.contrib import messages
 from django.contrib.auth.views import LogoutView
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
@@ -25,7 +27,19 @@ from appliance.ui.requests import anybody, may, named
 
 
 def _own(view: Callable[..., Any]) -> Callable[..., Any]:
-    return may("account.own")(named(view))
+    """Whom allauth sends away, since he has nothing to prove again with who he is, is told what lets him in."""
+
+    def asked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(request, *args, **kwargs)
+        except PermissionDenied:
+            return door.unproven(request)
+        except ReauthenticationRequired:
+            if not door.lacks_proof(request):
+                raise  # allauth leads to the page for it
+            return door.unproven(request)
+
+    return may("account.own")(wraps(view)(asked))
 
 
 def _whole(view: Callable[..., Any]) -> Callable[..., Any]:

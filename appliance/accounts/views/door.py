@@ -76,6 +76,16 @@ def come_in(request: HttpRequest, user: User, *, method: str) -> None:
     record_authentication(request, user, method)
 
 
+def lacks_proof(request: HttpRequest) -> str:
+    return queries.lacks_proof(request.user) if isinstance(request.user, User) else ""
+
+
+def unproven(request: HttpRequest) -> HttpResponse:
+    """To the own account, where one reads what is missing for a proof."""
+    messages.error(request, lacks_proof(request) or _("Your account has nothing of that kind to prove it with."))
+    return redirect("accounts:account")
+
+
 def prove(request: HttpRequest) -> HttpResponse:
     """To the page on which one proves again who one is, the strongest way that the account has."""
     if not isinstance(request.user, User):

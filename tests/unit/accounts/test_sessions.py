@@ -92,6 +92,18 @@ def test_risky_acts_need_a_fresh_proof(browser, anna):
     assert "new-token" in browser.post("/accounts/api-tokens/add/", {"name": "x", "lifetime": "30"}).content.decode()
 
 
+def test_who_has_nothing_to_prove_it_with_is_told_what_lets_him_in(browser, anna):
+    anna.set_unusable_password()
+    anna.save()
+    browser.force_login(anna)
+    age(browser, queries.FRESH + 1, began=True)
+    age(browser, 1)
+    for path in ("/accounts/factors/app/add/", "/accounts/factors/passkeys/add/", "/accounts/prove/password/"):
+        answer = browser.get(path, follow=True)
+        assert answer.status_code == 200
+        assert "Your account has no password: sign in with a new link." in answer.content.decode()
+
+
 def test_backups_are_made_and_restored_by_who_has_just_proved_who_it_is(browser, anna, token):
     kept = Restoration.objects.create(author=str(anna), content={"format": document.FORMAT, "version": 1})
     words = {"passphrase": PASSWORD, "again": PASSWORD}

@@ -2,8 +2,9 @@
 """The overview, the state in the top bar, and who gets to see them."""
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import RequestFactory
-from django.views.defaults import server_error
+from django.views.defaults import permission_denied, server_error
 
 from appliance.network.services import save_interface
 from appliance.system.services import request_apply
@@ -95,3 +96,13 @@ def test_an_error_of_ours_is_said_without_any_help_of_the_request():
     answer = server_error(RequestFactory().get("/"))
     assert answer.status_code == 500
     assert "This page could not be made" in answer.content.decode()
+
+
+def test_name_that_is_not_the_consoles_and_what_is_forbidden_are_said_in_words(client):
+    answer = client.get("/", headers={"host": "elsewhere.example"})
+    assert answer.status_code == 400
+    assert "PINHOLE_CONSOLE_ORIGINS" in answer.content.decode()
+    request = RequestFactory().get("/")
+    answer = permission_denied(request, PermissionDenied())
+    assert answer.status_code == 403
+    assert "This is not open to you" in answer.content.decode()
