@@ -7,6 +7,7 @@ backup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -140,6 +141,7 @@ def _until_new_or_restored(hand: Hand, page: Page) -> None:
     hand.button("Continue")
     hand.arrives("factor")
     hand.looks()
+    expect(page.get_by_role("link", name=re.compile("authenticator app.*Six digits"))).to_be_visible()
     hand.button("Skip for now")
     hand.arrives("start")
     hand.looks()
