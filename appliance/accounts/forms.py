@@ -123,9 +123,12 @@ class MaintenanceForm(OperatorForm):
         help_text=_("The support company's own addresses; the firewall opens the console for them and nobody else."),
     )  # fmt: skip
     lasts = forms.TypedChoiceField(
-        label=_("For"), choices=_WINDOWS, initial="4", coerce=lambda hours: timedelta(hours=float(hours))
-    )
-    reason = forms.CharField(label=_("Why"), required=False, max_length=500)
+        label=_("For"), choices=_WINDOWS, initial="4", coerce=lambda hours: timedelta(hours=float(hours)),
+        help_text=_("Then support is out, open connections and sessions as well."),
+    )  # fmt: skip
+    reason = forms.CharField(
+        label=_("Why"), required=False, max_length=500, help_text=_("Stands in the report and in the audit log.")
+    )  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -133,19 +136,30 @@ class MaintenanceForm(OperatorForm):
 
 
 class RoleForm(OperatorForm):
-    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.ADMINISTRATOR)
+    role = forms.ChoiceField(
+        label=_("Role"), choices=Role.choices, initial=Role.ADMINISTRATOR,
+        help_text=_(
+            "An owner may all; a firewall admin all but people and restore; a technician looks into calls and tests; "
+            "an auditor reads."
+        ),
+    )  # fmt: skip
 
 
 class UserForm(RoleForm):
-    username = forms.CharField(label=_("Name"), required=False, max_length=80)
+    username = forms.CharField(
+        label=_("Name"), required=False, max_length=80, help_text=_("For the sign-in, and in the audit log.")
+    )  # fmt: skip
     field_order = ("username", "role")
 
 
 class PassForm(OperatorForm):
-    username = forms.CharField(label=_("Name"), required=False, max_length=80)
+    username = forms.CharField(
+        label=_("Name"), required=False, max_length=80, help_text=_("Of the person; never one pass for two.")
+    )  # fmt: skip
     lasts = forms.TypedChoiceField(
-        label=_("Ends after"), choices=_PASSES, initial="24", coerce=lambda hours: timedelta(hours=int(hours))
-    )
+        label=_("Ends after"), choices=_PASSES, initial="24", coerce=lambda hours: timedelta(hours=int(hours)),
+        help_text=_("By itself, whatever is open then."),
+    )  # fmt: skip
     source = forms.CharField(
         label=_("Only from"), required=False, max_length=64,
         widget=forms.TextInput(attrs={"class": "form-control mono"}), help_text=_("An address or network; empty: any."),

@@ -50,26 +50,33 @@ _NOT_IN: Final = {
 
 
 class RuleForm(OperatorForm):
-    name = forms.CharField(label=_("Name"), required=False, max_length=80)
-    action = forms.ChoiceField(label=_("Action"))
+    name = forms.CharField(
+        label=_("Name"), required=False, max_length=80,
+        help_text=_("What the rule is for, in your words; it stands in the list, the live log and the notices."),
+    )  # fmt: skip
+    action = forms.ChoiceField(label=_("Action"), help_text=_("What becomes of what fits this rule."))
     source: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
-        AddressObject.objects.none(), label=_("From"), required=False, empty_label=_("anywhere")
-    )
+        AddressObject.objects.none(), label=_("From"), required=False, empty_label=_("anywhere"),
+        help_text=_("Who begins the connection."),
+    )  # fmt: skip
     from_zone = forms.ChoiceField(
         label=_("Behind"), choices=_ANY_ZONE, required=False, help_text=_("Only what comes in from that side.")
     )
     destination: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
-        AddressObject.objects.none(), label=_("To"), required=False, empty_label=_("anywhere")
-    )
+        AddressObject.objects.none(), label=_("To"), required=False, empty_label=_("anywhere"),
+        help_text=_("Whom it wants to reach. Answers come back by themselves."),
+    )  # fmt: skip
     to_zone = forms.ChoiceField(
         label=_("Behind"), choices=_ANY_ZONE, required=False, help_text=_("Only what goes out to that side.")
     )
     service: forms.ModelChoiceField[Service] = forms.ModelChoiceField(
-        Service.objects.none(), label=_("Service"), required=False, empty_label=_("everything")
-    )
+        Service.objects.none(), label=_("Service"), required=False, empty_label=_("everything"),
+        help_text=_("Protocol and ports."),
+    )  # fmt: skip
     target: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
-        AddressObject.objects.none(), label=_("Translate to"), required=False, empty_label=_("nothing")
-    )
+        AddressObject.objects.none(), label=_("Translate to"), required=False, empty_label=_("nothing"),
+        help_text=_("The address that takes the place of the old one."),
+    )  # fmt: skip
     target_port = forms.IntegerField(
         label=_("Port there"), required=False, help_text=_("Empty: the port stays as it is.")
     )  # fmt: skip
@@ -79,8 +86,9 @@ class RuleForm(OperatorForm):
         help_text=_("At that time the kernel ends it, for open connections as well. Empty: without end."),
     )  # fmt: skip
     schedule: forms.ModelChoiceField[Schedule] = forms.ModelChoiceField(
-        Schedule.objects.none(), label=_("Schedule"), required=False, empty_label=_("always")
-    )
+        Schedule.objects.none(), label=_("Schedule"), required=False, empty_label=_("always"),
+        help_text=_("Days and hours of the week at which it acts. Change only if it shall not act always."),
+    )  # fmt: skip
     section = forms.CharField(
         label=_("Section"), required=False, max_length=80, help_text=_("Rules of a section stand together.")
     )  # fmt: skip
@@ -89,7 +97,10 @@ class RuleForm(OperatorForm):
         label=_("Comment"), required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Why the rule exists, and who asked for it."),
     )  # fmt: skip
-    enabled = forms.BooleanField(label=_("Enabled"), required=False, initial=True)
+    enabled = forms.BooleanField(
+        label=_("Enabled"), required=False, initial=True,
+        help_text=_("Switched off it stays in the list and does nothing."),
+    )  # fmt: skip
     log = forms.BooleanField(
         label=_("Log what it decides"), required=False,
         help_text=_("What is dropped or rejected is always in the live log; with this, what is accepted is as well."),
@@ -125,13 +136,15 @@ class DurationForm(OperatorForm):
 
     ALWAYS = "always"
 
-    lasts = forms.ChoiceField(label=_("For"), initial="4")
+    lasts = forms.ChoiceField(label=_("For"), initial="4", help_text=_("Then it ends by itself."))
     until = forms.DateTimeField(
         label=_("Until"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         help_text=_("Only for “until a time”."),
     )  # fmt: skip
-    reason = forms.CharField(label=_("Why"), required=False, max_length=500)
+    reason = forms.CharField(
+        label=_("Why"), required=False, max_length=500, help_text=_("Stands beside it and in the audit log.")
+    )  # fmt: skip
 
     def __init__(self, *args: Any, always: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -156,8 +169,9 @@ class StartForm(DurationForm):
 
 class ExemptionForm(DurationForm):
     server: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
-        AddressObject.objects.none(), label=_("Server"), required=False, empty_label=_("every SIP server")
-    )
+        AddressObject.objects.none(), label=_("Server"), required=False, empty_label=_("every SIP server"),
+        help_text=_("Its SIP passes unchanged; the ALG goes on for all others."),
+    )  # fmt: skip
     values = forms.CharField(
         label=_("Or its address"), required=False, max_length=400,
         widget=forms.TextInput(attrs={"class": "form-control mono"}),
@@ -187,22 +201,34 @@ OTHER: Final = str(Protocol.OTHER)
 class PacketForm(OperatorForm):
     """The first packet of a connection."""
 
-    saddr = forms.GenericIPAddressField(label=_("From address"))
-    daddr = forms.GenericIPAddressField(label=_("To address"))
+    saddr = forms.GenericIPAddressField(
+        label=_("From address"), help_text=_("Who sends first, such as 192.168.0.10."),
+    )  # fmt: skip
+    daddr = forms.GenericIPAddressField(
+        label=_("To address"), help_text=_("As the sender writes it, before any translation."),
+    )  # fmt: skip
     protocol = forms.ChoiceField(
         label=_("Protocol"),
         choices=[("udp", "UDP"), ("tcp", "TCP"), ("icmp", _("ICMP (a ping)")), (OTHER, Protocol.OTHER.label)],
+        help_text=_("SIP is mostly UDP, web pages are TCP."),
     )
     number = forms.IntegerField(
         label=_("Protocol number"), required=False, min_value=0, max_value=255,
-        widget=forms.NumberInput(attrs={"placeholder": "ESP 50, GRE 47"}),
+        widget=forms.NumberInput(attrs={"placeholder": "ESP 50, GRE 47"}), help_text=_("Only for another protocol."),
     )  # fmt: skip
-    dport = forms.IntegerField(label=_("Port"), required=False, min_value=1, max_value=65535)
+    dport = forms.IntegerField(
+        label=_("Port"), required=False, min_value=1, max_value=65535,
+        help_text=_("The port that it wants to reach: 5060 for SIP."),
+    )  # fmt: skip
     at = forms.DateTimeField(
-        label=_("When"), required=False, help_text=_("Empty: now."),
+        label=_("When"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Empty: now. Change only if a rule has an end or a schedule."),
     )  # fmt: skip
-    draft = forms.BooleanField(label=_("Ask the draft, not what runs"), required=False)
+    draft = forms.BooleanField(
+        label=_("Ask the draft, not what runs"), required=False,
+        help_text=_("As it would be once the pending changes are applied."),
+    )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
@@ -227,11 +253,23 @@ class PacketForm(OperatorForm):
 
 
 class ReachForm(OperatorForm):
-    host = forms.GenericIPAddressField(label=_("Address"))
-    draft = forms.BooleanField(label=_("Ask the draft, not what runs"), required=False)
+    host = forms.GenericIPAddressField(
+        label=_("Address"), help_text=_("The host that somebody wants to reach, such as 192.168.0.2.")
+    )  # fmt: skip
+    draft = forms.BooleanField(
+        label=_("Ask the draft, not what runs"), required=False,
+        help_text=_("As it would be once the pending changes are applied."),
+    )  # fmt: skip
 
     def clean_host(self) -> Host:
         return ip_address(self.cleaned_data["host"])
+
+
+def _name() -> forms.CharField:
+    return forms.CharField(
+        label=_("Name"), required=False, max_length=80,
+        help_text=_("As rules call it; another name later changes no rule."),
+    )  # fmt: skip
 
 
 class ObjectForm(OperatorForm):
@@ -243,11 +281,15 @@ class ObjectForm(OperatorForm):
 
 
 class ScheduleForm(ObjectForm):
-    name = forms.CharField(label=_("Name"), required=False, max_length=80)
+    name = _name()
     weekdays = forms.TypedMultipleChoiceField(
-        label=_("Days"), choices=list(WEEKDAYS.items()), coerce=int, required=False, widget=forms.CheckboxSelectMultiple
-    )
-    begin = forms.TimeField(label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+        label=_("Days"), choices=list(WEEKDAYS.items()), coerce=int, required=False,
+        widget=forms.CheckboxSelectMultiple, help_text=_("The days on which it begins."),
+    )  # fmt: skip
+    begin = forms.TimeField(
+        label=_("From"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
+        help_text=_("By the clock of the time zone below."),
+    )  # fmt: skip
     end = forms.TimeField(
         label=_("To"), widget=forms.TimeInput(attrs={"type": "time"}, format="%H:%M"),
         help_text=_("Before the begin: on the next day."),
@@ -265,8 +307,10 @@ class ScheduleForm(ObjectForm):
 
 
 class AddressForm(ObjectForm):
-    name = forms.CharField(label=_("Name"), required=False, max_length=80)
-    kind = forms.ChoiceField(label=_("Kind"), choices=AddressKind.choices)
+    name = _name()
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=AddressKind.choices, help_text=_("What the object is made of; it stays what it is."),
+    )  # fmt: skip
     value = forms.CharField(
         label=_("Address, name or countries"), required=False, max_length=1000,
         widget=forms.TextInput(attrs={"class": "form-control mono", "data-names": "country-names"}),
@@ -279,7 +323,9 @@ class AddressForm(ObjectForm):
         label=_("Look up"), required=False, choices=[("", _("as the name looks")), *Lookup.choices],
         help_text=_("Only a DNS name is looked up."),
     )  # fmt: skip
-    negated = forms.BooleanField(label=_("Everywhere but these countries"), required=False)
+    negated = forms.BooleanField(
+        label=_("Everywhere but these countries"), required=False, help_text=_("Turns the object round."),
+    )  # fmt: skip
     members: forms.ModelMultipleChoiceField[AddressObject] = forms.ModelMultipleChoiceField(
         AddressObject.objects.none(),
         label=_("Members"),
@@ -300,7 +346,10 @@ class AddressForm(ObjectForm):
         for name in {"kind", "value", "lookup", "negated", "members"} - set(own):
             del self.fields[name]
         for name in own:
-            self.fields[name].help_text = _VALUE_HELP.get(AddressKind(thing.kind), "") if name == "value" else ""
+            if name == "value":
+                self.fields[name].help_text = _VALUE_HELP[AddressKind(thing.kind)]
+            elif name == "members":
+                self.fields[name].help_text = _("The group is all of them together.")
 
 
 _FIELDS_OF_KIND: Final = {
@@ -320,8 +369,10 @@ _VALUE_HELP: Final = {
 
 
 class ServiceForm(ObjectForm):
-    name = forms.CharField(label=_("Name"), required=False, max_length=80)
-    protocol = forms.ChoiceField(label=_("Protocol"), choices=Protocol.choices)
+    name = _name()
+    protocol = forms.ChoiceField(
+        label=_("Protocol"), choices=Protocol.choices, help_text=_("As the maker of the program says.")
+    )  # fmt: skip
     ports = forms.CharField(
         label=_("Ports"), required=False, max_length=200, widget=forms.TextInput(attrs={"class": "form-control mono"}),
         help_text=_("5060 or 5060,16384-32767. Empty: every port."),
@@ -348,7 +399,8 @@ class ReplaceForm(OperatorForm):
     """By which object another one is replaced, wherever it stands."""
 
     by: forms.ModelChoiceField[Any] = forms.ModelChoiceField(
-        AddressObject.objects.none(), label=_("Replace by"), empty_label=_("choose an object")
+        AddressObject.objects.none(), label=_("Replace by"), empty_label=_("choose an object"),
+        help_text=_("It takes the place in everything that is listed below, as a draft."),
     )  # fmt: skip
 
     def __init__(self, *args: Any, thing: AddressObject | Service | Schedule, **kwargs: Any) -> None:

@@ -39,7 +39,20 @@ def _source() -> forms.CharField:
 
 
 def _anybody() -> forms.BooleanField:
-    return forms.BooleanField(label=_("Anybody may come, from the whole Internet"), required=False)
+    return forms.BooleanField(
+        label=_("Anybody may come, from the whole Internet"), required=False,
+        help_text=_("Change only if callers come from anywhere: whoever scans the Internet finds it within hours."),
+    )  # fmt: skip
+
+
+def _server() -> forms.CharField:
+    return _text(_("Server of the provider"), _("sip.example.net, or addresses."))
+
+
+def _speech() -> forms.CharField:
+    return _text(
+        _("Ports of speech outwards"), _("Change only if the provider names a smaller range."), initial="1024-65535"
+    )  # fmt: skip
 
 
 class Questions(OperatorForm):
@@ -51,17 +64,18 @@ class Questions(OperatorForm):
 
 class WithAlgQuestions(Questions):
     pbx = _pbx()
-    server = _text(_("Server of the provider"), _("sip.example.net, or addresses."))
+    server = _server()
     media_from = _text(_("Where its speech comes from (optional)"), _("As the provider says; empty: from the server."))
     symmetric = forms.BooleanField(
-        label=_("The provider sends speech from the port that it announces"), required=False, initial=True
-    )
+        label=_("The provider sends speech from the port that it announces"), required=False, initial=True,
+        help_text=_("Nearly all do (symmetric RTP). Change only if the provider says that it does not."),
+    )  # fmt: skip
 
 
 class WithoutAlgQuestions(Questions):
     pbx = _pbx()
-    server = _text(_("Server of the provider"), _("sip.example.net, or addresses."))
-    speech = _text(_("Ports of speech outwards"), initial="1024-65535")
+    server = _server()
+    speech = _speech()
 
 
 class EncryptedQuestions(Questions):
@@ -70,8 +84,10 @@ class EncryptedQuestions(Questions):
         _("Server of the provider"), _("A DNS name; where there is none, a country, such as Germany or DE."),
         countries=True,
     )  # fmt: skip
-    stun = _text(_("STUN server (optional)"))
-    speech = _text(_("Ports of speech outwards"), initial="1024-65535")
+    stun = _text(
+        _("STUN server (optional)"), _("Tells the telephone system its outside address; the provider names it.")
+    )
+    speech = _speech()
 
 
 class AsymmetricQuestions(Questions):
@@ -82,10 +98,14 @@ class AsymmetricQuestions(Questions):
 
 class ExternalQuestions(Questions):
     how = forms.ChoiceField(
-        label=_("How they come in"), choices=[("vpn", _("by VPN (advised)")), ("sips", _("by SIPS and SRTP"))]
-    )
+        label=_("How they come in"), choices=[("vpn", _("by VPN (advised)")), ("sips", _("by SIPS and SRTP"))],
+        help_text=_("Plain SIP from outside is not offered: it is scanned for all the time."),
+    )  # fmt: skip
     pbx = _pbx()
-    port = forms.IntegerField(label=_("Port"), initial=5061, min_value=1, max_value=65535, required=False)
+    port = forms.IntegerField(
+        label=_("Port"), initial=5061, min_value=1, max_value=65535, required=False,
+        help_text=_("Change only if the telephone system takes SIPS elsewhere."),
+    )  # fmt: skip
     speech = _text(_("RTP ports of the telephone system"), _("As it is set there: 10000-10100."))
     source = _source()
     anybody = _anybody()
@@ -96,10 +116,14 @@ class ExternalQuestions(Questions):
 
 class MaintenanceQuestions(Questions):
     pbx = _pbx()
-    port = forms.IntegerField(label=_("Port"), initial=443, min_value=1, max_value=65535)
+    port = forms.IntegerField(
+        label=_("Port"), initial=443, min_value=1, max_value=65535,
+        help_text=_("Change only if its maintenance page is not on https."),
+    )  # fmt: skip
     until = forms.DateTimeField(
         label=_("Until"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        help_text=_("Then it closes by itself, open connections as well."),
     )  # fmt: skip
     source = _source()
     anybody = _anybody()
@@ -112,9 +136,9 @@ class MaintenanceQuestions(Questions):
 
 
 class VendorQuestions(Questions):
-    app = _text(_("Name of the app"))
+    app = _text(_("Name of the app"), _("The rule is called after it."))
     pbx = _pbx()
-    protocol = forms.ChoiceField(label=_("Protocol"), choices=_PROTOCOLS)
+    protocol = forms.ChoiceField(label=_("Protocol"), choices=_PROTOCOLS, help_text=_("As the maker says."))
     ports = _text(_("Ports"), _("As the maker says: 443, or 10000-10100."))
     source = _source()
     anybody = _anybody()

@@ -72,7 +72,9 @@ class SeenRuleForm(RuleForm):
         if new is not None:
             choices.insert(0, (NEW, exact.name if exact else gettext_lazy("%s (new)") % new.name))
         choices.append(("", own.empty_label))  # type: ignore[attr-defined]  # a ModelChoiceField
-        self.fields[field] = forms.ChoiceField(label=own.label, choices=choices, required=False)
+        self.fields[field] = forms.ChoiceField(
+            label=own.label, choices=choices, required=False, help_text=own.help_text
+        )  # fmt: skip
         self.initial[field] = NEW if new else ""
         self._dress()
 

@@ -25,7 +25,10 @@ from appliance.ui.forms import OperatorForm
 
 
 class ApplyForm(OperatorForm):
-    reason = forms.CharField(label=_("Reason (optional)"), required=False, max_length=500)
+    reason = forms.CharField(
+        label=_("Reason (optional)"), required=False, max_length=500,
+        help_text=_("Stands beside the revision, for who asks later why."),
+    )  # fmt: skip
     confirm_within = forms.IntegerField(
         label=_("Go back unless kept within (seconds)"),
         required=False,
@@ -104,10 +107,13 @@ def _held(address: AddressObject) -> tuple[tuple[str, ...], tuple[str, ...] | No
 
 
 class IgnoreForm(OperatorForm):
-    reason = forms.CharField(label=_("Why it may be ignored"), max_length=500)
+    reason = forms.CharField(
+        label=_("Why it may be ignored"), max_length=500, help_text=_("Stands beside the finding and in the audit log.")
+    )  # fmt: skip
     until = forms.DateTimeField(
-        label=_("Until"), required=False, help_text=_("Empty: for good."),
+        label=_("Until"), required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}),
+        help_text=_("Then the advisor reminds you of it again. Empty: never."),
     )  # fmt: skip
 
 
@@ -119,7 +125,7 @@ class BackupForm(OperatorForm):
     )  # fmt: skip
     again = forms.CharField(
         label=_("Once more"), required=False, max_length=200,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}), help_text=_("So that no slip locks it."),
     )  # fmt: skip
 
     def clean_again(self) -> str:
@@ -141,7 +147,10 @@ class PlanForm(BackupForm):
 class RestoreForm(OperatorForm):
     """A backup with its passphrase, or readable JSON without one."""
 
-    file = forms.FileField(label=_("File"), max_length=200)
+    file = forms.FileField(
+        label=_("File"), max_length=200,
+        help_text=_("As this or another Pinhole wrote it; you see what it would change."),
+    )  # fmt: skip
     passphrase = forms.CharField(
         label=_("Passphrase"), required=False, max_length=200,
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
@@ -269,6 +278,7 @@ class TestForm(OperatorForm):
             ("stun", _("STUN: under which address are we seen")),
             (services.CAPTURE, _("Capture headers of a host")),
         ],
+        help_text=_("Sent from this firewall, not from your browser."),
     )
     host = forms.CharField(
         label=_("Host"), required=False, max_length=253, widget=forms.TextInput(attrs={"class": "form-control mono"}),
@@ -281,7 +291,10 @@ class TestForm(OperatorForm):
         max_value=65535,
         help_text=_("Empty: 5060 for SIP, 3478 for STUN."),
     )
-    transport = forms.ChoiceField(label=_("Over"), required=False, choices=[("udp", "UDP"), ("tcp", "TCP")])
+    transport = forms.ChoiceField(
+        label=_("Over"), required=False, choices=[("udp", "UDP"), ("tcp", "TCP")],
+        help_text=_("Change only if the provider speaks SIP over TCP."),
+    )  # fmt: skip
     seconds = forms.IntegerField(
         label=_("For (seconds)"), required=False, min_value=1, max_value=capturing.LONGEST,
         help_text=_("Only for a capture; at most 60 seconds and 20,000 packets."),

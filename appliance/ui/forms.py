@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What all forms of the console share: looks by widget, and a service's refusal shown at the field it names."""
+"""What all forms of the console share: looks by widget, help that is read with its field, and a service's refusal
+shown at the field it names."""
 
 from __future__ import annotations
 
@@ -10,7 +11,21 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 
+class OperatorField(forms.BoundField):
+    form: OperatorForm
+
+    @property
+    def aria_describedby(self) -> str | None:
+        """What explains the whole form, then what Django names: its own help, and its errors."""
+        own: str | None = super().aria_describedby
+        return " ".join(each for each in (self.form.about, own) if each) or None
+
+
 class OperatorForm(forms.Form):
+    """Each field has a sentence of help, or `about` is the id of what explains all of them."""
+
+    about = ""
+    bound_field_class = OperatorField
     use_required_attribute = False  # the sentence at the field says more than the browser's bubble
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

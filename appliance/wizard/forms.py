@@ -43,11 +43,17 @@ MODES: Final = {
 "pbx"."""
 
 
-class NoQuestions(OperatorForm):
+class StepForm(OperatorForm):
+    """What its step says first is said of each of its fields (templates/setup/step.html)."""
+
+    about = "step-about"
+
+
+class NoQuestions(StepForm):
     """For steps that only show something."""
 
 
-class LookForm(OperatorForm):
+class LookForm(StepForm):
     language = forms.ChoiceField(
         label=_("Language"), widget=forms.RadioSelect,
         choices=[("en", "English"), ("de", "Deutsch"), ("tr", "Türkçe")],
@@ -60,14 +66,14 @@ class LookForm(OperatorForm):
         return language
 
 
-class WayForm(OperatorForm):
+class WayForm(StepForm):
     way = forms.ChoiceField(
         label=_("How to begin"), widget=forms.RadioSelect, initial="new",
         choices=[("new", _("New: set this firewall up now")), ("restore", _("Restore from a backup"))],
     )  # fmt: skip
 
 
-class UploadForm(RestoreForm):
+class UploadForm(RestoreForm, StepForm):
     """A file that was looked into is not asked for again (WCAG 3.3.7)."""
 
     def __init__(self, *args: Any, kept: bool = False, **kwargs: Any) -> None:
@@ -79,7 +85,7 @@ class UploadForm(RestoreForm):
         return super().clean_file() if self.cleaned_data.get("file") else None
 
 
-class MappingForm(OperatorForm):
+class MappingForm(StepForm):
     """Which interface of this device takes the part of which one in the file."""
 
     def __init__(
@@ -99,7 +105,7 @@ class MappingForm(OperatorForm):
         return {name: self.cleaned_data[f"interface-{name}"] for name in self.parts}
 
 
-class ZonesForm(OperatorForm):
+class ZonesForm(StepForm):
     """A role for each interface that the kernel has; one at least leads outside, one inside."""
 
     def __init__(self, *args: Any, roles: Mapping[str, str], **kwargs: Any) -> None:
@@ -124,7 +130,7 @@ class ZonesForm(OperatorForm):
         return {name: self.cleaned_data.get(f"role-{name}", "") for name in self.names}
 
 
-class InternetForm(OperatorForm):
+class InternetForm(StepForm):
     servers = forms.CharField(
         label=_("Name servers (optional)"), required=False, max_length=300,
         widget=forms.TextInput(attrs={"class": "form-control mono"}),
@@ -139,7 +145,7 @@ class InternetForm(OperatorForm):
         return [each.strip() for each in text.split(",") if each.strip()]
 
 
-class PhonesForm(OperatorForm):
+class PhonesForm(StepForm):
     """One of the hosts found, a typed address, or none. What is typed counts, whatever is chosen above it."""
 
     pbx = forms.ChoiceField(label=_("Phone system"), widget=forms.RadioSelect, required=False)
@@ -167,8 +173,11 @@ class PhonesForm(OperatorForm):
         return {"pbx": "" if chosen in (NONE, TYPED) else chosen}
 
 
-class ProviderForm(OperatorForm):
-    template = forms.ChoiceField(label=_("Provider"), required=False)
+class ProviderForm(StepForm):
+    template = forms.ChoiceField(
+        label=_("Provider"), required=False,
+        help_text=_("A template fills in what is known; check it with your provider."),
+    )  # fmt: skip
     server = forms.CharField(
         label=_("Its server"), required=False, max_length=200,
         widget=forms.TextInput(attrs={"class": "form-control mono"}),
@@ -202,7 +211,7 @@ class ProviderForm(OperatorForm):
         return cleaned
 
 
-class ModeForm(OperatorForm):
+class ModeForm(StepForm):
     mode = forms.ChoiceField(
         label=_("How calls pass"), widget=forms.RadioSelect, initial="alg",
         choices=[(word, label) for word, (label, _consequence) in MODES.items()],

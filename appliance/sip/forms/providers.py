@@ -14,7 +14,9 @@ from appliance.ui.forms import OperatorForm
 
 
 class ProviderForm(OperatorForm):
-    name = forms.CharField(label=_("Name"), required=False, max_length=80)
+    name = forms.CharField(
+        label=_("Name"), required=False, max_length=80, help_text=_("As calls and quality call it.")
+    )  # fmt: skip
     signalling: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
         AddressObject.objects.none(), label=_("Servers"),
         help_text=_("Its registrar and proxies: a host, a group, or a name with all its SRV targets."),

@@ -14,6 +14,8 @@ from appliance.ui.forms import OperatorForm
 
 
 class SettingForm(OperatorForm):
+    about = "form-about"
+
     def __init__(self, *args: Any, setting: Setting, value: Any, own: tuple[str, ...] = (), **kwargs: Any) -> None:
         """`own` are our external addresses, for a setting that chooses among them."""
         self.setting = setting
