@@ -81,5 +81,5 @@ def palette(request: OperatorRequest) -> HttpResponse:
 
 @may("overview.see")
 def status(request: OperatorRequest) -> HttpResponse:
-    """And the banner of remote maintenance, which replaces itself wherever it stands."""
+    """And the banner of remote maintenance and the bell, which replace themselves wherever they stand."""
     return render(request, "ui/_status_and_banner.html", status_context())

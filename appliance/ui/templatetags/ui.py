@@ -204,12 +204,13 @@ def status(context: Context) -> dict[str, Any]:
 
 
 @register.inclusion_tag("ui/_bell.html", takes_context=True)
-def bell(context: Context) -> dict[str, Any]:
-    """How many notices have come since this session looked at them; nothing for who may not see them."""
+def bell(context: Context, again: bool = False) -> dict[str, Any]:
+    """How many notices have come since this session looked at them; nothing for who may not see them. `again` takes
+    the place of the one that stands on the page."""
     request = context["request"]
     if not may_open(request, "system:notices"):
         return {"shown": False}
-    return {"shown": True, "new": system.new_notices(request.session.get(requests.NOTICES_SEEN))}
+    return {"shown": True, "again": again, "new": system.new_notices(request.session.get(requests.NOTICES_SEEN))}
 
 
 @register.inclusion_tag("accounts/_banner.html", takes_context=True)

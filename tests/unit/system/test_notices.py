@@ -142,7 +142,11 @@ def test_bell_says_on_every_page_what_is_new_until_it_was_looked_at(client, owne
     assert "No new notices" in client.get("/firewall/rules/").content.decode()
     Notice.objects.create(key="newer", kind="x", level="hint", subject="newer")
     assert 'data-new="1"' in client.get("/").content.decode()
+    again = client.get("/status/").content.decode()  # what every page asks for while it is open
+    assert 'id="bell" hx-swap-oob="true"' in again
+    assert 'data-new="1"' in again
     client.force_login(person(Role.TECHNICIAN))
+    assert "bell" not in client.get("/status/").content.decode()
     assert "bell" not in client.get("/").content.decode().partition("<main")[0].partition('class="bar"')[2]
 
 
