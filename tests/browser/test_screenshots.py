@@ -5,18 +5,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.lab.running import RunningLab
+from deploy.lab import calls, peers, topology
+from deploy.lab.peers import Phone
+from tests.lab.misled import misled
+from tests.lab.running import RunningLab, until
 
 pytestmark = [pytest.mark.browser]
 
 PICTURES = {
-    "live-calls": "/calls/",
     "overview": "/",
     "pinholes": "/calls/pinholes/",
     "rules": "/firewall/rules/",
@@ -24,6 +27,7 @@ PICTURES = {
     "settings": "/alg/settings/",
     "advisor": "/system/advisor/",
     "review": "/system/changes/review/",
+    "live-calls": "/calls/",  # the last, since loss and jitter are there after some seconds
 }
 SMALLEST_PICTURE = 10_000  # octets; less would be an empty page
 LARGEST_PICTURE = 150_000
@@ -57,17 +61,51 @@ def office(lab: RunningLab) -> Iterator[None]:
                 lab.request("DELETE", f"services/{row['id']}")
 
 
+@contextmanager
+def busy_office(lab: RunningLab) -> Iterator[None]:
+    """Calls in and out, one heard on one side only, one on hold; the pages show them all."""
+    deaf = peers.PHONES[0]
+    elsewhere = f"ip saddr {deaf.address} ip daddr {topology.PROVIDER_MEDIA} udp sport set 18000"
+    with ExitStack() as stack:
+        stack.enter_context(misled(lab, "lan", elsewhere))
+        first = stack.enter_context(_called(deaf, "300"))
+        assert until(lambda: (row := lab.call_row(first)) and row["verdict"], 20), "no verdict"
+        stack.enter_context(_called(peers.SUBSCRIBERS[1], "200"))
+        stack.enter_context(_called(peers.PHONES[1], "301")).control.command("hold")
+        stack.enter_context(_called(peers.SUBSCRIBERS[0], "103"))
+        yield
+
+
+def _nobody_there() -> None:
+    """A call that is rejected at once; it stands in the list for twenty seconds."""
+    with suppress(calls.CallFailed):
+        _called(peers.PHONES[2], "999")
+
+
+def _called(phone: Phone, user: str) -> calls.Call:
+    control = calls.control(phone)
+    try:
+        return calls.dial(control, user)
+    except BaseException:
+        control.close()
+        raise
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_pictures_of_the_main_pages(page: Page, lab: RunningLab, office: None, tmp_path: Path, theme: str):
     folder = Path(os.environ.get("PINHOLE_SCREENSHOTS", tmp_path))
     page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of two words
     page.set_viewport_size({"width": 1280, "height": 660})
-    with lab.place_call("inbound"):
+    with busy_office(lab):
         for name, path in PICTURES.items():
             page.goto(path)
             expect(page.locator("body")).to_have_attribute("data-live", "live")
             if name == "live-calls":
-                expect(page.locator('td[data-col="audio_in"][data-active="true"]').first).to_be_visible()
+                expect(page.locator("[data-measured] .audio").filter(has_text="ms")).not_to_have_count(
+                    0, timeout=60_000
+                )
+                _nobody_there()
+                expect(page.locator('tr[data-state="rejected"]')).to_be_visible(timeout=20_000)
             picture = folder / (f"{name}.png" if theme == "light" else f"{name}-dark.png")
             page.screenshot(path=picture, animations="disabled")
             assert SMALLEST_PICTURE < picture.stat().st_size <= LARGEST_PICTURE, name

@@ -58,7 +58,7 @@ CALLS: Final = LiveTable(
         Column("codec", _("Codec"), css="third"),
         Column("internal", _("Phone"), "address", "wide-only"),
         Column("provider", _("Provider"), css="third", below="shadow", sentences=_ALG),
-        Column("pinholes", _("Pinholes"), "number", "number third"),
+        Column("pinholes", _("Pinholes"), "number", "number third roomy"),
     ),
     order="since",
     state="state",
