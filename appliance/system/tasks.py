@@ -28,6 +28,7 @@ from appliance.ruleset.findings import text
 from appliance.ruleset.policy import Policy
 from appliance.ruleset.verify import verify
 from appliance.system import queries, services
+from appliance.system.columns import AGAIN, UNCHANGED, UNCONFIRMED, UNDONE, UNFINISHED
 from appliance.system.models import OldConnections, Revision, State
 from appliance.system.queries import job_row
 from sipalg_core.nft.client import Client, NftError
@@ -46,7 +47,7 @@ def apply_revision(revision_id: int) -> None:
     errors = [text(finding) for finding in verify(policy, queries.access_of(revision)) if finding.level == "error"]
     try:
         if errors:
-            raise ApplyRefused(" ".join(errors) + " Nothing was changed.")
+            raise ApplyRefused(" ".join([*errors, str(UNCHANGED)]))
         result = ruleset_apply.apply(policy, _kernel(), _fallback(revision), revision.confirm_within)
         services.complete(revision=revision, result=result)
     except (ApplyRefused, NftError) as error:
@@ -89,7 +90,7 @@ def extend_revision(revision_id: int) -> None:
 def undo_revision(revision_id: int) -> None:
     revision = _waiting(revision_id)
     if revision is not None:
-        _go_back(revision, _("Undone by the operator."))
+        _go_back(revision, str(UNDONE))
 
 
 @app.task(name="appliance.system.tasks.settle")
@@ -98,7 +99,7 @@ def settle() -> None:
     for revision in queries.revisions().filter(state=State.WAITING):
         standing = ruleset_apply.standing(_kernel())
         if standing.deciding != revision.number:
-            _go_back(revision, _("No confirmation within %d s.") % revision.confirm_within)
+            _go_back(revision, str(UNCONFIRMED).format(seconds=revision.confirm_within))
         elif standing.left is None:
             _kept(revision)  # netadmin died between the kernel and the row
     for revision in services.stuck():
@@ -106,7 +107,7 @@ def settle() -> None:
             services.retry(revision=revision)  # netadmin died between the kernel and the row
             apply_revision(revision.pk)
         else:
-            services.fail(revision=revision, error=_("The process that applies rules did not finish. Apply again."))
+            services.fail(revision=revision, error=str(UNFINISHED))
             announce(revision)
 
     follow_addresses()  # should an event have been lost
@@ -216,7 +217,7 @@ def _go_back(revision: Revision, reason: str) -> None:
         log.error("revision %s has none before it", revision.number)
         return
     notes = ruleset_apply.revert(queries.policy_now(before, time.time()), _kernel())
-    kept = _("Revision %d is active again; your changes are kept as a draft.") % before.number
+    kept = str(AGAIN).format(number=before.number)
     services.rolled_back(revision=revision, reason=" ".join((reason, kept, *notes)))
     announce(revision)
     announce(before)

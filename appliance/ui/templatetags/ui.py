@@ -28,6 +28,7 @@ from appliance.help.pages import PAGES, Way
 from appliance.ruleset.countries import name
 from appliance.sip import queries as sip
 from appliance.system import queries as system
+from appliance.system.columns import outcome
 from appliance.ui import columns, requests
 from appliance.ui.requests import permission_of
 
@@ -139,6 +140,7 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 register.filter(columns.moment)
+register.filter(outcome)
 
 
 @register.inclusion_tag("ui/_navigation.html")

@@ -7,8 +7,8 @@ from appliance.audit.models import Entry
 from appliance.kernel import told
 from appliance.permissions import Role
 from appliance.probes.results import ENDED, said
-from appliance.system.columns import _TOLD
 from appliance.system.columns import test_sentence as sentence
+from appliance.system.columns.rows import _TOLD
 from tests.unit.people import person
 
 pytestmark = pytest.mark.django_db

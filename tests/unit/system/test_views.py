@@ -116,6 +116,8 @@ def test_a_revision_that_went_back_says_so(console, make_revision):
     text = text_of(console.get("/system/changes/1/"))
     assert "Revision 1 was rolled back." in text
     assert "No confirmation within 90 s." in text
+    german = text_of(console.get("/system/changes/1/", headers={"Accept-Language": "de"}))
+    assert "Keine Bestätigung innerhalb von 90 s." in german
 
 
 def test_revisions_are_compared_in_words_and_in_nft(console, owner, make_revision):
