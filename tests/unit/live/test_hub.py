@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -84,3 +85,24 @@ async def test_hidden_page_gets_a_snapshot_now_and_then_and_all_when_it_is_seen_
     hub._flush()
     assert (following := viewer.messages.get_nowait())["kind"] == "delta"
     assert following["seq"] == word["seq"] + 1
+
+
+async def test_whatever_changes_a_topic_says_four_words_a_second_at_most(hub: Hub):
+    viewer = Viewer()
+    viewer.topics = {"calls"}
+    hub._viewers.add(viewer)
+    hub._ready = module.asyncio.Event()
+    hub._ready.set()
+    flushing = module.asyncio.create_task(hub._flush_often())
+    began = time.monotonic()
+    for number in range(40):
+        hub.feeds["calls"].put({"id": f"call {number}"})
+        hub._dirty.set()
+        await module.asyncio.sleep(0.02)
+    lasted = time.monotonic() - began
+    await module.asyncio.sleep(2 * module.FLUSH_INTERVAL)
+    flushing.cancel()
+    told = [viewer.messages.get_nowait() for _each in range(viewer.messages.qsize())]
+    assert len(told) <= (lasted + 2 * module.FLUSH_INTERVAL) * 4 + 1
+    assert len({op["row"]["id"] for each in told for op in each["ops"]}) == 41, "nothing is left out"
+    assert [each["seq"] for each in told] == list(range(1, len(told) + 1))
