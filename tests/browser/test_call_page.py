@@ -141,6 +141,83 @@ def test_page_is_accessible_and_fits(page: Page, call: dict[str, Any], theme: st
     assert violations(page) == []
 
 
+DRAWN = """async ([call, messages, streams]) => {
+  const loaded = performance.getEntriesByType('resource').map(entry => entry.name);
+  const {Ladder} = await import(loaded.find(name => /ladder[^/]*[.]js/.test(name)));
+  const config = JSON.parse(document.getElementById('call-config').textContent);
+  const svg = document.querySelector('[data-part="lines"]').cloneNode();
+  const box = document.querySelector('[data-part="ladder"]');
+  box.append(svg);
+  const ladder = new Ladder(svg, document.querySelector('[data-part="lanes"]').cloneNode(), config);
+  const dashed = getComputedStyle;
+  const read = (options) => {
+    ladder.draw(call, messages, streams, options);
+    return ladder.entries.map(entry => ({
+      id: entry.dataset.message,
+      text: [...entry.querySelectorAll('text')].map(node => node.textContent),
+      spoken: entry.getAttribute('aria-label'),
+      dashed: dashed(entry.querySelector('.wire')).strokeDasharray !== 'none',
+    }));
+  };
+  const told = [read({delta: false, repeats: false}), read({delta: true, repeats: true})];
+  const bars = [...svg.querySelectorAll('.bar-text')].map(node => node.textContent);
+  svg.remove();
+  return [...told, bars];
+}"""
+
+
+def test_ladder_says_repetitions_order_descriptions_and_answers_in_words(
+    page: Page, lab: RunningLab, call: dict[str, Any]
+):
+    """Of messages that no telephone here can be made to send: the clock runs backwards among them."""
+    opened(page, call)
+    kept = lab.get(f"calls/{call['id']}/messages")["items"]
+    invite = next(row for row in kept if row["method"] == "INVITE" and not row["status"])
+    at = invite["t"]
+    messages = [
+        invite | {"id": "m1", "t": at + 5, "sdp": True, "changes": 7},
+        invite | {"id": "m2", "t": at + 6, "repeats": "m1"},
+        invite | {"id": "m3", "t": at + 7, "repeats": "m1"},
+        invite | {"id": "m4", "t": at + 8, "repeats": "m1"},
+        invite | {"id": "m10", "t": at, "status": 486, "phrase": "", "sdp": False, "side": "external", "changes": 0},
+        invite | {"id": "m9", "t": at + 9, "status": 403, "phrase": "", "sdp": False, "sent_to": "", "answered": 403},
+    ]
+    stream = next(
+        row for row in lab.get("pinholes")["items"] if row["call"] == call["id"] and row["component"] == "rtp"
+    )
+    streams = [
+        stream | {"closed": None, "active_in": True, "active_out": False, "packets_out": 0, "packets_in": 12_345}
+    ]
+    brief, whole, bars = page.evaluate(DRAWN, [call, messages, streams])
+    assert [row["id"] for row in brief] == ["m1", "m2", "m9", "m10"], "by number, never by the clock"
+    assert [row["id"] for row in whole] == ["m1", "m2", "m3", "m4", "m9", "m10"]
+    first, repeated, refused, busy = brief
+    assert not first["dashed"]
+    assert "INVITESDP" in first["text"]
+    assert any("7 changes" in text for text in first["text"])
+    assert repeated["dashed"]
+    assert any("×3" in text for text in repeated["text"])
+    assert "sent 3 times" in repeated["spoken"]
+    assert any("486 busy" in text for text in busy["text"])
+    assert "unchanged" in busy["text"]
+    assert any("403 from the firewall" in text for text in refused["text"])
+    assert whole[1]["text"][0].startswith("+1.000"), "since the message before"
+    assert [text for text in bars if "12,345" in text and "flows" in text]
+    assert [text for text in bars if "no packets" in text]
+
+
+def test_names_of_the_lanes_stay_in_sight(page: Page, call: dict[str, Any]):
+    page.set_viewport_size({"width": 1280, "height": 520})
+    opened(page, call)
+    lanes = page.locator('[data-part="lanes"]')
+    for name in ("Phone system", "Firewall inside", "Firewall outside", "Media proxy"):
+        expect(lanes).to_contain_text(name)
+    expect(lanes).to_contain_text(call["provider"])
+    page.locator("[data-message]").last.scroll_into_view_if_needed()
+    assert page.evaluate("scrollY") > 100
+    expect(lanes).to_be_in_viewport(ratio=1)
+
+
 LONG_CALL = """async ([call, messages]) => {
   const loaded = performance.getEntriesByType('resource').map(entry => entry.name);
   const url = loaded.find(name => /ladder[^/]*[.]js/.test(name));
