@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -138,7 +139,23 @@ def test_check_finds_what_it_is_for(check: str) -> None:
         assert len(each.id) <= 200
         assert each.text.endswith((".", "!"))
         assert "%" not in each.text.replace("90 %", "")
-        assert each.why
+        assert 1 <= len(re.findall(r"[.!?](?= |$)", each.why)) <= 3, f"why, in three sentences at most: {each.why}"
+        assert each.evidence, f"{check} shows no evidence"
+
+
+SEVERITIES = {
+    "error": {"A01", "A02", "A09", "A16", "A17"},
+    "warning": {"A03", "A06", "A07", "A10", "A11", "A14", "A15", "A20", "A21", "A22", "A23"},
+    "hint": {"A04", "A05", "A08", "A12", "A13", "A18", "A19", "A24"},
+}
+"""Of the reference, 3.8."""
+WITHOUT_FIX = {"A05": "the provider's to mend", "A21": "not ours: another program set it up", "A22": "in the router"}
+
+
+def test_checks_are_as_serious_as_the_reference_has_them_and_offer_what_helps() -> None:
+    assert {word: {check.id for check in CHECKS if check.severity == word} for word in SEVERITIES} == SEVERITIES
+    helpless = {check for check in PROVOKED if not any(each.fixes for each in found(PROVOKED[check], check))}
+    assert helpless == set(WITHOUT_FIX)
 
 
 def test_a_healthy_appliance_gives_no_findings() -> None:
