@@ -23,6 +23,7 @@ from appliance.ruleset.compile import (
     compile_limits,
     compile_nft,
     layout,
+    shared,
 )
 from appliance.ruleset.compile.moving import sets as compile_sets
 from appliance.ruleset.policy import Policy
@@ -39,7 +40,7 @@ class Kernel(Protocol):
     def apply(self, transaction: Transaction, /) -> None: ...
     def chains(self, name: str, /) -> list[str]: ...
     def sets(self, name: str, /) -> list[str]: ...
-    def asked(self, name: str, prefix: str, /) -> set[str]: ...
+    def asked(self, name: str, /, *prefixes: str) -> set[str]: ...
     def gotos(self, name: str, chain: str, /) -> list[str]: ...
     def expirations(self, name: str, set_name: str, /) -> list[float]: ...
 
@@ -164,7 +165,7 @@ def move(policy: Policy, kernel: Kernel) -> tuple[str, ...]:
     stays = _asks_its_sets(policy, kernel)
     now = standing(kernel)
     if now.deciding != policy.revision:
-        kernel.apply(() if stays else _without_sets(_chains_anew(policy)))
+        kernel.apply(() if stays else _as_loaded(_chains_anew(policy), kernel))
         files.keep(compile_alg(policy))
         notes = _for_boot(policy)
         sets.sweep(kernel)
@@ -186,7 +187,7 @@ def refresh(policy: Policy, kernel: Kernel) -> None:
     if now.deciding == policy.revision:
         _swap(policy, kernel, _chains_anew(policy), now.left)
     else:
-        kernel.apply(_without_sets(_chains_anew(policy)))
+        kernel.apply(_as_loaded(_chains_anew(policy), kernel))
         files.keep(compile_alg(policy))  # what comes back when the trial ends
         _for_boot(policy)
 
@@ -227,7 +228,7 @@ def _swap(
     except OSError as error:
         raise ApplyRefused(f"The policy file cannot be written: {error}. Nothing was changed.") from error
     try:
-        kernel.apply(_without_sets(transaction))
+        kernel.apply(_as_loaded(transaction, kernel))
     except NftError as error:
         prepared.drop()
         raise _refused(policy, error) from error
@@ -251,6 +252,10 @@ def _with_sets(policy: Policy, kernel: Kernel) -> Policy:
     except (OSError, NftError) as error:
         text = f"The kernel did not take the addresses of an object: {error}. No rule was changed."
         raise ApplyRefused(text) from error
+
+
+def _as_loaded(transaction: Transaction, kernel: Kernel) -> Transaction:
+    return shared.share(_without_sets(transaction), kernel.sets(TABLE.name))
 
 
 def _without_sets(transaction: Transaction) -> Transaction:

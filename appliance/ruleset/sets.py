@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
-from appliance.ruleset.compile import TABLE, layout
+from appliance.ruleset.compile import TABLE, layout, shared
 from appliance.ruleset.compile.moving import moving, named_set
 from appliance.ruleset.contents import moved
 from appliance.ruleset.policy import Address, Policy
@@ -41,7 +41,7 @@ _LARGEST_HOST_SET: Final = 100_000
 class Kernel(Protocol):
     def apply(self, transaction: Transaction, /) -> None: ...
     def sets(self, name: str, /) -> list[str]: ...
-    def asked(self, name: str, prefix: str, /) -> set[str]: ...
+    def asked(self, name: str, /, *prefixes: str) -> set[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,12 @@ def are_asked(sets: Iterable[Set], kernel: Kernel) -> bool:
 
 def sweep(kernel: Kernel) -> None:
     """Delete the sets that no rule asks, and the files of sets that are not there."""
-    present = _present(kernel)
+    present = [name for name in kernel.sets(TABLE.name) if name.startswith((_PREFIX, shared.PREFIX))]
     if not present and not _folder().exists():
         return
-    kept = _asked(kernel)
-    unused = sorted(name for name in present if _without_family(name) not in kept)
+    asked = kernel.asked(TABLE.name, _PREFIX, shared.PREFIX)
+    kept = {_without_family(name) for name in asked if name.startswith(_PREFIX)}
+    unused = sorted(name for name in present if name not in asked and _without_family(name) not in kept)
     if unused:
         table = RangeTable(TABLE.name)
         try:

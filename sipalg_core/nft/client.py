@@ -116,9 +116,9 @@ class Client:
         """Where the rules of a chain go to, in order."""
         return self._inventory(name).gotos(chain)
 
-    def asked(self, name: str, prefix: str) -> set[str]:
-        """Named sets whose names begin like this and that some rule of the table looks into."""
-        return self._inventory(name).asked(prefix)
+    def asked(self, name: str, *prefixes: str) -> set[str]:
+        """Named sets whose names begin like one of these and that some rule of the table looks into."""
+        return self._inventory(name).asked(*prefixes)
 
     def expirations(self, name: str, set_name: str) -> list[float]:
         """In how many seconds the elements of a set end."""

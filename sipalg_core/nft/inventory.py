@@ -57,17 +57,17 @@ class Inventory:
         expressions = (each for payload in self._rules(chain) for each in _expressions(payload))
         return [target for name, data in expressions if name == b"immediate" for target in _goto(data)]
 
-    def asked(self, prefix: str) -> set[str]:
-        """Named sets whose names begin like this and that some rule looks into."""
-        beginning = prefix.encode()
+    def asked(self, *prefixes: str) -> set[str]:
+        """Named sets whose names begin like one of these and that some rule looks into."""
+        beginnings = [each.encode() for each in prefixes]
         found = {
             dict(attributes(data))[_LOOKUP_SET].rstrip(b"\0").decode()
             for payload in self._rules()
-            if beginning in payload
+            if any(each in payload for each in beginnings)
             for name, data in _expressions(payload)
             if name == b"lookup"
         }
-        return {name for name in found if name.startswith(prefix)}
+        return {name for name in found if name.startswith(prefixes)}
 
     def counters(self) -> list[Counted]:
         """Of the rules that have comment and counter."""

@@ -72,7 +72,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A named set, or a map where it has `data`. `type` and `data` are nft types (`ipv4_addr`, `inet_service`)."""
+    """A named set, or a map where it has `data`. `type` and `data` are nft types (`ipv4_addr`, `inet_service`).
+
+    `values` are what it holds from the start, for keys of one part.
+    """
 
     table: Table
     name: str
@@ -82,6 +85,7 @@ class Set:
     timeout: float | None = None  # seconds
     size: int | None = None
     counter: bool = False
+    values: tuple[Constant, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -105,6 +109,8 @@ class Set:
             parts.append(f"size {self.size}")
         if self.counter:
             parts.append("counter")
+        if self.values:
+            parts.append("elements = " + listed(map(constant, self.values)))
         return " { " + " ; ".join(parts) + " ; }"
 
 

@@ -35,7 +35,7 @@ from sipalg_core.nft.client import Client
 
 kernel, revision = Client(), int(sys.argv[1])
 interfaces = tuple(Interface(*each) for each in {[(each.name, each.role, each.addresses) for each in INTERFACES]!r})
-rules = tuple(Rule(n, n, "x", "accept", service=Service("x", "udp", str(n))) for n in range(1, {RULES} + 1))
+rules = tuple(Rule(n, n, "x", "accept", service=Service("x", "both", str(n))) for n in range(1, {RULES} + 1))
 policy = Policy(revision, "local", interfaces, rules)
 print("ready", flush=True)
 while True:
@@ -120,7 +120,7 @@ for line in sys.stdin:
 
 def revision_with(number, *ports):
     rules = tuple(
-        Rule(each, place, "x", "accept", service=Service("x", "udp", str(each))) for place, each in enumerate(ports, 1)
+        Rule(each, place, "x", "accept", service=Service("x", "both", str(each))) for place, each in enumerate(ports, 1)
     )
     return Policy(number, "local", INTERFACES, rules)
 

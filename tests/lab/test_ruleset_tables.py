@@ -158,3 +158,22 @@ def test_counters_know_their_rule(load):
     wire.reach(HOST, PEER, 7000)
     wire.reach(HOST, PEER, 7000)
     assert wire.kernel.counters("appliance")["rule:7"].packets == 2
+
+
+def test_list_that_several_rules_ask_is_one_set(load):
+    """Of each kind of list; it goes with the rules."""
+    strangers = Address("Strangers", (STRANGER, "203.0.113.128/25"))
+    lists = {"service": service("both", "7000,7002"), "source": strangers}
+    wire = load(
+        rule("drop", 1, **lists),
+        rule("drop", 2, **lists, destination=FRIENDS),
+        rule("accept", 3, service=service("both", "7000,7002")),
+    )
+    for kind in ("udp", "tcp"):
+        assert wire.reach(PEER, HOST, 7002, kind=kind) == PEER
+        assert wire.reach(PEER, HOST, 7001, kind=kind) is None
+        assert wire.reach(STRANGER, HOST, 7000, kind=kind) is None
+    assert wire.ruleset().count("set l_") == 3
+    wire = load(rule("accept", 1, service=service("udp", "7000")))
+    assert "set l_" not in wire.ruleset()
+    assert wire.reach(STRANGER, HOST, 7000) == STRANGER

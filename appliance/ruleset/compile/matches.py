@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from appliance.ruleset import notation
 from appliance.ruleset.compile import moving
@@ -78,7 +79,13 @@ def _service_match(service: Service, family: int) -> Statements:
 
 def ranges(address: Address, version: int) -> tuple[stm.Constant, ...]:
     """The object's values of one family without overlaps: nft refuses a set whose intervals touch twice."""
-    found = (notation.address_range(value) for value in address.values)
+    return _ranges(address.values, version)
+
+
+@lru_cache(8192)
+def _ranges(values: tuple[str, ...], version: int) -> tuple[stm.Constant, ...]:
+    """An apply asks for the same several times: for the swap, for the boot, for the fallback."""
+    found = (notation.address_range(value) for value in values)
     return tuple(_constant(each) for each in notation.merged(each for each in found if each.first.version == version))
 
 
