@@ -2,7 +2,7 @@
 // The ladder of one call as SVG: lanes, one line a message, two bars a media stream. It draws what it is given and
 // knows nothing of where that comes from. Order is the engine's numbering, never the clock.
 
-import { fill, timeOfDay } from "./cells.js";
+import { fill, number, timeOfDay } from "./cells.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const NARROW = 640; // px; below it the firewall is one lane
@@ -10,8 +10,6 @@ const ROW = 46;
 const BAR = 26;
 const TOP = 10;
 const HEAD = 8; // length of an arrow's head
-
-const counts = new Intl.NumberFormat(document.documentElement.lang);
 
 function add(parent, name, attributes, text) {
   const node = document.createElementNS(SVG, name);
@@ -265,7 +263,7 @@ export class Ladder {
     const [x, end] = way === "out" ? [left, right - 9] : [left + 9, right];
     add(group, "rect", { x, y: y + 1, width: Math.max(end - x, 0), height: 18, class: `bar ${kind}` });
     add(group, "path", { d: tip, class: `bar ${kind}` });
-    const media = { media: `RTP ${stream.media}`, packets: counts.format(packets) };
+    const media = { media: `RTP ${stream.media}`, packets: number(packets) };
     const text = `${this.narrow ? media.packets : fill(words.stream, media)} · ${word}`;
     add(group, "text", { x: (left + right) / 2, y: y + 14, "text-anchor": "middle", class: `bar-text ${kind}` }, text);
   }

@@ -21,7 +21,7 @@ class Live extends EventTarget {
 
   /** Connect, and keep copies of these topics. */
   start(topics) {
-    for (const topic of topics) this.#copies.set(topic, { rows: new Map(), seq: null, asked: false });
+    for (const topic of topics) this.#copy(topic);
     this.#open();
     setInterval(() => this.#watch(), 1000);
     addEventListener("online", () => this.#lost());
@@ -39,14 +39,19 @@ class Live extends EventTarget {
     this.#become("signed_out");
   }
 
-  /** What the page brought of a topic, until its first snapshot is there. */
+  /** What the page brought of a topic, until its first snapshot is there; before `start`, too. */
   seed(topic, rows) {
-    const copy = this.#copies.get(topic);
+    const copy = this.#copy(topic);
     if (copy.seq === null) copy.rows = new Map(rows.map((row) => [row.id, row]));
   }
 
   rows(topic) {
     return this.#copies.get(topic).rows;
+  }
+
+  #copy(topic) {
+    if (!this.#copies.has(topic)) this.#copies.set(topic, { rows: new Map(), seq: null, asked: false });
+    return this.#copies.get(topic);
   }
 
   /** Server time, Unix seconds. */

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.template.loader import get_template
+from django.utils.formats import get_format
 
 ROOT = Path(__file__).resolve().parents[3]
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
@@ -82,3 +84,10 @@ def test_every_module_of_a_page_is_fetched_at_once(template, modules):
     source = (ROOT / "templates/base.html").read_text() + (ROOT / f"templates/{template}.html").read_text()
     preloaded = set(re.findall(r"modulepreload\" href=\"{% static 'js/(\w+)\.js'", source))
     assert preloaded == set().union(*map(imported, modules))
+
+
+def test_numbers_of_live_pages_are_grouped_as_in_each_language():
+    """cells.js writes them by a table of its own; Django's formats know the same."""
+    line = re.search(r"THOUSANDS = .*", (ROOT / "static/js/cells.js").read_text())[0]
+    expected = [f'{code}: "{get_format("THOUSAND_SEPARATOR", code)}"' for code, _ in settings.LANGUAGES]
+    assert sorted(re.findall(r'\w+: "."', line)) == sorted(expected)
