@@ -13,6 +13,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 from sipalg_core import compiled
@@ -22,7 +23,7 @@ MANY: Final = 10_000
 ROUNDS: Final = 9
 MESSAGES: Final = 1500
 AMONG: Final = 500
-"""Messages of a round among few or many calls, each of another call."""
+"""Messages of a round among few or many calls; the two take turns."""
 
 
 def main() -> None:
@@ -37,9 +38,14 @@ def main() -> None:
         return
     crowd = Crowd(traced=part == "traced")
     crowd.grow(FEW)
-    few, before = crowd.cost(ROUNDS, AMONG), resident()
+    before = resident()
     crowd.grow(MANY)
-    found = {"octets": (resident() - before) / (MANY - FEW), "few": few, "many": crowd.cost(ROUNDS, AMONG)}
+    found = {"octets": (resident() - before) / (MANY - FEW)}
+    small = Crowd(traced=part == "traced")
+    small.grow(FEW)
+    turns = [(small.cost(turn, AMONG), crowd.cost(turn, AMONG)) for turn in range(ROUNDS)]
+    few, many = (median(each) for each in zip(*turns, strict=True))
+    found |= {"few": few, "many": many, "ratio": median(many / few for few, many in turns)}
     with tempfile.TemporaryDirectory() as place:
         gc.disable()  # as at the engine's start
         found["journal"], found["restore"] = crowd.taken_over(Path(place) / "journal")

@@ -83,9 +83,9 @@ class Crowd:
             receive(datagram, NOW)
         return (time.thread_time() - began) / len(datagrams) * 1e6
 
-    def cost(self, rounds: int, number: int) -> float:
-        """Microseconds for a message within a call, each of another one."""
-        return median(self.spent(self._infos(turn, number)) for turn in range(rounds))
+    def cost(self, turn: int, number: int) -> float:
+        """Microseconds for a message within a call, of one call after the other."""
+        return self.spent(self._infos(turn, number))
 
     def _infos(self, turn: int, number: int) -> list[Datagram]:
         names = [f"call{place * 7919 % self._calls}" for place in range(number)]
