@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""REST of the ALG's settings, for all providers and for one. They are configuration: an apply puts them in force."""
+"""REST of the ALG's settings, for all providers and for one. They are configuration: an apply puts them in force.
+
+The ETag is of all values of a list, those that it inherits too: send it as If-Match with a change.
+"""
 
 # ruff: noqa: ARG001  (ninja passes `request` by name to every operation)
 
@@ -7,13 +10,15 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 
 from appliance.accounts.models import User
 from appliance.sip import queries, services
 from appliance.sip.models import Provider
 from appliance.sip.queries import Template
+from appliance.ui.etags import check, tag
 from appliance.ui.requests import may
 
 router = Router(tags=["telephony"])
@@ -63,26 +68,28 @@ class TemplateList(Schema):
 
 @router.get("/alg/settings", response=SettingList)
 @may("alg.see")
-def list_settings(request: HttpRequest) -> dict[str, Any]:
-    return _listed(None)
+def list_settings(request: HttpRequest, response: HttpResponse) -> dict[str, Any]:
+    return _tagged(response, None)
 
 
 @router.patch("/alg/settings", response=SettingList)
 @may("alg.change")
-def change_settings(request: HttpRequest, payload: SettingsChange) -> dict[str, Any]:
-    return _changed(request, payload, None)
+def change_settings(request: HttpRequest, response: HttpResponse, payload: SettingsChange) -> dict[str, Any]:
+    return _changed(request, response, payload, None)
 
 
 @router.get("/providers/{provider_id}/settings", response=SettingList)
 @may("providers.see")
-def list_provider_settings(request: HttpRequest, provider_id: int) -> dict[str, Any]:
-    return _listed(Provider.objects.get(pk=provider_id))
+def list_provider_settings(request: HttpRequest, response: HttpResponse, provider_id: int) -> dict[str, Any]:
+    return _tagged(response, Provider.objects.get(pk=provider_id))
 
 
 @router.patch("/providers/{provider_id}/settings", response=SettingList)
 @may("alg.change")
-def change_provider_settings(request: HttpRequest, provider_id: int, payload: SettingsChange) -> dict[str, Any]:
-    return _changed(request, payload, Provider.objects.get(pk=provider_id))
+def change_provider_settings(
+    request: HttpRequest, response: HttpResponse, provider_id: int, payload: SettingsChange
+) -> dict[str, Any]:  # fmt: skip
+    return _changed(request, response, payload, Provider.objects.get(pk=provider_id))
 
 
 @router.get("/provider-templates", response=TemplateList)
@@ -92,13 +99,29 @@ def list_templates(request: HttpRequest) -> dict[str, Any]:
     return {"items": [each._asdict() for each in found], "count": len(found)}
 
 
-def _changed(request: HttpRequest, payload: SettingsChange, provider: Provider | None) -> dict[str, Any]:
+def _changed(
+    request: HttpRequest, response: HttpResponse, payload: SettingsChange, provider: Provider | None
+) -> dict[str, Any]:  # fmt: skip
+    """All of it, or nothing."""
     actor = cast(User, request.user)
-    if payload.reset:
-        services.reset_settings(actor=actor, paths=payload.reset, provider=provider)
-    if payload.values:
-        services.change_settings(actor=actor, values=payload.values, provider=provider)
-    return _listed(provider)
+    with transaction.atomic():
+        check(request, _seen(_listed(provider)))
+        if payload.reset:
+            services.reset_settings(actor=actor, paths=payload.reset, provider=provider)
+        if payload.values:
+            services.change_settings(actor=actor, values=payload.values, provider=provider)
+        return _tagged(response, provider)
+
+
+def _tagged(response: HttpResponse, provider: Provider | None) -> dict[str, Any]:
+    listed = _listed(provider)
+    tag(response, _seen(listed))
+    return listed
+
+
+def _seen(listed: dict[str, Any]) -> dict[str, Any]:
+    """What the ETag is of: no word of it is of the reader's language."""
+    return {item["path"]: (item["value"], item["inherited"], item["origin"]) for item in listed["items"]}
 
 
 def _listed(provider: Provider | None) -> dict[str, Any]:
