@@ -23,7 +23,7 @@ from sipalg_core.alg.history import History
 from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.matching import Matching
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
-from sipalg_core.alg.passage import Passage
+from sipalg_core.alg.passage import Passage, Refused
 from sipalg_core.alg.pinholes import Entry
 from sipalg_core.alg.sayings import Saying, say
 from sipalg_core.alg.screening import Screening
@@ -73,6 +73,16 @@ class Dialogs:
         return self.negotiation.set_policy(policy, screening, now)
 
     # --- messages ---
+
+    def admit(self, passage: Passage) -> None:
+        """Raise Refused. What shadow mode would turn away goes on, so a call that it is of is followed all the same."""
+        try:
+            self.admission.message(passage)
+        except Refused as refused:
+            passage.whose = self.matching.find(passage)
+            if passage.whose is None or not passage.shadow:
+                raise
+            passage.refusal = refused.reason
 
     def request(self, passage: Passage) -> None:
         message = passage.message
@@ -178,7 +188,7 @@ class Dialogs:
         message, now = passage.message, passage.now
         if call.branches:
             if dialog is not None:
-                self.negotiation.shut_all(passage, dialog)
+                self.negotiation.shut_all(passage, call, dialog)
         elif message.status_code in CHALLENGES and call.alive:
             passage.after += self.negotiation.close(call, now, "challenged")
             self.table.schedule(call, now + RETRY_WAIT)
@@ -209,7 +219,7 @@ class Dialogs:
 
     def _hang_up(self, passage: Passage, call: Call, dialog: Dialog) -> None:
         if any(other.confirmed for other in call.dialogs.values() if other is not dialog):
-            self.negotiation.shut_all(passage, dialog)  # one of two forks that both answered
+            self.negotiation.shut_all(passage, call, dialog)  # one of two forks that both answered
             del call.dialogs[dialog.callee_tag]
         else:
             if call.apply(Happening.HUNG_UP, passage.now, hung_up(call, dialog, passage)):
@@ -245,7 +255,7 @@ class Dialogs:
         dialog.answers += 1
         for other in call.dialogs.values():
             if not other.confirmed:
-                self.negotiation.shut_all(passage, other)
+                self.negotiation.shut_all(passage, call, other)
         self.negotiation.close_gates(passage, call)
         self.table.schedule(call, self._longest(call))
 

@@ -34,7 +34,10 @@ class OpenPinhole:
 
 @dataclass(frozen=True, slots=True)
 class ClosePinhole:
+    """`makes_room`: for what was opened before it in the list; where that failed it stays open, and is not ours to close."""
+
     pinhole: Pinhole
+    makes_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,7 @@ from sipalg_core.contract.policy import AlgPolicy, Peering
 from sipalg_core.net import LARGEST_DATAGRAM, Datagram, Endpoint, Flow, Side, Transport
 from sipalg_core.sip import edit
 from sipalg_core.sip.answer import answer
+from sipalg_core.sip.edit import Edit
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.message import Message, parse
 
@@ -142,17 +143,20 @@ class Engine:
         reason = f"pinhole-{status.name.lower()}" + (f"-p{detail}" if status is Status.REFUSED else "")
         entry = self._dialogs.negotiation.ledger.get(pinhole.id)
         if entry is not None and entry.hole.pinned:
-            return self._dialogs.negotiation.not_behind_us(entry, self._last)
+            made_room = self._last.closings() if self._last else []
+            return [*self._dialogs.negotiation.not_behind_us(entry, self._last), *made_room]
         if entry is not None and entry.hole.learnt:
             return self._dialogs.negotiation.learning.refused(entry, reason)
         passage = self._last
         if passage is not None and not any(effect.pinhole.id == pinhole.id for effect in passage.opens):
             passage = None
         refused = Refused(reason, retry_after=RETRY_AFTER)
-        if status is not Status.FAILED:
+        if status is not Status.FAILED and (passage is None or not passage.is_of_running_call):
             effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
-        else:  # nobody said no: no call ends because the broker is away for a moment
+        else:  # no call ends because the broker is away for a moment, and none that is up because it wants too much
             effects = self._dialogs.once_more(entry, passage) if entry else []
+            if entry is not None and status is not Status.FAILED:
+                entry.call.warning = say("opening-not-made")
             if passage is not None and passage.message.method == b"ACK":
                 refused.status = 0  # an ACK that is said again is heard again
         return effects if passage is None else [*effects, *self._stop(passage, refused)]
@@ -237,19 +241,14 @@ class Engine:
         message, mapping = passage.message, passage.mapping
         self._last = passage
         self._traffic.note(message, passage.side)
-        self._dialogs.admission.message(passage)
-        if passage.side is Side.INTERNAL:
-            passage.edits = rewrite.outward(message, mapping, self._mappings, passage.now)
-            passage.edits += self._call_ids.outward(message)
-        else:
-            passage.edits = rewrite.inward(message, mapping, self._mappings)
-            passage.edits += self._call_ids.inward(message)
+        self._dialogs.admit(passage)
+        passage.edits = self._rewritten(passage)
         if not message.is_request:
             self._response(passage)
         elif not self._request(passage):
             return []
         if passage.shadow:
-            return self._unchanged(passage, "passed as it came")
+            return self._unchanged(passage)
         target = mapping.internal
         if passage.side is Side.EXTERNAL and not message.is_request:
             target = rewrite.response_target(message, mapping, self._mappings)
@@ -269,9 +268,19 @@ class Engine:
             self._mappings.named.clear()
         return effects
 
-    def _unchanged(self, passage: Passage, decided: str) -> list[Effect]:
+    def _rewritten(self, passage: Passage) -> list[Edit]:
+        message, mapping = passage.message, passage.mapping
+        if passage.side is Side.EXTERNAL:
+            return [*rewrite.inward(message, mapping, self._mappings), *self._call_ids.inward(message)]
+        return [*rewrite.outward(message, mapping, self._mappings, passage.now), *self._call_ids.outward(message)]
+
+    def _unchanged(self, passage: Passage) -> list[Effect]:
         """Shadow mode: what was decided is noted, and the message goes on as plain NAT would send it."""
         passage.goes_on()
+        decided = "passed as it came"
+        if passage.refusal:
+            self.counts[f"shadow:{passage.refusal}"] += 1
+            decided = f"would be refused: {passage.refusal}"
         self.counts["shadow:messages"] += 1
         if passage.edits:
             self.counts["shadow:would-change"] += 1
@@ -347,8 +356,8 @@ class Engine:
     def _stop(self, passage: Passage, refused: Refused) -> list[Effect]:
         """The message ends here: a call that it was to begin ends with it, and the answer stays the same."""
         if passage.shadow:
-            self.counts[f"shadow:{refused.reason}"] += 1
-            return self._unchanged(passage, f"would be refused: {refused.reason}")
+            passage.refusal = refused.reason
+            return self._unchanged(passage)
         message, call = passage.message, passage.call
         effects = self._dialogs.unheard(passage, call, refused.reason) if call is not None else []
         if message.is_request and refused.status:

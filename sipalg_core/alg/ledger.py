@@ -32,6 +32,10 @@ class Openings:
         peering = call.peering
         self._closed.append((hole, call.id, call_id, peering.name, peering.rule, str(call.internal), now, why))
 
+    def resumed(self, hole: Hole) -> None:
+        """It did not close after all."""
+        self._closed = deque((each for each in self._closed if each[0] is not hole), MAX_CLOSED)
+
     def rows(self, wall: float, call: str = "", most: int = MAX_CLOSED) -> list[OpeningRow]:
         """The youngest first, so many of them; of one call only where its id is given."""
         return [

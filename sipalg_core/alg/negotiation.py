@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections import Counter as Counts
+from functools import partial
 from ipaddress import ip_address
 from itertools import islice
 from random import Random
@@ -92,7 +93,13 @@ class Negotiation:
             self._counts["sdp:signed"] += 1
             call.warning = say("description-signed")
             return
-        lines = self._lines(passage, call)
+        lines = None
+        try:
+            lines = self._lines(passage, call)
+        except Refused as refused:
+            if not passage.shadow:
+                raise
+            passage.refusal = refused.reason  # its call goes on beside us, and is followed without it
         if lines is None:
             return
         message, side = passage.message, passage.side
@@ -226,7 +233,7 @@ class Negotiation:
             if agreed is None and hole.instead_of is not None:  # it stays with what it was learnt for
                 agreed = wants.get(want._replace(external=hole.instead_of))
             if agreed is None:
-                passage.after += self.ledger.close(dialog.holes.pop(want), passage.now, "replaced")
+                self._give_up(passage, call, dialog.holes, want, "replaced")
                 continue
             if hole.held and not agreed.held:
                 hole.last_packet = passage.now  # the wait for media begins anew
@@ -284,6 +291,7 @@ class Negotiation:
                 effects += (ClosePinhole(asked.pinhole), Changed("pinholes", str(asked.pinhole.id)))
         passage.opens.clear()
         passage.after = [each for each in passage.after if not isinstance(each, OpenPinhole)]
+        passage.take_back()
         return effects
 
     def not_behind_us(self, entry: Entry, passage: Passage | None) -> list[Effect]:
@@ -317,14 +325,24 @@ class Negotiation:
     # --- the end ---
 
     def close_gates(self, passage: Passage, call: Call) -> None:
-        for hole in call.gates.values():
-            passage.after += self.ledger.close(hole, passage.now, "answered")
-        call.gates.clear()
+        for want in list(call.gates):
+            self._give_up(passage, call, call.gates, want, "answered")
 
-    def shut_all(self, passage: Passage, dialog: Dialog) -> None:
-        for hole in dialog.holes.values():
-            passage.after += self.ledger.close(hole, passage.now, "other-branch")
-        dialog.holes.clear()
+    def shut_all(self, passage: Passage, call: Call, dialog: Dialog) -> None:
+        for want in list(dialog.holes):
+            self._give_up(passage, call, dialog.holes, want, "other-branch")
+
+    def _give_up(
+        self, passage: Passage, call: Call, held: dict[Want, Hole], want: Want, why: ClosedBecause
+    ) -> None:  # fmt: skip
+        """Close it once all is open that the message opens; until then it stays."""
+        hole = held.pop(want)
+        passage.after += self.ledger.close(hole, passage.now, why, makes_room=True)
+        passage.given_up.append(partial(self._keep, call, held, want, hole))
+
+    def _keep(self, call: Call, held: dict[Want, Hole], want: Want, hole: Hole) -> None:
+        held[want] = hole
+        self.ledger.resume(hole, call)
 
     def close(self, call: Call, now: float, why: ClosedBecause) -> list[ClosePinhole | Changed]:
         """Shut all that the call holds; its ports stay its own."""

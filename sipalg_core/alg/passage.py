@@ -34,6 +34,8 @@ class Passage:
     now: float
     call_id: bytes  # as the internal side knows it
     call: Call | None = None
+    whose: Call | None = None  # the same, where it was turned away before it was followed
+    refusal: str = ""  # why it would not go on, were it not for shadow mode
     begun: Dialog | None = None  # by this response
     answers: bool = False  # and puts its call up
     edits: list[Edit] = field(default_factory=list)
@@ -41,6 +43,7 @@ class Passage:
     opens: list[OpenPinhole] = field(default_factory=list)  # confirmed before the message goes on
     after: list[OpenPinhole | ClosePinhole | Changed] = field(default_factory=list)
     then: Callable[[], None] | None = None  # what it ends: not before it is certain to go on
+    given_up: list[Callable[[], None]] = field(default_factory=list)  # each takes one of them back into the books
 
     @property
     def side(self) -> Side:
@@ -50,7 +53,8 @@ class Passage:
     @property
     def shadow(self) -> bool:
         """Whether it goes on as it came, whatever is decided about it; a call stays what it began as."""
-        return self.peering.shadow if self.call is None else self.call.shadow
+        call = self.call or self.whose
+        return self.peering.shadow if call is None else call.shadow
 
     @property
     def requester(self) -> Side:
@@ -63,6 +67,11 @@ class Passage:
         return (self.flow.destination if self.side is Side.INTERNAL else self.flow.source).host
 
     @property
+    def is_of_running_call(self) -> bool:
+        """Whether its call is up without it."""
+        return self.call is not None and self.call.alive and self.call.answered is not None and not self.answers
+
+    @property
     def has_opened(self) -> bool:
         return bool(self.opens) or any(isinstance(each, OpenPinhole) for each in self.after)
 
@@ -71,6 +80,13 @@ class Passage:
         if self.then is not None:
             self.then()
             self.then = None
+
+    def take_back(self) -> None:
+        """What it was to open is not open: what was to close for that stays as it was."""
+        for keep in self.given_up:
+            keep()
+        self.given_up.clear()
+        self.after = [each for each in self.after if not (isinstance(each, ClosePinhole) and each.makes_room)]
 
     def closings(self) -> list[Effect]:
         """Of a message that does not go on: the books have closed these already, so they must be."""

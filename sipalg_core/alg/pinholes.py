@@ -136,7 +136,9 @@ class Ledger:
         if self._entries.pop(hole.pinhole.id, None) is not None:
             self._leave(hole.pinhole)
 
-    def close(self, hole: Hole, now: float, why: ClosedBecause) -> list[ClosePinhole | Changed]:
+    def close(
+        self, hole: Hole, now: float, why: ClosedBecause, *, makes_room: bool = False
+    ) -> list[ClosePinhole | Changed]:  # fmt: skip
         entry = self._entries.pop(hole.pinhole.id, None)
         if entry is not None:
             self._leave(hole.pinhole)
@@ -146,7 +148,15 @@ class Ledger:
                 entry.call.packets_in += hole.packets_in
                 entry.call.packets_out += hole.packets_out
         gone = Changed("pinholes", str(hole.pinhole.id))
-        return [gone] if hole.shadow else [ClosePinhole(hole.pinhole), gone]
+        return [gone] if hole.shadow else [ClosePinhole(hole.pinhole, makes_room), gone]
+
+    def resume(self, hole: Hole, call: Call) -> None:
+        """What stood in its place did not open: it goes on as if it had never been closed."""
+        self.openings.resumed(hole)
+        if hole.is_audio:
+            call.packets_in -= hole.packets_in
+            call.packets_out -= hole.packets_out
+        self.adopt(hole, call)
 
     def count(self, counters: list[Counter], now: float) -> list[Entry]:
         """Take the kernel's packet counts; returns the entries of which something that people see has changed.

@@ -40,6 +40,7 @@ WARNINGS: Final = {
     "ack-not-taken-outside": "the ACK went on, but the other side does not take it; the call is cut after 32 s",
     "media-timeout": "no media for {seconds} s: closed, the call stays",
     "description-signed": "the digest covers the description (qop=auth-int): it stays as it is, and its media closed",
+    "opening-not-made": "the firewall refused a new opening; what was open stays, and so does the call",
     "opening-closed": "an operator closed the opening for media; the call stays",
     "unlearnt": "media is no longer learnt from {source}: closed, the call stays",
 }

@@ -183,7 +183,8 @@ class Runner:
     def _do(self, effects: Iterable[Effect]) -> None:
         """In their order. Pinholes that are opened one behind the other are so together, as are those that are closed.
 
-        Where one cannot be opened nothing more is, and nothing is sent: it would announce it. What is to close, closes.
+        Where one cannot be opened nothing more is, and nothing is sent: it would announce it. What is to close, closes,
+        unless it was to make room for that: then the engine says what becomes of it.
         """
         opening: list[Pinhole] = []
         closing: list[Pinhole] = []
@@ -198,8 +199,9 @@ class Runner:
             if failed and not isinstance(effect, ClosePinhole | Changed):
                 continue
             match effect:
-                case ClosePinhole(pinhole):
-                    closing.append(pinhole)
+                case ClosePinhole(pinhole, makes_room):
+                    if not (failed and makes_room):
+                        closing.append(pinhole)
                 case Forward():
                     (self._tcp if effect.transport is Transport.TCP else self._udp).send(effect)
                 case Listen(own, transport):

@@ -54,6 +54,9 @@ VERDICTS: Final = {
     "description-signed": Word(
         _("The digest covers the description (qop=auth-int): it stays as it is, and its media closed."), "error"
     ),
+    "opening-not-made": Word(
+        _("The firewall refused a new opening; what was open stays, and so does the call."), "error"
+    ),
     "opening-closed": Word(_("An operator closed the opening for media; the call stays."), "warning"),
     "unlearnt": Word(_("Media is no longer learnt from {source}: closed, the call stays."), "warning"),
     "audio-both": Word(_("Audio flows in both directions."), "ok"),

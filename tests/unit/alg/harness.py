@@ -75,7 +75,8 @@ class World:
     # --- the shell ---
 
     def _do(self, effects: Iterable[Effect]) -> list[Forward]:
-        """As `io.runner` does them: where a pinhole is refused nothing more is opened or sent, but closed."""
+        """As `io.runner` does them: where a pinhole is refused nothing more is opened or sent, but closed what is not
+        to make room for it."""
         doing, failed, sent = list(effects), False, []
         self.effects = doing
         self.done += doing
@@ -86,7 +87,7 @@ class World:
                     sent += self._do(self.engine.pinhole_failed(pinhole, self.refusal, 3, self.now))
                 case OpenPinhole(pinhole) if not failed:
                     self.open[pinhole.id] = pinhole
-                case ClosePinhole(pinhole):
+                case ClosePinhole(pinhole, makes_room) if not (failed and makes_room):
                     self.open.pop(pinhole.id, None)  # what the broker never opened it closes in silence
                 case Forward() if not failed:
                     sent.append(effect)

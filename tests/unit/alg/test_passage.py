@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipalg_core.alg.effects import ClosePinhole, OpenPinhole
-from sipalg_core.contract.control import Status
+from sipalg_core.contract.control import Counter, Status
 from sipalg_core.contract.policy import Handling, Limits, SyntaxCheck
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
@@ -190,10 +192,60 @@ def test_running_call_goes_on_and_its_new_description_is_heard_when_it_is_repeat
     away(world)
     assert world.into(reply) == []
     assert world.call()["state"] == "in_call"
+    assert (world.holes(), told_open(world)) == (held, held)  # what runs goes on until the new one is there
     world.refuse = False
     assert len(world.into(reply)) == 1
     assert len(world.holes()) == 2
     assert world.holes().isdisjoint(held)
+    assert told_open(world) == world.holes()
+
+
+def told_open(world: World) -> set[tuple[object, ...]]:
+    return {(row["internal"], row["mapped"], row["external"]) for row in world.engine.rows("pinholes", world.now)}
+
+
+@pytest.mark.parametrize("status", [Status.REFUSED, Status.FULL])
+def test_running_call_that_wants_more_than_it_may_keeps_what_it_has(status):
+    """C54: the telephone adds a video for which there is no room. Its 200 is lost, its audio is not."""
+    world = World()
+    established(world)
+    held = world.holes()
+    counted(world, 10)
+    video = "m=video {} RTP/AVP 31"
+    (sent,) = world.out(invite(cseq=2, to_tag="b", body=sdp(PHONE.host, 14010, video.format(14012))))
+    reply = respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY, video.format(7010)))
+    world.refuse, world.refusal = True, status
+    assert world.into(reply) == []
+    assert (world.call()["state"], world.holes(), told_open(world)) == ("in_call", held, held)
+    assert "refused a new opening" in str(world.call()["warning"])
+    assert not [row for row in world.engine.looks.ledger() if row["why"]]
+    counted(world, 20)
+    assert world.call()["audio_in"] == {"packets": 20, "active": True}
+    world.out(invite(cseq=3, method="BYE", to_tag="b"))
+    world.wait(60)
+    assert (world.open, world.engine.rows("calls", world.now)) == ({}, [])
+
+
+def counted(world: World, packets: int) -> None:
+    world.count(*(Counter(ident, packets, packets) for ident in world.open))
+
+
+def test_early_media_goes_on_until_the_answer_has_its_own():
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    world.into(respond(sent.data, 180, "Ringing", tag="other"))
+    early = world.holes()
+    world.into(respond(sent.data, 183, "Session Progress", tag="fork", body=sdp("203.0.113.99", 7100)))
+    forks = world.holes()
+    assert early
+    away(world)
+    reply = respond(sent.data, 200, "OK", tag="b", contact="<sip:200@203.0.113.1>", body=sdp(*MEDIA_PROXY))
+    assert world.into(reply) == []
+    assert (world.holes(), told_open(world)) == (forks, forks)
+    world.refuse = False
+    assert len(world.into(reply)) == 1
+    assert {external for _, _, external in world.holes()} == {"203.0.113.99:7000", "203.0.113.99:7001"}
+    assert told_open(world) == world.holes()
 
 
 def test_answer_in_an_ack_is_heard_when_the_ack_is_repeated():

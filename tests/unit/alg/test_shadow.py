@@ -6,10 +6,23 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from sipalg_core.alg.effects import ClosePinhole, OpenPinhole
-from sipalg_core.contract.policy import AlgPolicy, Handling
+from sipalg_core.contract.policy import AlgPolicy, Handling, Limits, PortRange
 from sipalg_core.net import Endpoint
-from tests.unit.alg.harness import MEDIA_PROXY, OURS, PHONE, World, established, invite, policy, respond, sdp
+from tests.unit.alg.harness import (
+    MEDIA_PROXY,
+    OURS,
+    PHONE,
+    World,
+    established,
+    incoming,
+    invite,
+    policy,
+    respond,
+    sdp,
+)
 
 
 def shadowed(*, shadow: bool = True, **changes: object) -> AlgPolicy:
@@ -67,6 +80,64 @@ def test_what_would_be_refused_goes_on_and_is_counted():
     wrong = invite().replace(b"CSeq: 1 INVITE", b"CSeq: 99999999999 INVITE")
     assert world.out(wrong)[0].data == wrong
     assert world.engine.counts["shadow:cseq"] == 1
+
+
+BYE_BLOCKED = Handling(blocked_methods=("BYE",))
+
+
+def test_call_whose_end_would_be_refused_ends_as_it_does_beside_us():
+    world = World(shadowed(handling=BYE_BLOCKED))
+    call_in_shadow(world)
+    ident = str(world.call()["id"])
+    bye = invite(cseq=2, method="BYE", to_tag="b")
+    assert world.out(bye)[0].data == bye
+    assert world.call()["state"] == "completed"
+    assert world.engine.trace(ident)[-1]["verdict"] == "shadow: would be refused: method-blocked"
+    assert world.engine.counts["shadow:method-blocked"] == 1
+    world.wait(60)
+    assert world.engine.rows("calls", world.now) == world.engine.rows("pinholes", world.now) == []
+
+
+def test_call_that_would_be_refused_begins_none():
+    world = World(shadowed(handling=Handling(blocked_methods=("INVITE",))))
+    call = invite(body=sdp(PHONE.host, 14000))
+    assert world.out(call)[0].data == call
+    assert world.engine.rows("calls", world.now) == []
+
+
+def test_what_is_blocked_is_so_for_the_call_that_it_is_of():
+    """One began before shadow mode, the other in it; both keep to that."""
+    world = World(shadowed(shadow=False, handling=BYE_BLOCKED))
+    established(world)
+    world.policy(shadowed(revision=2, handling=BYE_BLOCKED))
+    (back,) = world.out(invite(cseq=2, method="BYE", to_tag="b"))
+    assert back.data.startswith(b"SIP/2.0 405 ")
+    assert world.call()["state"] == "in_call"
+
+    world = World(shadowed(handling=BYE_BLOCKED))
+    call_in_shadow(world)
+    world.policy(shadowed(shadow=False, revision=2, handling=BYE_BLOCKED))
+    bye = invite(cseq=2, method="BYE", to_tag="b")
+    assert world.out(bye)[0].data == bye
+    assert world.call()["state"] == "completed"
+
+
+@pytest.mark.parametrize("changes", [{"limits": Limits(media_lines=1)}, {"media_ports": PortRange(20000, 20001)}])
+def test_answer_that_would_be_refused_puts_its_call_up_and_its_time_runs(changes):
+    """It lasts as it does beside us: it had been over in the books after the time that a call may ring."""
+    world = World(shadowed(**changes))
+    world.register()
+    (sent,) = world.into(incoming(body=sdp(*MEDIA_PROXY)))
+    world.out(respond(sent.data, 180, "Ringing", tag="a"))
+    answer = sdp(PHONE.host, 14000, "m=video 14002 RTP/AVP 31")
+    reply = respond(sent.data, 200, "OK", tag="a", body=answer)
+    assert world.out(reply)[0].data == reply
+    world.into(incoming(method="ACK", to_tag="a", branch="ack"))
+    world.wait(3600)
+    assert world.call()["state"] == "in_call"
+    assert any(key.startswith("shadow:") and "would" not in key for key in world.engine.counts)
+    world.into(incoming(cseq=2, method="BYE", to_tag="a"))
+    assert world.call()["state"] == "completed"
 
 
 def test_call_stays_what_it_began_as_when_shadow_mode_is_switched():

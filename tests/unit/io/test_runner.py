@@ -124,6 +124,18 @@ async def test_what_was_to_close_closes_also_where_a_pinhole_fails(engine, runne
     assert runner.order == [(Op.OPEN, 7), (Op.CLOSE, 8)]
 
 
+async def test_what_is_to_make_room_for_a_pinhole_that_fails_stays_open(engine, runner):
+    engine.effects = [OpenPinhole(HOLE), FORWARD, ClosePinhole(HOLE._replace(id=8), makes_room=True)]
+    with answering(Status.FAILED, runner.order):
+        runner._take(INVITE)
+        runner._broker.disconnect()
+    assert runner.order == [(Op.OPEN, 7)]
+    with answering(Status.OK, runner.order):
+        runner._take(INVITE)
+        runner._broker.disconnect()
+    assert runner.order[1:] == [(Op.OPEN, 7), FORWARD, (Op.CLOSE, 8)]
+
+
 async def test_without_a_broker_no_message_announces_a_pinhole(engine, runner):
     engine.effects = [OpenPinhole(HOLE), FORWARD]
     runner._take(INVITE)
