@@ -25,6 +25,12 @@ ECHO_REQUEST: Final = {4: 8, 6: 128}
 """RFC 792, RFC 4443 §4.1."""
 
 
+IN_FRONT_OF_IPV6: Final = (0, 43, 44, 60)
+"""Headers that the rules look behind (RFC 8200 §4): none of them is a packet's protocol, and which is cannot be known.
+At AH (51) nft looks no further: it is the protocol there, as over IPv4 (linux/net/netfilter/nf_tables_ipv6.h).
+"""
+
+
 class Packet(NamedTuple):
     """`dport` of ICMP is its type; None: an echo request."""
 

@@ -34,7 +34,7 @@ class OpenPinhole:
 
 @dataclass(frozen=True, slots=True)
 class ClosePinhole:
-    """`makes_room`: for what was opened before it in the list; where that failed it stays open, and is not ours to close."""
+    """`makes_room`: for what was opened before it in the list; where that failed it stays open."""
 
     pinhole: Pinhole
     makes_room: bool = False

@@ -17,9 +17,11 @@ MARK: Final = b"marked: "
 FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 ICMP: Final = {4: (8, 13), 6: (128, 139)}
 """Of each family: what begins something for conntrack, an echo request and another question."""
-PORTLESS: Final = (50, 47, 253)
-"""ESP, GRE and one for experiments: between two hosts all such packets are one connection."""
-NUMBERS: Final = {4: (6, 1, 132, *PORTLESS), 6: (6, 58, 132, *PORTLESS)}
+PORTLESS: Final = {4: (50, 47, 253, 51), 6: (50, 47, 253)}
+"""ESP, GRE, one for experiments and, over IPv4, AH: between two hosts all such packets are one connection."""
+NUMBERS: Final = {4: (6, 1, 132, *PORTLESS[4]), 6: (6, 58, 132, 51, *PORTLESS[6])}
+IN_FRONT: Final = {"hop-by-hop": 0, "fragment": 44, "authentication": 51, "destination": 60}
+"""What IPv6 puts in front of a protocol (RFC 8200 §4, RFC 4302), by its number."""
 SPORT: Final = 40_000
 
 
@@ -72,6 +74,12 @@ class RawWire:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 0)  # it only sends
                 self._senders[source, number] = made
 
+        self._whole = {
+            source: self._socket(stack, namespace, 6, socket.IPPROTO_RAW)
+            for source, namespace in sources.items()
+            if ":" in source
+        }
+
     def _socket(self, stack: ExitStack, namespace: str, version: int, number: int) -> socket.socket:
         made = within(namespace, lambda: socket.socket(FAMILIES[version], socket.SOCK_RAW, number))
         made.setblocking(False)
@@ -81,6 +89,10 @@ class RawWire:
         number = numbers(protocol, ip_address(source).version)
         with contextlib.suppress(OSError):  # the answer of a reject
             self._senders[source, number].sendto(packet(protocol, source, target, dport, text), (target, 0))
+
+    def send_behind(self, header: str, source: str, target: str, dport: int, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._whole[source].sendto(behind(header, source, target, dport, text), (target, 0))
 
     def heard(self) -> dict[str, Arrived]:
         """By text."""
@@ -109,6 +121,23 @@ def _ident(text: str) -> int:
 def _pseudo(source: str, target: str, number: int, length: int) -> bytes:
     """RFC 9293 §3.1, RFC 8200 §8.1; the order of its fields makes no difference to the sum."""
     return ip_address(source).packed + ip_address(target).packed + struct.pack("!IHH", length, 0, number)
+
+
+def behind(header: str, source: str, target: str, dport: int, text: str) -> bytes:
+    """A whole IPv6 packet: UDP behind this header. A port of its own for each, so that each begins a connection.
+
+    What a host takes off before it looks for the port's socket is heard there, by the bare text; AH by who hears that.
+    """
+    number = IN_FRONT[header]
+    body = (MARK if number == 51 else b"") + text.encode()
+    bare = struct.pack("!HHHH", SPORT + number, dport, 8 + len(body), 0) + body
+    udp = bare[:6] + struct.pack("!H", _checksum(_pseudo(source, target, 17, len(bare)) + bare) or 0xFFFF) + bare[8:]
+    front = {
+        44: struct.pack("!BBHI", 17, 0, 0, _crc32c(body)),  # an atomic fragment (RFC 6946)
+        51: struct.pack("!BBHIII", 17, 2, 0, 0x1000, 1, 0),
+    }.get(number, struct.pack("!BBBB4x", 17, 0, 1, 4))  # PadN
+    packed = ip_address(source).packed + ip_address(target).packed
+    return struct.pack("!IHBB", 6 << 28, len(front) + len(udp), number, 64) + packed + front + udp
 
 
 def _checksum(data: bytes) -> int:

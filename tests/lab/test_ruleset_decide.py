@@ -16,7 +16,7 @@ from appliance.ruleset.decide import Packet, decide
 from appliance.ruleset.policy import Address, Policy, Rule, Service
 from appliance.ruleset.spans import fixed
 from tests.lab.kernel_rig import within
-from tests.lab.raw_packets import ICMP, PORTLESS, RawWire
+from tests.lab.raw_packets import ICMP, IN_FRONT, PORTLESS, RawWire
 from tests.lab.ruleset_rig import (
     BOX,
     HOST,
@@ -51,14 +51,15 @@ ADDRESSES = (
     Address("country", (), countries=("AA",), content=fixed(*COUNTRY)),
     Address("others", (), countries=("AA",), negated=True, content=fixed(*COUNTRY)),
 )  # fmt: skip
+ONE_PORT = Service("one", "udp", "1000")
 SERVICES = (
     None, None, Service("a", "udp", "1000"), Service("b", "both", "2000-2001"), Service("c", "tcp"),
     Service("d", "udp"), Service("e", "any"), Service("f", "udp", "1000,3000"), Service("g", "icmp"),
     Service("h", "group", members=(Service("a", "udp", "1000"), Service("b", "tcp", "2000"), Service("d", "udp"))),
     Service("i", "other", number=50), Service("j", "other", number=47), Service("k", "tcp", "22,1000"),
     Service("l", "group", members=(Service("m", "other", number=132), Service("n", "other", number=253))),
+    Service("o", "other", number=51), Service("p", "group", members=(Service("q", "other", number=60), ONE_PORT)),
 )  # fmt: skip
-ONE_PORT = Service("one", "udp", "1000")
 ZONES = ("", "", "internal", "external", "dmz")
 HOSTS = (Address("host", (HOST,)), Address("host6", (HOST6,)), Address("both", (HOST, HOST6)))
 OWN = (Address("out", (OUTSIDE, OUTSIDE6)), Address("second", ("203.0.113.77",)))
@@ -137,8 +138,9 @@ class Listeners:
 def others(source):
     """Protocol and port (of ICMP the type) of what is sent beside UDP."""
     ports = [("tcp", port) for port in (22, *PORTS)]  # 22 is one of the console's
-    types = [("icmp", kind) for kind in ICMP[6 if ":" in source else 4]]
-    return (*ports, *types, (132, 1000), *((number, 0) for number in PORTLESS))
+    version = 6 if ":" in source else 4
+    types = [("icmp", kind) for kind in ICMP[version]]
+    return (*ports, *types, (132, 1000), *((number, 0) for number in PORTLESS[version]))
 
 
 class Streams:
@@ -191,10 +193,26 @@ def send_others(raw, policy, pick):
             answer, decision = expected(policy, source, target, port, protocol)
             packet = Packet(SOURCES[source], ip_address(source), ip_address(target), protocol, None, 0.0)
             back = str(decision.packet.daddr) == source
-            if back or (protocol in PORTLESS and not streams.new(packet, decision)):
+            if back or (protocol in PORTLESS[4] and not streams.new(packet, decision)):
                 continue
             text = f"{policy.revision} {protocol} {source} {target} {port}"
             raw.send(protocol, source, target, port, text)
+            answers[text] = answer, decision
+    return answers
+
+
+def send_behind_headers(raw, policy, pick):
+    """UDP over IPv6 with something in front: the UDP is what decides, but for AH, at which nft looks no further."""
+    answers = {}
+    for (source, target), header in product(pairs(), IN_FRONT):
+        port = pick.choice(PORTS)
+        if ":" not in source:
+            continue
+        protocol = 51 if header == "authentication" else "udp"
+        answer, decision = expected(policy, source, target, port, protocol)
+        if str(decision.packet.daddr) != source:
+            text = f"{policy.revision} {header} {source} {target} {port}"
+            raw.send_behind(header, source, target, port, text)
             answers[text] = answer, decision
     return answers
 
@@ -223,6 +241,7 @@ def test_policy_and_kernel_agree(tmp_path, monkeypatch):
             wire.inside(apply, policy, wire.kernel)
             wire.forget()
             answers = send_datagrams(listeners, policy) | send_others(raw, policy, pick)
+            answers |= send_behind_headers(raw, policy, pick)
             for text, (_answer, decision) in answers.items():
                 reasons[text.split()[1], decision.reason.partition(":")[0], decision.verdict] += 1
             heard = hear(listeners, raw, {text for text, (answer, _decision) in answers.items() if answer})
@@ -234,6 +253,7 @@ def test_policy_and_kernel_agree(tmp_path, monkeypatch):
             assert wrong == [], "\n".join(map(str, (*wrong[:4], *policy.rules)))
             asked += len(answers)
     assert revision >= 40
-    for protocol in ("udp", "tcp", "icmp", *map(str, (132, *PORTLESS))):
+    for protocol in ("udp", "tcp", "icmp", *map(str, (132, *PORTLESS[4])), *IN_FRONT):
         for verdict in ("accept", "drop", "reject"):
-            assert reasons[protocol, "rule", verdict] >= 40, (protocol, verdict, reasons)
+            seldom = protocol in (*IN_FRONT, "51")
+            assert reasons[protocol, "rule", verdict] >= (10 if seldom else 40), (protocol, verdict, reasons)

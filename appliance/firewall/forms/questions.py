@@ -12,11 +12,12 @@ from django.utils.translation import gettext_lazy as _
 
 from appliance.firewall.models import Protocol
 from appliance.firewall.services import wrong_number
-from appliance.ruleset.decide import Host, Packet, packet_of
+from appliance.ruleset.decide import IN_FRONT_OF_IPV6, Host, Packet, packet_of
 from appliance.ruleset.policy import Policy
 from appliance.ui.forms import OperatorForm
 
 OTHER: Final = str(Protocol.OTHER)
+BEHIND_IPV6: Final = _("In IPv6 this stands in front of the protocol, and rules look behind it: ask about that one.")
 
 
 class PacketForm(OperatorForm):
@@ -60,6 +61,8 @@ class PacketForm(OperatorForm):
             self.add_error("dport", _("UDP and TCP need a port."))
         if values.get("protocol") == OTHER and "number" in values:
             wrong = wrong_number(values["number"])
+            if not wrong and values["number"] in IN_FRONT_OF_IPV6 and {end.version for end in ends} == {6}:
+                wrong = str(BEHIND_IPV6)
             if wrong:
                 self.add_error("number", wrong)
         return values

@@ -105,6 +105,16 @@ def test_a_ping_is_an_echo_request_whatever_port_was_left_in_the_form(api, offic
     assert answer["reason"] == "auto:ping"
 
 
+@pytest.mark.parametrize("number", [0, 43, 44, 60])
+def test_what_rules_look_behind_is_said_to_be_no_protocol_of_ipv6(api, owner, office, number):
+    asked = f"decide?saddr=2001:db8::9&daddr=2001:db8:a::2&protocol=other&number={number}"
+    assert "rules look behind it" in api("get", asked).json()["fields"]["number"][0]
+    assert (
+        "fields" not in api("get", asked.replace("2001:db8::9", "9.9.9.9").replace("2001:db8:a::2", "9.9.9.8")).json()
+    )
+    assert "fields" not in api("get", asked.removesuffix(str(number)) + "51").json()
+
+
 @pytest.mark.parametrize(("number", "said"), [("", "Give the protocol's number"), ("6", "has a choice of its own")])
 def test_a_number_that_is_none_is_said_at_its_field(client, api, owner, office, number, said):
     asked = f"decide?saddr=9.9.9.9&daddr=192.168.0.2&protocol=other&number={number}".removesuffix("&number=")
