@@ -77,6 +77,17 @@ class Conntrack:
                 return int.from_bytes(dict(attributes(sent[_CTA_TUPLE_PROTO]))[_CTA_PROTO_SRC_PORT])
         return 0
 
+    def goes_to(self, port: int, *, besides: int) -> bool:
+        """Whether there is a UDP connection to this port whose mark has none of these bits."""
+        flags = attribute(_CTA_FILTER_ORIG_FLAGS, struct.pack("=I", _FILTER_PROTO | _FILTER_DPORT))
+        for anybody in (Endpoint("0.0.0.0", 0), Endpoint("::", 0)):  # noqa: S104 - an address to leave open
+            wanted = _tuple(anybody, anybody._replace(port=port)) + nested(_CTA_FILTER, flags)
+            for payload in self._netlink.dump(Message(_GET, 0, _family(anybody), wanted)):
+                mark = next((value for kind, value in attributes(payload) if kind == _CTA_MARK), bytes(4))
+                if not int.from_bytes(mark) & besides:
+                    return True
+        return False
+
     def forget_marked(self, mark: int) -> int:
         """Delete the connections of either transport whose mark has this bit. How many there were."""
         bits = mark.to_bytes(4, "big")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sipalg_core.broker import bypass, layout, signalling
+from sipalg_core.broker import bypass, layout, paths, signalling
 from sipalg_core.broker.bans import BanTable
 from sipalg_core.broker.guard import Guard
 from sipalg_core.broker.pinholes import PinholeTable
@@ -36,6 +36,7 @@ from sipalg_core.contract.control import (
     pack_bans,
     pack_counters,
     pack_strays,
+    peer_ports,
 )
 from sipalg_core.contract.policy import AlgPolicy, PolicyError
 from sipalg_core.contract.running import running
@@ -44,6 +45,7 @@ from sipalg_core.nft.client import Client, NftError
 from sipalg_core.nft.counters import NamedCounters
 from sipalg_core.nft.elements import Result
 from sipalg_core.nft.netlink import DumpInterrupted
+from sipalg_core.nft.ruleset import CtTimeout, Delete
 
 log = logging.getLogger(__name__)
 
@@ -75,12 +77,13 @@ class Broker:
         self._nft = Client()
         self._policy, self.until = running(*self._files)
         self._guard = Guard(self._policy)
-        self._install(self._policy)
+        left_over = self._install(self._policy)
         self.pinholes = PinholeTable()
         self._bans = BanTable()
         self._counters = NamedCounters(names.SIPALG_TABLE)
         self._strays = Strays()
         log.info("adopted %d pinholes, policy revision %d", self.pinholes.adopt(), self._policy.revision)
+        self._sweep(left_over)
 
     def answer(self, request: Request) -> Answering:
         """It stops where a longer operation may be left for another request; its value is the answer."""
@@ -106,10 +109,21 @@ class Broker:
             log.exception("%s failed", request.op.name)
             return _failed(request, error.errno or 0)
 
-    def _install(self, policy: AlgPolicy) -> None:
-        chains = {item["chain"]["name"] for item in self._nft.list_table(names.SIPALG_TABLE) if "chain" in item}
+    def _install(self, policy: AlgPolicy) -> list[CtTimeout]:
+        """Returns what of the policy before was left, since connections may live by it."""
+        listed = self._nft.list_table(names.SIPALG_TABLE)
+        chains = {item["chain"]["name"] for item in listed if "chain" in item}
         replace = bool(chains) and layout.LAYOUT.name not in chains
         self._nft.apply(transaction(policy, replace=replace, now=time.time()))
+        return [] if replace else paths.left_over(listed, policy)
+
+    def _sweep(self, left_over: list[CtTimeout]) -> None:
+        """Remove what was left and nobody lives by: the kernel cuts a connection's time short whose object goes."""
+        try:
+            if left_over and not self.pinholes.plain_paths(peer_ports(self._policy)):
+                self._nft.apply(tuple(map(Delete, left_over)))
+        except (OSError, NftError, DumpInterrupted) as error:  # they are in nobody's way
+            log.info("left for the next policy: %s", error)
 
     def _open(self, request: Request) -> Answer:
         new: Multiset[str] = Multiset()
@@ -224,10 +238,11 @@ class Broker:
         """Read what is in force now. Raise PolicyError or NftError: all stays, and nobody looks again by himself."""
         self.until = None
         policy, until = running(*self._files)
-        self._install(policy)
+        left_over = self._install(policy)
         switched_on = bypass.is_wanted(policy) and not bypass.is_wanted(self._policy)
         others_taken = signalling.taken(policy) != signalling.taken(self._policy)
         self._policy, self._guard, self.until = policy, Guard(policy), until
+        self._sweep(left_over)
         if switched_on or others_taken:
             self._forget("let go of %d connections of signalling: who handles it has changed")
         gc.collect()

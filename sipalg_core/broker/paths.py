@@ -8,6 +8,7 @@ registration has opened, and the kernel forgets one that was idle for half a min
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 from sipalg_core.broker.layout import FAMILIES, TABLE, Family
 from sipalg_core.contract.control import peer_ports
@@ -15,11 +16,21 @@ from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.nft.ruleset import Chain, CtTimeout, Rule
 from sipalg_core.nft.statements import Field, Match, SetCtTimeout
 
+# --- Implementation constants ---
+_PREFIX: Final = "idle_path"
+
 
 def timeouts(policy: AlgPolicy) -> Iterator[CtTimeout]:
     """One a family, named by its value: a connection keeps the one that it began with."""
     if policy.handling.idle_path:
         yield from (_timeout(family, policy) for family in FAMILIES)
+
+
+def left_over(listed: list[dict[str, Any]], policy: AlgPolicy) -> list[CtTimeout]:
+    """Of the table's objects as nft lists them, those of another policy: no rule gives them any more."""
+    names = {each["ct timeout"]["name"] for each in listed if "ct timeout" in each}
+    wanted = {each.name for each in timeouts(policy)}
+    return [CtTimeout(TABLE, name, "ip", 0) for name in sorted(names - wanted) if name.startswith(_PREFIX)]
 
 
 def rules(chain: Chain, policy: AlgPolicy) -> Iterator[Rule]:
@@ -34,4 +45,4 @@ def rules(chain: Chain, policy: AlgPolicy) -> Iterator[Rule]:
 
 def _timeout(family: Family, policy: AlgPolicy) -> CtTimeout:
     seconds = policy.handling.idle_path
-    return CtTimeout(TABLE, f"idle_path{family.version}_{seconds}", family.word, seconds)
+    return CtTimeout(TABLE, f"{_PREFIX}{family.version}_{seconds}", family.word, seconds)

@@ -22,7 +22,7 @@ from sipalg_core.broker.layout import (
     family_of,
 )
 from sipalg_core.contract.control import Counter, Pinhole
-from sipalg_core.contract.names import SIPALG_TABLE
+from sipalg_core.contract.names import MARK_DIVERT, SIPALG_TABLE
 from sipalg_core.net import Endpoint
 from sipalg_core.nft.elements import Element, ElementTable, Result, Tally, pack, unpack
 
@@ -278,6 +278,10 @@ class PinholeTable:
             self._holders[name] -= 1
             if not self._holders[name]:
                 del self._holders[name]
+
+    def plain_paths(self, ports: Iterable[int]) -> bool:
+        """Whether some connection of UDP goes to one of these ports beside the engine."""
+        return any(self._conntrack.goes_to(port, besides=MARK_DIVERT) for port in ports)
 
     def forget_marked(self, mark: int) -> int:
         """Delete the connections with this bit in their ct mark; how many there were."""

@@ -205,7 +205,7 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    what: Table | Chain | Set | Elements
+    what: Table | Chain | Set | CtTimeout | Elements
 
     def __str__(self) -> str:
         definition = self.what.definition if isinstance(self.what, Elements) else ""

@@ -164,6 +164,28 @@ def test_kernel_takes_every_setting_at_once_and_networks_that_overlap(granted: R
     assert "192.168.0.0/24" in granted.listed("set", "sip_insiders_ip")
 
 
+IDLE = {600: "idle_path4_600", 900: "idle_path4_900"}
+
+
+def test_time_of_idle_paths_of_before_goes_once_no_connection_lives_by_it(granted: Rig) -> None:
+    def told(seconds: int) -> set[str]:
+        applied(granted, replace(POLICY, revision=2, handling=Handling(idle_path=seconds)))
+        listed = run("nft", "list", "table", "inet", "sipalg", namespace=FW)
+        return {name for name in IDLE.values() if f"ct timeout {name} " in listed}
+
+    assert told(600) == {IDLE[600]}
+    assert told(900) == {IDLE[900]}
+    path = ["-s", "192.168.0.66", "-d", "203.0.113.1", "-p", "udp", "--sport", "5060", "--dport", "5060"]
+    run("conntrack", "-I", *path, "-t", "300", namespace=FW)
+    assert told(600) == set(IDLE.values())
+    granted.stop()
+    granted.start()
+    assert told(600) == set(IDLE.values())
+    run("conntrack", "-D", *path, namespace=FW)
+    assert told(600) == {IDLE[600]}
+    assert told(0) == set()
+
+
 # --- No engine ---
 
 
