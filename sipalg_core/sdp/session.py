@@ -102,7 +102,7 @@ def parse(data: bytes, start: int, end: int) -> Session:
 
 
 def _connection(session: Session, text: bytes, at: int) -> None:
-    address = _address(text.split(b" "), at + len(text))
+    address = _address(text, at)
     if not session.media:
         session.connection = address
     elif session.media[-1].connection is not None:
@@ -112,17 +112,22 @@ def _connection(session: Session, text: bytes, at: int) -> None:
 
 
 def _origin(session: Session, text: bytes, at: int) -> None:
-    session.origin = session.origin or _address(text.split(b" ")[3:], at + len(text))
+    """Deviation: RFC 8866 §5.2 has no blank in the user's name, some gateways do; the address is what stands last."""
+    words = text.rstrip(b" ").split(b" ")
+    skipped = len(b" ".join(words[: max(3, len(words) - 3)])) + 1
+    session.origin = session.origin or _address(text[skipped:], at + skipped)
 
 
-def _address(words: list[bytes], end: int) -> Address:
-    """`nettype addrtype address`, the last of which ends at `end`."""
+def _address(text: bytes, at: int) -> Address:
+    """`nettype addrtype address`. Blanks may follow: telephones write them, and they can be read in one way only."""
+    text = text.rstrip(b" ")
+    words, end = text.split(b" "), at + len(text)
     if len(words) != 3 or words[0] != b"IN" or words[1] not in (b"IP4", b"IP6"):
         raise SdpError("address")
-    text = words[2].partition(b"/")[0]  # a TTL or a count may follow (RFC 8866 §5.7)
-    at = end - len(words[2])
-    literal = b"[%s]" % text if words[1] == b"IP6" else text
-    return Address(host_address(literal), Span(at, at + len(text)))
+    host = words[2].partition(b"/")[0]  # a TTL or a count may follow (RFC 8866 §5.7)
+    start = end - len(words[2])
+    literal = b"[%s]" % host if words[1] == b"IP6" else host
+    return Address(host_address(literal), Span(start, start + len(host)))
 
 
 def _media(session: Session, text: bytes, at: int) -> None:
@@ -143,7 +148,7 @@ def _media(session: Session, text: bytes, at: int) -> None:
 
 
 def _attribute(session: Session, text: bytes, at: int) -> None:
-    name, _, value = text.partition(b":")
+    name, _, value = text.rstrip(b" ").partition(b":")
     if name in DIRECTIONS:
         (session.media[-1] if session.media else session).direction = name
     elif session.media:
@@ -172,5 +177,5 @@ def _rtcp(text: bytes, at: int) -> Rtcp:
     port = decimal(number, 5)
     if port is None or port > 65535:
         raise SdpError("rtcp-port")
-    address = _address(rest.split(b" "), at + len(text)) if rest else None
+    address = _address(rest, at + len(number) + 1) if rest.strip(b" ") else None
     return Rtcp(port, Span(at, at + len(number)), address)
