@@ -202,6 +202,17 @@ def test_retransmitted_200_of_the_phone_changes_nothing():
     assert OURS.encode() in first[0].data
 
 
+def test_c54_offer_that_was_refused_is_answered_by_nothing_that_comes_later():
+    world = World()
+    established(world)
+    held = world.holes()
+    offer = incoming("call-1", 7, sdp(MEDIA_PROXY.host, 7100), to_tag="a")
+    (reached,) = world.into(offer)
+    world.out(respond(reached.data, 488, "Not Acceptable Here"))
+    world.out(invite(cseq=2, method="PRACK", to_tag="b", body=sdp(PHONE.host, 14000)))
+    assert world.holes() == held
+
+
 def test_c54_refused_update_leaves_the_offer_of_the_reinvite():
     world = World()
     established(world)

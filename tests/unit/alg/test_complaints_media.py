@@ -229,6 +229,21 @@ def test_c20_rtcp_attribute_is_honoured():
     assert (f"{PHONE.host}:15555", f"{OURS}:{port + 1}", "203.0.113.99:7001") in world.holes()
 
 
+def test_c20_rtcp_at_another_host_of_the_far_end_is_let_in_from_there():
+    world = World()
+    elsewhere = "203.0.113.98:7201"
+    established(world, answer=sdp(*MEDIA_PROXY, "a=rtcp:7201 IN IP4 203.0.113.98"))
+    assert {external for _, _, external in world.holes()} == {str(Endpoint(*MEDIA_PROXY)), elsewhere}
+
+
+def test_c20_rtcp_at_another_host_of_the_phone_stays_what_it_is_and_opens_nothing():
+    world = World()
+    line = "a=rtcp:15555 IN IP4 192.168.0.77"
+    sent, _ = established(world, body=sdp(PHONE.host, 14000, line))
+    assert line.encode() in sent
+    assert {internal for internal, _, _ in world.holes()} == {f"{PHONE.host}:14000"}
+
+
 def test_c21_rtcp_mux_agreed_is_one_pinhole_and_offered_only_is_two():
     world = World()
     established(world, body=sdp(PHONE.host, 14000, "a=rtcp-mux"), answer=sdp(*MEDIA_PROXY, "a=rtcp-mux"))
