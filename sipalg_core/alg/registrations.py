@@ -137,6 +137,8 @@ class Registrations:
         accepted = response.status_code < 300
         granted = _granted(response) if accepted else {}
         default = _seconds(response.value(b"expires"), -1)
+        if len(granted) == len(asked.contacts) == 1 and asked.contacts[0][2]:
+            default = next(iter(granted.values()))  # it is that one, however the registrar writes it now
         aor = _address(response, b"to")
         changed = []
         for contact, mapped, seconds in asked.contacts:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import ip_network
 
+import pytest
+
 from sipalg_core.contract.policy import AlgPolicy, Interface, Peering
 from sipalg_core.net import Endpoint, Side
 from tests.unit.alg.harness import (
@@ -81,6 +83,21 @@ def test_c47_call_over_ipv6():
     assert ";received=fd00:a::10;rport=5060" in header(back.data, "Via")
     port = announced(sent.data)
     assert ("[fd00:a::10]:14000", f"[{OURS_SIX}]:{port}", "[2001:db8:b::99]:7000") in world.holes()
+
+
+@pytest.mark.parametrize("spelling", ["FD00:A::10", "fd00:a:0:0:0:0:0:10", "fd00:000a::0010"])
+def test_c47_every_spelling_of_an_address_is_that_address(spelling):
+    world = World(dual_stack())
+    body = sdp("X", 14000).replace(b"IN IP4 X", b"IN IP6 " + spelling.encode())
+    asked = invite(body=body).replace(str(PHONE).encode(), f"[{spelling}]:5060".encode())
+    (sent,) = world.out(asked, source=SIX, to=PROVIDER_SIX)
+    assert spelling.encode() not in sent.data
+    assert (header(sent.data, "Contact"), sent.data.count(OURS_SIX.encode())) == (f"<sip:101@[{OURS_SIX}]:5060>", 4)
+    answer = sdp("2001:DB8:B::99", 7000).replace(b"IN IP4", b"IN IP6")
+    reply = respond(sent.data, 200, "OK", tag="b", body=answer)
+    (back,) = world.into(reply, to=Endpoint(OURS_SIX, 5060), source=PROVIDER_SIX)
+    assert header(back.data, "Via") == header(asked, "Via")
+    assert {external for _, _, external in world.holes()} == {"[2001:db8:b::99]:7000", "[2001:db8:b::99]:7001"}
 
 
 def test_c47_signalling_over_ipv6_with_media_over_ipv4():

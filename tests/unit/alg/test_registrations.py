@@ -44,6 +44,26 @@ def test_c05_phone_that_keeps_to_a_longer_time_is_overdue_then_expired():
     assert world.engine.rows("registrations", world.now)[0]["state"] == "expired"
 
 
+@pytest.mark.parametrize(
+    "spelling", ["<sip:101@203.0.113.2>", "<sip:101@203.0.113.2:5060;line=2>", "<sip:%31%30%31@203.0.113.2:5060>"]
+)
+def test_c05_time_that_is_granted_counts_however_the_registrar_writes_the_contact(spelling):
+    world = World()
+    sent = world.register(expires=1200)
+    world.into(respond(sent.data, 200, "OK", contact=f"{spelling};expires=660"))
+    (row,) = world.engine.rows("registrations", world.now)
+    assert (row["asked"], row["granted"]) == (1200, 660)
+
+
+def test_contact_that_was_taken_back_has_not_the_time_of_another_phone():
+    world = World()
+    world.registered()
+    sent = world.register(expires=0)
+    world.into(respond(sent.data, 200, "OK", contact="<sip:101@198.51.100.7:5060>;expires=500"))
+    (row,) = world.engine.rows("registrations", world.now)
+    assert (row["state"], row["granted"]) == ("expired", 0)
+
+
 def test_other_phones_of_the_account_are_left_alone():
     world = World()
     world.registered(OTHER_PHONE)
