@@ -206,6 +206,17 @@ def test_c16_delayed_offer_is_answered_in_the_ack():
     assert "203.0.113.99:7000" in externals(world)
 
 
+@pytest.mark.parametrize(("method", "cseq"), [("UPDATE", 1), ("INVITE", 7)])
+def test_c16_ack_answers_the_offer_of_its_own_invite_only(method, cseq):
+    """The provider has offered something else meanwhile, and the telephone repeats its ACK, with a description."""
+    world = World()
+    established(world)
+    held = world.holes()
+    world.into(incoming("call-1", cseq, sdp(MEDIA_PROXY[0], 7100), method=method, to_tag="a"))
+    world.out(invite(method="ACK", to_tag="b", branch="late", body=sdp(PHONE.host, 14000)))
+    assert world.holes() == held
+
+
 def test_c19_empty_pool_is_a_503_with_a_reason_and_the_first_calls_go_on():
     world = World(policy(media_ports=PortRange(20000, 20007)))
     for number in range(4):
