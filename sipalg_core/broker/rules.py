@@ -242,8 +242,10 @@ def _signalling_rules(
     yield Rule(_PREROUTING, (*sip, stranger, jump(family.strangers.name)))
     if transport is Transport.TCP:
         yield Rule(_PREROUTING, (*sip, Match(Field("ct state"), "new"), jump(family.new_streams.name)))
-    taken = bypass.REMEMBERED, _DIVERT, Tproxy(family.word, family.loopback), Counter(), ACCEPT
-    yield Rule(_PREROUTING, (*sip, *taken), "sip")
+    taken = _DIVERT, Tproxy(family.word, family.loopback), Counter(), ACCEPT
+    yield Rule(_PREROUTING, (*sip, bypass.REMEMBERED, *taken), "sip")
+    if transport is Transport.TCP:  # of what was reset from here conntrack knows no new beginning: it marks nothing
+        yield Rule(_PREROUTING, (*sip, Match(Field("ct state"), "invalid"), *taken), "sip-unknown")
     yield from bypass.rules(_PREROUTING, family, side, sip, policy)
     yield drop(_PREROUTING, "engine-dead", *sip)  # no listener: no private address leaks
 

@@ -191,6 +191,21 @@ def test_a_phone_that_was_restarted_connects_again_from_its_port(relay, net):
                     assert outside.recv(1) == b""
 
 
+def test_a_provider_that_reset_our_connection_is_let_in_from_its_port_at_once(relay, net):
+    """For ten seconds conntrack takes nothing of what it calls closed for a new connection, the other way round."""
+    with tcp(WAN, net.provider_sip, listening=True) as provider:
+        with tcp(LAN, net.phone_sip._replace(port=41005)) as phone:
+            phone.connect(net.provider_sip)
+            phone.sendall(options(1))
+            outside, source = provider.accept()
+            outside.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            outside.close()
+            assert phone.recv(1) == b""
+    with tcp(WAN, net.provider_sip) as provider:
+        provider.settimeout(8)  # the kernel would say it again for longer
+        provider.connect(Endpoint(*source[:2]))
+
+
 def test_a31_silent_connections_keep_nobody_out(engine):
     """One host's are cut at their number, all of them at their deadline, and the others' do not wait."""
     run("ip", "addr", "add", "192.168.0.2/24", "dev", "eth0", namespace=LAN)
