@@ -193,14 +193,14 @@ def test_a_phone_that_was_restarted_connects_again_from_its_port(relay, net):
 
 def test_a_provider_that_reset_our_connection_is_let_in_from_its_port_at_once(relay, net):
     """For ten seconds conntrack takes nothing of what it calls closed for a new connection, the other way round."""
-    with tcp(WAN, net.provider_sip, listening=True) as provider:
-        with tcp(LAN, net.phone_sip._replace(port=41005)) as phone:
-            phone.connect(net.provider_sip)
-            phone.sendall(options(1))
-            outside, source = provider.accept()
-            outside.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            outside.close()
-            assert phone.recv(1) == b""
+    at = net.phone_sip._replace(port=41005)
+    with tcp(WAN, net.provider_sip, listening=True) as provider, tcp(LAN, at) as phone:
+        phone.connect(net.provider_sip)
+        phone.sendall(options(1))
+        outside, source = provider.accept()
+        outside.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        outside.close()
+        assert phone.recv(1) == b""
     with tcp(WAN, net.provider_sip) as provider:
         provider.settimeout(8)  # the kernel would say it again for longer
         provider.connect(Endpoint(*source[:2]))

@@ -206,17 +206,6 @@ def test_c16_delayed_offer_is_answered_in_the_ack():
     assert "203.0.113.99:7000" in externals(world)
 
 
-@pytest.mark.parametrize(("method", "cseq"), [("UPDATE", 1), ("INVITE", 7)])
-def test_c16_ack_answers_the_offer_of_its_own_invite_only(method, cseq):
-    """The provider has offered something else meanwhile, and the telephone repeats its ACK, with a description."""
-    world = World()
-    established(world)
-    held = world.holes()
-    world.into(incoming("call-1", cseq, sdp(MEDIA_PROXY[0], 7100), method=method, to_tag="a"))
-    world.out(invite(method="ACK", to_tag="b", branch="late", body=sdp(PHONE.host, 14000)))
-    assert world.holes() == held
-
-
 def test_c19_empty_pool_is_a_503_with_a_reason_and_the_first_calls_go_on():
     world = World(policy(media_ports=PortRange(20000, 20007)))
     for number in range(4):
@@ -238,21 +227,6 @@ def test_c20_rtcp_attribute_is_honoured():
     port = announced(sent)
     assert f"a=rtcp:{port + 1} IN IP4 {OURS}".encode() in sent
     assert (f"{PHONE.host}:15555", f"{OURS}:{port + 1}", "203.0.113.99:7001") in world.holes()
-
-
-def test_c20_rtcp_at_another_host_of_the_far_end_is_let_in_from_there():
-    world = World()
-    elsewhere = "203.0.113.98:7201"
-    established(world, answer=sdp(*MEDIA_PROXY, "a=rtcp:7201 IN IP4 203.0.113.98"))
-    assert {external for _, _, external in world.holes()} == {str(Endpoint(*MEDIA_PROXY)), elsewhere}
-
-
-def test_c20_rtcp_at_another_host_of_the_phone_stays_what_it_is_and_opens_nothing():
-    world = World()
-    line = "a=rtcp:15555 IN IP4 192.168.0.77"
-    sent, _ = established(world, body=sdp(PHONE.host, 14000, line))
-    assert line.encode() in sent
-    assert {internal for internal, _, _ in world.holes()} == {f"{PHONE.host}:14000"}
 
 
 def test_c21_rtcp_mux_agreed_is_one_pinhole_and_offered_only_is_two():
