@@ -110,6 +110,7 @@ def test_bytes_that_are_no_utf8_survive():
         (b"INVITE sip:bob@203.0.113.1 SIP/2.0", b"SIP/2.0 4294967301 Better", "status-code", 0),
         (b"CSeq: 7 INVITE", b"CSeq: 7 OPTIONS", "cseq-method", 400),
         (b"CSeq: 7 INVITE", b"CSeq: 36893488147419103232 INVITE", "cseq", 400),
+        (b"CSeq: 7 INVITE", b"CSeq: 2147483648 INVITE", "cseq", 400),
         (b"CSeq: 7", b"CSeq: +7", "cseq", 400),
         (b"CSeq: 7 ", b"CSeq: 7", "cseq", 400),
         (b"branch=z9hG4bKabc;", b";;,;,,", "via", 400),
