@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipalg_core.contract.policy import Timers
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
@@ -131,6 +133,18 @@ def test_c55_challenged_invite_keeps_its_port_and_the_final_refusal_leaves_nothi
     world.into(respond(second.data, 486, "Busy Here", tag="b"))
     assert world.open == {}
     assert world.call()["state"] == "busy"
+
+
+@pytest.mark.parametrize("status", [401, 407])
+def test_c55_early_media_of_an_attempt_that_is_challenged_is_closed_at_once(status):
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    world.into(respond(sent.data, 180, "Ringing", tag="gate"))
+    world.into(respond(sent.data, 183, "Session Progress", tag="b", body=sdp(*MEDIA_PROXY)))
+    assert world.open
+    world.into(respond(sent.data, status, "Who is it", tag="b"))
+    assert world.open == {}
+    assert world.call()["state"] == "setup"
 
 
 def test_c55_redirect_shows_as_diverted():

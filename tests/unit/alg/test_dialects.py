@@ -11,6 +11,7 @@ import re
 
 import pytest
 
+from sipalg_core.net import Endpoint
 from tests.unit.alg.dialects import DESCRIBED, Row
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
@@ -281,3 +282,14 @@ def test_mailbox_is_subscribed_to_and_told_of_and_its_text_is_nobodys():
     assert told.destination == PHONE
     assert told.data.startswith(f"NOTIFY sip:101@{PHONE} SIP/2.0\r\n".encode())
     assert body_of(told.data) == text
+
+
+def test_rport_tells_a_phone_at_another_port_that_port():
+    world = World()
+    at = Endpoint(PHONE.host, 5070)
+    (sent,) = world.out(invite().replace(str(PHONE).encode(), str(at).encode()), source=at)
+    ours = sent.source.port
+    assert ours != 5070
+    reply = respond(sent.data, 180, "Ringing").replace(b";rport", f";received={OURS};rport={ours}".encode())
+    (back,) = world.into(reply, to=sent.source)
+    assert header(back.data, "Via").endswith(f";received={PHONE.host};rport=5070")
