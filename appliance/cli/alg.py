@@ -8,6 +8,7 @@ from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from appliance.cli.asking import ACTOR, Verb, address, given
@@ -40,10 +41,11 @@ def delete_provider(asked: Namespace) -> dict[str, Any]:
 def settings(asked: Namespace) -> list[dict[str, Any]]:
     """With `path=value` and --reset: these from now on, and the rest stays."""
     provider = _provider("provider", asked.provider) if asked.provider else None
-    if asked.reset:
-        services.reset_settings(actor=ACTOR, paths=asked.reset, provider=provider)
-    if asked.value:
-        services.change_settings(actor=ACTOR, values=dict(map(_assignment, asked.value)), provider=provider)
+    with transaction.atomic():  # all of it, or nothing
+        if asked.reset:
+            services.reset_settings(actor=ACTOR, paths=asked.reset, provider=provider)
+        if asked.value:
+            services.change_settings(actor=ACTOR, values=dict(map(_assignment, asked.value)), provider=provider)
     found = [each for _group, standing in queries.standing(provider) for each in standing]
     return [
         {"path": each.setting.path, "value": each.value if asked.json else each.said, "origin": each.origin,

@@ -12,13 +12,21 @@ pytestmark = pytest.mark.lab
 
 SERVICES = [f"pinhole-{name}.service" for name in ("redis", "broker", "engine", "netadmin", "worker", "beat", "web")]
 UNITS = ["pinhole.target", "pinhole-boot.service", "pinhole-start.socket", "pinhole-selftest.socket", *SERVICES]
-DESK = """
-ip netns add desk
-ip link set lan1 netns desk
-ip -n desk link set lan1 up
-ip -n desk address add 192.168.0.20/24 dev lan1
+NEIGHBOURS = """
+for each in "desk lan1 192.168.0.20/24" "provider wan1 203.0.113.1/24"; do
+    set -- $each
+    ip netns add $1
+    ip link set $2 netns $1
+    ip -n $1 link set lo up
+    ip -n $1 link set $2 up
+    ip -n $1 address add $3 dev $2
+done
+ip -n desk route add default via 192.168.0.1
 """
 AT_THE_DESK = ("ip", "netns", "exec", "desk")
+AT_THE_PROVIDER = ("ip", "netns", "exec", "provider")
+KNOCK = (*AT_THE_DESK, *"curl -sk -m 3 -o /dev/null -w %{http_code} https://192.168.0.1:8000/".split())
+CALL = ("sipp", "-sn", "uac", "203.0.113.1", "-i", "192.168.0.20", "-m", "1", "-d", "500", "-timeout", "60s")
 PROBES = """
 import json, time
 from appliance.accounts.models import User
@@ -43,34 +51,28 @@ def until(machine, *command, shows):
     machine.run("sh", "-c", again, "sh", *command)
 
 
-def test_an_empty_machine_comes_up_is_configured_loses_every_process_and_keeps_its_rules_over_a_boot(tmp_path, state):
+def test_an_empty_machine_carries_calls_loses_every_process_and_keeps_its_rules_over_a_boot(tmp_path, state):
     (tmp_path / "first").mkdir()
     with booted(tmp_path / "first", state) as machine:
         machine.active(UNITS)
-        machine.run("sh", "-c", DESK)
+        machine.run("sh", "-c", NEIGHBOURS)
+        assert machine.run("sysctl", "-n", "net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding").split() == ["1", "1"]
         assert "No rules run yet" in machine.pinhole("signin_link")
-        knock = (
-            *AT_THE_DESK,
-            "curl",
-            "-sk",
-            "-m",
-            "3",
-            "-o",
-            "/dev/null",
-            "-w",
-            "%{http_code}",
-            "https://192.168.0.1:8000/",
-        )
-        assert machine.run(*knock, check=False) == "000"
+        assert machine.run(*KNOCK, check=False) == "000"
         link = machine.pinhole("signin_link", "--from", "192.168.0.20").strip()
         assert re.fullmatch(r"https://192\.168\.0\.1:8000/accounts/link/\S+/", link)
-        until(machine, *knock, shows="302")
+        until(machine, *KNOCK, shows="302")
         assert "<form" in machine.run(*AT_THE_DESK, "curl", "-skL", "-c", "/tmp/jar", link)
         for name, role in (("lan0", "internal"), ("wan0", "external")):
             until(machine, "deploy/pinhole", "pinhole", "adopt-interface", name, role, shows=role)
-        machine.pinhole("pinhole", "recipe", "pbx", "pbx=192.168.0.2", "server=203.0.113.1")
+        machine.pinhole("pinhole", "recipe", "pbx", "pbx=192.168.0.20", "server=203.0.113.1")
         assert "state: applied" in machine.pinhole("pinhole", "apply", "--reason", "first")
         until(machine, "deploy/pinhole", "pinhole", "status", shows="Telephony is ready")
+
+        answering = ("sipp", "-sn", "uas", "-i", "203.0.113.1", "-m", "1")
+        machine.run("systemd-run", "--property=WorkingDirectory=/tmp", *AT_THE_PROVIDER, *answering, "-nostdin")
+        machine.run("env", "--chdir=/tmp", *AT_THE_DESK, *CALL, "-nostdin")
+        until(machine, "deploy/pinhole", "pinhole", "calls", shows="hung up")
 
         assert json.loads(machine.pinhole("pinhole", "selftest", "--json"))["passed"], machine.journal()
         assert "ping-answered" in machine.pinhole("shell", "-v0", "-c", PROBES)

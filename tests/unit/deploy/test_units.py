@@ -85,6 +85,7 @@ def test_boot_comes_before_any_network_and_everything_after_it():
     assert "network-pre.target" in words["Before"][0]
     assert words["DefaultDependencies"] == ["no"]
     assert "pinhole-boot.service" in (UNITS / "pinhole.target").read_text()
+    assert "net.ipv4.ip_forward=1" in words["ExecStartPost"][0]  # where nothing decides, nothing is forwarded
 
 
 def test_default_deny_has_the_base_chains_that_every_revision_hands_over_from():

@@ -135,6 +135,10 @@ def test_settings_of_the_alg_are_shown_changed_and_inherited_again(pinhole):
     assert value("peering.shadow", "--provider", "Tel", "peering.shadow=true")[0] is True
     assert value("timers.inactive_media", "--reset", "timers.inactive_media") == (120, "default")
     assert "120 s" in pinhole("alg-settings")
+    pinhole("alg-settings", "timers.inactive_media=300")
+    with pytest.raises(CommandError):
+        pinhole("alg-settings", "--reset", "timers.inactive_media", "timers.t1=1")
+    assert value("timers.inactive_media") == (300, "own")
     refused = {"timers.inactive_media": ["timers.inactive_media=1"], "value": ["nothing"], "provider": ["--provider=x"]}
     for field, words in refused.items():
         with pytest.raises(CommandError, match=f"{field}: "):
