@@ -65,6 +65,12 @@ _CONSOLE: Final = AutomaticRule(
     gettext_lazy("Console access"),
     gettext_lazy("Accept internal and management networks to this device on TCP 22, 443 and 8000."),
 )
+_LINK: Final = AutomaticRule(
+    gettext_lazy("IPv6 on the link"),
+    gettext_lazy(
+        "Accept neighbour discovery, router announcements, error messages and answers of DHCPv6 to this device."
+    ),
+)
 _TRANSLATED: Final = AutomaticRule(
     gettext_lazy("Translated connections"),
     gettext_lazy("Accept what a rule of Destination NAT has translated, unless a rule above drops it."),
@@ -81,7 +87,7 @@ AUTOMATIC: Final[Mapping[Table, tuple[tuple[AutomaticRule, ...], tuple[Automatic
     Table.FORWARD: ((_CALLS, _KNOWN), (_TRANSLATED, _DENY)),
     Table.DNAT: ((_CALLS,), (_UNTOUCHED,)),
     Table.SNAT: ((), (_MASQUERADE, _UNTOUCHED)),
-    Table.INPUT: ((_CALLS, _KNOWN, _CONSOLE), (_DENY,)),
+    Table.INPUT: ((_CALLS, _KNOWN, _LINK, _CONSOLE), (_DENY,)),
 }
 """Before and behind the operator's rules of a table."""
 

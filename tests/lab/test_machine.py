@@ -25,7 +25,10 @@ ip -n desk route add default via 192.168.0.1
 """
 AT_THE_DESK = ("ip", "netns", "exec", "desk")
 AT_THE_PROVIDER = ("ip", "netns", "exec", "provider")
-KNOCK = (*AT_THE_DESK, *["curl", "-sk", "-m", "3", "-o", "/dev/null", "-w", "%{http_code}", "https://192.168.0.1:8000/"])
+KNOCK = (
+    *AT_THE_DESK,
+    *["curl", "-sk", "-m", "3", "-o", "/dev/null", "-w", "%{http_code}", "https://192.168.0.1:8000/"],
+)
 CALL = ("sipp", "-sn", "uac", "203.0.113.1", "-i", "192.168.0.20", "-m", "1", "-d", "500", "-timeout", "60s")
 PROBES = """
 import json, time

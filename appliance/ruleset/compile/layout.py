@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import Final
 
 from appliance.ruleset.compile import sampling, verdicts
@@ -51,6 +52,12 @@ _NEIGHBOUR_DISCOVERY: Final = (
     "mld-listener-query", "packet-too-big", "time-exceeded", "parameter-problem", "destination-unreachable",
 )  # fmt: skip
 """RFC 4890 §4.4: without these IPv6 does not work on the link."""
+_DHCPV6: Final = (
+    stm.Match(stm.Field("ip6 saddr"), ip_network("fe80::/10")), stm.Match(stm.Field("udp sport"), 547),
+    stm.Match(stm.Field("udp dport"), 546),
+)  # fmt: skip
+"""RFC 8415 §7.2: answers to what was asked of a group, so that conntrack knows of no question. (DHCP for IPv4 is heard
+by packet sockets, before any rule.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +140,7 @@ def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
         yield nft.Rule(base, (_INVALID, *verdicts.decide("drop", "auto:invalid")), "auto:invalid")
     discovery = stm.Match(stm.Field("icmpv6 type"), _NEIGHBOUR_DISCOVERY)
     yield nft.Rule(INPUT, (discovery, stm.ACCEPT), "auto:neighbour_discovery")
+    yield nft.Rule(INPUT, (*_DHCPV6, stm.ACCEPT), "auto:dhcpv6")
     yield nft.Rule(PREROUTING, (_VOUCHED, stm.ACCEPT), "auto:alg")
     on_trial = stm.Match(stm.Field("meta nfproto"), stm.Named(CONFIRM_WINDOW.name))
     for base in HANDOVER:
