@@ -14,6 +14,10 @@ mount --bind -o ro "$project" "$root/opt/pinhole"
 mount --bind "$state" "$root/var/lib/pinhole"
 
 mount -t proc proc "$root/proc"
+# Of the settings of a kernel that it shares, only those of its own network may be changed.
+mount --bind "$root/proc/sys" "$root/proc/sys"
+mount --bind "$root/proc/sys/net" "$root/proc/sys/net"
+mount -o remount,bind,ro "$root/proc/sys"
 mount -t sysfs -o ro sysfs "$root/sys"
 mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
