@@ -50,6 +50,7 @@ log = logging.getLogger(__name__)
 COUNT_INTERVAL: Final = 0.5  # seconds; the arrows of the live view follow the audio by no more than this
 _PATIENCE: Final = 2.0  # seconds the second connection waits: its answers are long, and nobody waits for them
 _LONGEST_SLEEP: Final = 3600.0
+_HEARD: Final = 0.5  # seconds in which a task ends that has heard that it shall
 _TURN: Final = 0.0005
 """Seconds after which the thread that reads the broker's long answers lets messages go first; Python waits 5 ms."""
 _YOUNG, _MIDDLE, _NEVER = 10_000, 20, 1_000_000
@@ -108,9 +109,7 @@ class Runner:
         tasks = [asyncio.create_task(self._count()), asyncio.create_task(self._publisher.run())]
         await stop.wait()
         for task in tasks:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await ended(task)
         self._journal.close()
         await self._control.close()
         await self._publisher.close()
@@ -314,6 +313,15 @@ class Runner:
 
     async def _ping(self, _: dict[str, Any]) -> Answer:
         return {"ok": True, "revision": self._revision, "broker": self._broker_answers}
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Cancel it until it hears: redis-py loses a cancellation where an answer comes at the same moment."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_HEARD)
+    with suppress(asyncio.CancelledError):
+        task.result()
 
 
 def run() -> int:

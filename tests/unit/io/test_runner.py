@@ -17,7 +17,7 @@ from sipalg_core.alg.effects import Ban, Changed, ClosePinhole, Forward, OpenPin
 from sipalg_core.contract.control import Op, Pinhole, Reply, Status, pack_reply
 from sipalg_core.contract.names import broker_socket
 from sipalg_core.contract.policy import EMPTY, dump
-from sipalg_core.io.runner import Runner
+from sipalg_core.io.runner import Runner, ended
 from sipalg_core.net import Datagram, Endpoint, Flow, Side, Transport
 from tests.unit.io.listening import listening
 
@@ -175,3 +175,23 @@ async def test_a_reload_reaches_broker_and_engine(runner, run_dir):
         runner._patient_broker.disconnect()
     assert runner.order == [(Op.RELOAD, 0)]
     assert await runner._control.answer(b'{"op": "ping"}\n') == {"ok": True, "revision": 9, "broker": False}
+
+
+async def test_task_that_loses_a_cancellation_is_told_again():
+    """redis-py loses one where an answer comes at the same moment: an engine did not end that was told to."""
+    heard = []
+
+    async def deaf():
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                heard.append(time.monotonic())
+                if len(heard) == 2:
+                    raise
+
+    task = asyncio.create_task(deaf())
+    await asyncio.sleep(0)
+    await asyncio.wait_for(ended(task), 30)
+    assert task.cancelled()
+    assert len(heard) == 2
