@@ -40,6 +40,7 @@ SILENCE: Final = 2.0  # s without even a pong: Redis hangs
 HIDDEN_INTERVAL: Final = 5.0  # s between two messages to a page in a tab that nobody sees (console reference 3.7)
 LONGEST_QUEUE: Final = 64  # messages; a viewer that is this slow starts again from snapshots
 JOBS_SHOWN: Final = 20
+_HEARD: Final = 1.0  # s in which a task ends that has heard that it shall
 
 State = Literal["live", "delayed", "engine_down"]
 
@@ -70,6 +71,7 @@ class Hub:
         self._seen: dict[str, int] = {}  # the engine's own numbering
         self._viewers: set[Viewer] = set()
         self._tasks: list[asyncio.Task[None]] = []
+        self._ending: asyncio.Task[None] | None = None
         self._redis_answers = self._engine_answers = True
         self._state: State = "live"
         self._since = time.time()
@@ -90,9 +92,10 @@ class Hub:
     def leave(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
         self._lookout.keep(topic for each in self._viewers for topic in each.topics)
-        if not self._viewers:
+        if not self._viewers and self._tasks:
             for task in self._tasks:
                 task.cancel()
+            self._ending = asyncio.create_task(_ended(self._tasks))
             self._tasks = []
 
     def knows(self, topic: str) -> bool:
@@ -280,6 +283,14 @@ class Hub:
         with suppress(DatabaseError):  # the next round tries again
             self.feeds[JOBS].replace(await database_sync_to_async(_job_rows)())
             self._dirty.set()
+
+
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel them until they hear: redis-py loses a cancellation where a message comes at the same moment."""
+    while deaf := [task for task in tasks if not task.done()]:
+        await asyncio.wait(deaf, timeout=_HEARD)
+        for task in deaf:
+            task.cancel()
 
 
 def _job_rows() -> list[dict[str, Any]]:

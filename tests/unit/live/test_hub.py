@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -106,3 +107,30 @@ async def test_whatever_changes_a_topic_says_four_words_a_second_at_most(hub: Hu
     assert len(told) <= (lasted + 2 * module.FLUSH_INTERVAL) * 4 + 1
     assert len({op["row"]["id"] for each in told for op in each["ops"]}) == 41, "nothing is left out"
     assert [each["seq"] for each in told] == list(range(1, len(told) + 1))
+
+
+async def test_follower_that_loses_its_cancellation_is_told_again(hub: Hub, monkeypatch: pytest.MonkeyPatch):
+    """Else two would follow once somebody looks again, and more with each page."""
+    monkeypatch.setattr(module, "_HEARD", 0.01)
+    heard: list[str] = []
+
+    async def deaf() -> None:
+        while True:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                heard.append("once more" if heard else "lost")
+                if len(heard) == 2:
+                    raise
+
+    viewer = Viewer()
+    hub._viewers.add(viewer)
+    follower = asyncio.create_task(deaf())
+    hub._tasks = [follower]
+    await asyncio.sleep(0)
+    hub.leave(viewer)
+    await asyncio.wait({follower}, timeout=30)
+    assert follower.cancelled()
+    assert heard == ["lost", "once more"]
+    assert hub._ending is not None
+    await asyncio.wait_for(hub._ending, 30)
