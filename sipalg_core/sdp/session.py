@@ -6,10 +6,11 @@ Rules of this file: spans are indexes into the whole message; only addresses, po
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from sipalg_core.sip.grammar import Span, decimal, host_address
+from sipalg_core.sip.grammar import LWS, Span, decimal, host_address
 
 CONTENT_TYPE: Final = b"application/sdp"
 MAX_MEDIA: Final = 64
@@ -112,15 +113,17 @@ def _connection(session: Session, text: bytes, at: int) -> None:
 
 
 def _origin(session: Session, text: bytes, at: int) -> None:
-    """Deviation: RFC 8866 §5.2 has no blank in the user's name, some gateways do; the address is what stands last."""
-    words = text.rstrip(b" ").split(b" ")
-    skipped = len(b" ".join(words[: max(3, len(words) - 3)])) + 1
-    session.origin = session.origin or _address(text[skipped:], at + skipped)
+    """Deviation: RFC 8866 §5.2 has five words before the address; gateways write more and less, and no media hangs on
+    any. The address is what stands last."""
+    text = text.rstrip(LWS)
+    skipped = len(text) - len(b" ".join(text.split(b" ")[-3:]))
+    with suppress(SdpError):
+        session.origin = session.origin or _address(text[skipped:], at + skipped)
 
 
 def _address(text: bytes, at: int) -> Address:
     """`nettype addrtype address`. Blanks may follow: telephones write them, and they can be read in one way only."""
-    text = text.rstrip(b" ")
+    text = text.rstrip(LWS)
     words, end = text.split(b" "), at + len(text)
     if len(words) != 3 or words[0] != b"IN" or words[1] not in (b"IP4", b"IP6"):
         raise SdpError("address")
@@ -148,7 +151,7 @@ def _media(session: Session, text: bytes, at: int) -> None:
 
 
 def _attribute(session: Session, text: bytes, at: int) -> None:
-    name, _, value = text.rstrip(b" ").partition(b":")
+    name, _, value = text.rstrip(LWS).partition(b":")
     if name in DIRECTIONS:
         (session.media[-1] if session.media else session).direction = name
     elif session.media:
@@ -177,5 +180,5 @@ def _rtcp(text: bytes, at: int) -> Rtcp:
     port = decimal(number, 5)
     if port is None or port > 65535:
         raise SdpError("rtcp-port")
-    address = _address(rest, at + len(number) + 1) if rest.strip(b" ") else None
+    address = _address(rest, at + len(number) + 1) if rest.strip(LWS) else None
     return Rtcp(port, Span(at, at + len(number)), address)

@@ -78,6 +78,39 @@ m=audio {p0} RTP/AVP 8
 """,
         PLAIN,
     ),
+    "user-of-no-word": Row(
+        """\
+v=0
+o= 1 1 IN IP4 {ip}
+s=-
+c=IN IP4 {ip}
+t=0 0
+m=audio {p0} RTP/AVP 8
+""",
+        PLAIN,
+    ),
+    "version-that-is-missing": Row(
+        """\
+v=0
+o=- 20 IN IP4 {ip}
+s=-
+c=IN IP4 {ip}\t
+t=0 0
+m=audio {p0} RTP/AVP 8
+""",
+        PLAIN,
+    ),
+    "origin-without-an-address": Row(
+        """\
+v=0
+o=door 1 1
+s=-
+c=IN IP4 {ip}
+t=0 0
+m=audio {p0} RTP/AVP 8
+""",
+        PLAIN,
+    ),
     "blanks-at-the-ends": Row(
         """\
 v=0

@@ -227,10 +227,10 @@ def test_a24_protection_can_be_off():
 def test_a25_a26_header_and_folding_bombs_are_refused_in_time(bomb, reason):
     world = World()
     data = invite().replace(b"Max-Forwards", bomb + b"Max-Forwards")
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(20):
         world.out(data)
-    assert (time.perf_counter() - began) / 20 < 0.02
+    assert (time.thread_time() - began) / 20 < 0.02
     assert world.engine.counts[f"dropped:{reason}"] == 20  # what an answer must repeat comes behind the bomb
 
 
