@@ -167,16 +167,25 @@ class NameServersIn(Schema):
 
 @router.get("/name-servers", response=NameServersIn)
 @may("objects.see")
-def get_name_servers(request: HttpRequest) -> dict[str, Any]:
+def get_name_servers(request: HttpRequest, response: HttpResponse) -> dict[str, Any]:
     """Whom DNS objects are asked of; none: the machine's own."""
-    return {"servers": queries.name_servers()}
+    return _tagged_servers(response)
 
 
 @router.put("/name-servers", response=NameServersIn)
 @may("system.change")
-def set_name_servers(request: HttpRequest, payload: NameServersIn) -> dict[str, Any]:
+def set_name_servers(request: HttpRequest, response: HttpResponse, payload: NameServersIn) -> dict[str, Any]:
     """At once; no apply is needed."""
-    return {"servers": services.set_name_servers(actor=actor(request), servers=payload.servers).servers}
+    with transaction.atomic():
+        check(request, {"servers": queries.name_servers()})
+        services.set_name_servers(actor=actor(request), servers=payload.servers)
+        return _tagged_servers(response)
+
+
+def _tagged_servers(response: HttpResponse) -> dict[str, Any]:
+    described = {"servers": queries.name_servers()}
+    tag(response, described)
+    return described
 
 
 def _tagged(response: HttpResponse, address: AddressObject) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from django.http import HttpRequest
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from ninja import Router, Schema
 
 from appliance.accounts.models import User
 from appliance.system import queries, services
+from appliance.ui.etags import check, tag
 from appliance.ui.requests import may
 
 router = Router(tags=["notices"])
@@ -63,16 +65,24 @@ def list_notices(request: HttpRequest) -> dict[str, Any]:
 
 @router.get("/notices/settings", response=dict[str, Any])
 @may("notices.see")
-def get_settings(request: HttpRequest) -> dict[str, Any]:
-    """Of secrets only whether there are any."""
-    return services.describe_notice_settings(services.notice_settings())
+def get_settings(request: HttpRequest, response: HttpResponse) -> dict[str, Any]:
+    """Of secrets only whether there are any. The ETag, sent as If-Match, guards a change against lost updates."""
+    return _tagged(response, services.describe_notice_settings(services.notice_settings()))
 
 
 @router.patch("/notices/settings", response=dict[str, Any])
 @may("notices.change")
-def change_settings(request: HttpRequest, payload: NoticeChange) -> dict[str, Any]:
+def change_settings(request: HttpRequest, response: HttpResponse, payload: NoticeChange) -> dict[str, Any]:
     sent = payload.dict(exclude_unset=True)
-    return services.describe_notice_settings(services.save_notice_settings(actor=cast(User, request.user), **sent))
+    with transaction.atomic():
+        check(request, services.describe_notice_settings(services.notice_settings()))
+        saved = services.save_notice_settings(actor=cast(User, request.user), **sent)
+        return _tagged(response, services.describe_notice_settings(saved))
+
+
+def _tagged(response: HttpResponse, described: dict[str, Any]) -> dict[str, Any]:
+    tag(response, described)
+    return described
 
 
 @router.post("/notices/test", response=dict[str, str])

@@ -46,6 +46,23 @@ def test_update_that_another_one_preceded_is_refused_and_loses_nothing(api, path
     assert api("delete", path, headers={"If-Match": first["ETag"]}).status_code == 204
 
 
+@pytest.mark.parametrize(
+    ("path", "verb", "first", "late"),
+    [
+        ("name-servers", "put", {"servers": ["192.0.2.53"]}, {"servers": ["192.0.2.54"]}),
+        ("notices/settings", "patch", {"before_minutes": 30}, {"before_minutes": 45}),
+    ],
+)
+def test_settings_of_which_there_is_one_are_guarded_as_well(api, path, verb, first, late):
+    seen = api("get", path)["ETag"]
+    changed = api(verb, path, first, headers={"If-Match": seen})
+    assert (changed.status_code, changed["ETag"]) == (200, api("get", path)["ETag"])
+    assert api(verb, path, late, headers={"If-Match": seen}).status_code == 412
+    kept = api("get", path).json()
+    assert {key: kept[key] for key in first} == first
+    assert api(verb, path, late).status_code == 200
+
+
 def test_bad_address_names_the_field(api):
     answer = api("post", "addresses", {"name": "PBX", "kind": "host", "value": "192.168.0.999"})
     assert (answer.status_code, list(answer.json()["fields"])) == (422, ["value"])
