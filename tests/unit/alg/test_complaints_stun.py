@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from sipalg_core.alg.effects import Forward, OpenPinhole
-from tests.unit.alg.harness import MEDIA_PROXY, OURS, PHONE, World, body_of, invite, respond, sdp
+from tests.unit.alg.harness import MEDIA_PROXY, OURS, PHONE, World, body_of, established, invite, respond, sdp
 
 
 def answered(world: World, port: int = 40000, answer: bytes = b"") -> bytes:
@@ -47,6 +47,17 @@ def test_c23_port_that_the_kernel_does_not_know_opens_nothing_and_the_call_goes_
     world.wait(21)
     assert world.engine.rows("calls", world.now) == []
     assert len(world.engine.looks.ended(0)) == 1
+
+
+def test_c23_media_that_moves_to_such_a_port_leaves_its_place_though_the_kernel_knows_none():
+    """The message has gone on: what was agreed before is over on both sides."""
+    world = World()
+    established(world)
+    assert len(world.open) == 2
+    (sent,) = world.out(invite(cseq=2, to_tag="b", body=sdp(OURS, 40000)))
+    world.refuse = True
+    assert len(world.into(respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)))) == 1
+    assert (world.open, world.engine.rows("pinholes", world.now)) == ({}, [])
 
 
 @pytest.mark.parametrize("port", [20010, 30005, 1023, 5060])
