@@ -12,6 +12,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sipalg_core.alg.effects import Ban, ClosePinhole, OpenPinhole
+from sipalg_core.contract.policy import Handling, Limits
 from sipalg_core.net import Side
 from sipalg_core.sdp import session
 from sipalg_core.sip import edit, multipart
@@ -24,7 +26,8 @@ from sipalg_core.sip.uri import is_request_uri, name_addrs, parameter, tag_of, u
 from sipalg_core.sip.via import branch_of, vias
 from tests.torture.oracles import assert_over, assert_way_back, parsed, prompt
 from tests.torture.witness import Witness
-from tests.unit.alg.harness import MEDIA_PROXY, OURS, PHONE, PROVIDER, incoming, invite, respond, sdp
+from tests.unit.alg.harness import MEDIA_PROXY, OURS, PHONE, PROVIDER, World, incoming, invite, respond, sdp
+from tests.unit.alg.test_shadow import shadowed
 
 SEEDS = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*/*.sip"))]
 OFFER = sdp(PHONE.host, 14000, "a=rtcp:14003", "a=sendonly", "m=video 14002/1 RTP/AVP 31", "c=IN IP6 ::1")
@@ -158,3 +161,18 @@ def test_engine(datagrams: list[tuple[bytes, Side]]):
         if side is Side.INTERNAL and sent and sent[0].side is Side.EXTERNAL:
             assert_way_back(world, data, sent[0])
     assert_over(world)
+
+
+@given(st.lists(st.tuples(messages(), st.sampled_from(Side)), min_size=1, max_size=4))
+def test_shadow(datagrams: list[tuple[bytes, Side]]):
+    """Whatever both sides say arrives as it was said, whatever would be refused of it; nothing opens or is banned."""
+    world = World(
+        shadowed(handling=Handling(blocked_methods=("BYE", "INFO")), limits=Limits(media_lines=1, message=1000))
+    )
+    world.out(b"\r\n\r\n")
+    for data, side in datagrams:
+        sent = world.out(data) if side is Side.INTERNAL else world.into(data)
+        assert [each.data for each in sent] == [data]
+        assert sent[0].side is side.other
+    assert_over(world)
+    assert not any(isinstance(each, OpenPinhole | ClosePinhole | Ban) for each in world.done)
