@@ -235,3 +235,16 @@ def test_c54_refused_update_leaves_the_offer_of_the_reinvite():
     world.into(respond(update.data, 491, "Request Pending"))
     world.into(respond(again.data, 200, "OK", body=sdp("203.0.113.99", 7100)))
     assert externals(world) == {"203.0.113.99:7100", "203.0.113.99:7101"}
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(57, False), (59, True)])
+def test_who_got_no_refresh_hangs_up_a_third_before_the_end(seconds, said):
+    """RFC 4028 §10; two seconds more, since his clock is not ours."""
+    world = World()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    reply = respond(sent.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY))
+    world.into(reply.replace(b"Content-Type", b"Session-Expires: 90;refresher=uas\r\nContent-Type"))
+    world.out(invite(method="ACK", to_tag="b", branch="ack"))
+    world.wait(seconds)
+    world.out(invite(method="BYE", cseq=2, to_tag="b"))
+    assert ("session timer" in str(world.call()["reason"])) is said

@@ -160,6 +160,30 @@ def test_answer_that_the_broker_did_not_open_for_is_heard_when_it_is_repeated():
     assert (world.open, world.engine.rows("calls", world.now)) == ({}, [])
 
 
+def test_answer_that_nobody_opened_for_counts_for_nothing_yet():
+    """Not as one whose ACK is missing, nor against the CANCEL of its INVITE."""
+    world = World()
+    sent = ringing(world)
+    world.out(respond(sent, 180, "Ringing", tag="a"))
+    reply = respond(sent, 200, "OK", tag="a", body=sdp(PHONE.host, 14000))
+    away(world)
+    for _ in range(2):
+        assert world.out(reply) == []
+    world.refuse = False
+    warned = []
+    for _ in range(3):
+        world.out(reply)
+        warned.append("ACK" in str(world.call()["warning"]))
+    assert warned == [False, False, True]
+
+    world = World()
+    reply = respond(ringing(world), 200, "OK", tag="a", body=sdp(PHONE.host, 14000))
+    away(world)
+    world.out(reply)
+    world.into(incoming(method="CANCEL", branch="in-1-1-INVITE"))
+    assert world.call()["state"] == "cancelled"
+
+
 def test_answer_from_outside_that_nobody_opened_for_is_heard_when_it_is_repeated():
     world = World()
     (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))

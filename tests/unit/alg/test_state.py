@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from sipalg_core.alg.changes import Name
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, Forward, OpenPinhole
 from sipalg_core.alg.engine import Engine
+from sipalg_core.alg.mappings import IDLE
 from sipalg_core.contract.control import Counter
 from sipalg_core.contract.policy import AlgPolicy, Handling, Limits
+from sipalg_core.net import Endpoint
 from tests.unit.alg.harness import (
     MEDIA_PROXY,
     PHONE,
@@ -187,6 +189,16 @@ def test_phone_is_reached_and_a_ringing_call_can_be_answered():
     assert b"c=IN IP4 203.0.113.2" in body_of(sent.data)
     assert len(heir.open) == 2
     assert heir.into(incoming("another"))[0].destination == PHONE
+
+
+def test_way_in_that_may_have_been_used_unseen_is_nobody_elses():
+    world = Kept()
+    world.registered()
+    world.now += IDLE + 1
+    heir = take_over(world, world.journal)
+    for number in range(12):
+        heir.out(invite(f"o-{number}", method="OPTIONS"), source=Endpoint("192.168.0.12", 7000 + number))
+    assert heir.into(incoming())[0].destination == PHONE
 
 
 def test_hidden_call_ids_survive():
