@@ -50,13 +50,11 @@ class AutomaticRule:
 
 _CALLS: Final = AutomaticRule(
     gettext_lazy("Calls"),
-    gettext_lazy("Accept what the SIP ALG vouches for: signalling with the providers and the media of their calls."),
+    gettext_lazy("Accept what the SIP ALG has opened: signalling with the providers, and the media of their calls."),
 )
 _KNOWN: Final = AutomaticRule(
     gettext_lazy("Running connections"),
-    gettext_lazy(
-        "Drop connections whose rule has ended; accept those that were accepted before; drop what belongs to none."
-    ),
+    gettext_lazy("Let connections go on that were accepted before, until their rule ends; drop what belongs to none."),
 )
 _DENY: Final = AutomaticRule(
     gettext_lazy("Everything else"), gettext_lazy("Drop what no rule has accepted."), "auto:default_deny"
@@ -73,7 +71,7 @@ _LINK: Final = AutomaticRule(
 )
 _TRANSLATED: Final = AutomaticRule(
     gettext_lazy("Translated connections"),
-    gettext_lazy("Accept what a rule of Destination NAT has translated, unless a rule above drops it."),
+    gettext_lazy("Accept what a port forwarding has passed on, unless a rule above drops it."),
 )
 _MASQUERADE: Final = AutomaticRule(
     gettext_lazy("Masquerade"),
@@ -92,6 +90,59 @@ AUTOMATIC: Final[Mapping[Table, tuple[tuple[AutomaticRule, ...], tuple[Automatic
 """Before and behind the operator's rules of a table."""
 
 
+@dataclass(frozen=True)
+class TableWords:
+    """What a table of rules is for, said to somebody who knows no nft; and what to think of one without any rule."""
+
+    label: str | Promise
+    about: str | Promise
+    none: str | Promise
+    hint: str | Promise
+
+
+TABLES: Final[Mapping[Table, TableWords]] = {
+    Table.FORWARD: TableWords(
+        gettext_lazy("Through the firewall"),
+        gettext_lazy(
+            "What may pass from one network to another. The first rule that matches a new connection decides."
+        ),
+        gettext_lazy("No rules yet."),
+        gettext_lazy(
+            "Start with one that lets your phones speak SIP with your provider; nothing else is needed for calls."
+        ),
+    ),
+    Table.DNAT: TableWords(
+        gettext_lazy("Port forwardings (DNAT)"),
+        gettext_lazy(
+            "What arrives at an address of this device and is passed on to a host inside. The first rule that matches "
+            "a new connection decides."
+        ),
+        gettext_lazy("No port forwardings."),
+        gettext_lazy("For a phone system with the ALG none are needed."),
+    ),
+    Table.SNAT: TableWords(
+        gettext_lazy("Outgoing address (SNAT)"),
+        gettext_lazy(
+            "Under which address connections leave this device. The first rule that matches a new connection decides."
+        ),
+        gettext_lazy("No rules for outgoing addresses."),
+        gettext_lazy(
+            "None are needed where everybody inside may leave with the address of the external interface, as it is set "
+            "there."
+        ),
+    ),
+    Table.INPUT: TableWords(
+        gettext_lazy("To this device"),
+        gettext_lazy(
+            "Who may reach this device itself, its console for instance. The first rule that matches a new connection "
+            "decides."
+        ),
+        gettext_lazy("No rules of your own."),
+        gettext_lazy("What is needed stands here as automatic rules: calls, and the console from inside."),
+    ),
+}
+
+
 def rule_sentence(rule: Rule) -> SafeString:
     """“Accept SIP from Phones (internal) to Provider (external). …”, names in bold."""
     fields = (
@@ -107,18 +158,28 @@ def sentence(values: Mapping[str, Any]) -> SafeString:
     action = Action(values.get("action") or ACTIONS[table][0])
     service: Service | None = values.get("service")
     here = _bold(_("this device")) if table in (Table.INPUT, Table.DNAT) and not values.get("destination") else None
+    pattern = _("{action} {service} from {source} to {destination}{target}{time}.")
+    verb = _verb(table, action)
+    if pattern.startswith("{action}"):  # a language may have it last
+        verb = verb[:1].upper() + verb[1:]
     text = format_html(
-        _("{action} {service} from {source} to {destination}{target}{time}."),
-        action=format_html('<span class="verdict-{}">{}</span>', action.value, _verb(table, action)),
+        pattern,
+        action=format_html('<span class="verdict-{}">{}</span>', action.value, verb),
         service=_bold(service.name) if service else _bold(_("everything")),
         source=_place(values.get("source"), values.get("from_zone") or ""),
         destination=here or _place(values.get("destination"), values.get("to_zone") or ""),
         target=_target(values),
         time=_time(values),
     )
-    if table == Table.FORWARD and service and service.application == Application.SIP and action == Action.ACCEPT:
+    if opens_alg(table, action, service):
         return format_html("{} {}", text, _("The ALG opens the media of each call and closes it afterwards."))
     return text
+
+
+def opens_alg(table: str, action: str, service: Service | None) -> bool:
+    """Whether the ALG takes what such a rule allows."""
+    sip = service is not None and service.application == Application.SIP
+    return sip and table == Table.FORWARD and action == Action.ACCEPT
 
 
 _REASONS: Final = {
@@ -170,7 +231,7 @@ def _verb(table: str, action: Action) -> str:
     }
     if action == Action.ACCEPT and table in (Table.DNAT, Table.SNAT):
         return _("Leave as it is:")
-    return verbs.get(action) or str(action.label).capitalize()
+    return verbs.get(action) or str(action.label)
 
 
 def _target(values: Mapping[str, Any]) -> SafeString:

@@ -69,7 +69,13 @@ def _changed(rule: Rule, _hits: Hits | None) -> Text:
     return format_html('{}<span class="below">{}</span>', moment(rule.changed), rule.changed_by)
 
 
-def _hit(_rule: Rule, hits: Hits | None) -> Text:
+def _hit(rule: Rule, hits: Hits | None) -> Text:
+    """What the ALG takes never comes to the rule itself, whose own figure would mislead."""
+    if columns.opens_alg(rule.table, rule.action, rule.service):
+        counted = _("counts its messages")
+        return format_html(
+            '<a href="{}">{}</a><span class="below">{}</span>', reverse("alg:providers"), _("ALG"), counted
+        )
     if hits is None:
         return "–"
     last = moment(hits.last) if hits.last else format_html("{} {}", _("never since"), moment(hits.since))

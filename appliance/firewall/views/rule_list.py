@@ -196,7 +196,8 @@ def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict
     found = lines(listed, shown, States.all(pending, hits), hits, text)
     return review_context(request, pending) | {
         "table": table,
-        "tables": Table,
+        "tables": columns.TABLES.items(),
+        "words": columns.TABLES[table],
         "columns": shown,
         "all_columns": COLUMNS,
         "width": len(shown) + 4,

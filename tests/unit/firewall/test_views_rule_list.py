@@ -9,8 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import escape
 
-from appliance.firewall.models import Hits, Rule
+from appliance.firewall.columns import TABLES
+from appliance.firewall.models import Hits, Rule, Table
 from appliance.firewall.services import create_address, create_rule, create_schedule, create_service
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
@@ -204,3 +206,23 @@ def test_switched_row_is_judged_without_all_others(console, owner, office, other
     row = console.post(f"/firewall/rules/{other.pk}/enabled/", {}, headers=HTMX).content.decode()
     assert 'data-rule-state="disabled"' in row
     assert "data-draft" in row
+
+
+@pytest.mark.parametrize("table", Table.values)
+def test_each_table_says_what_it_is_for_and_what_none_of_its_rules_means(console, table):
+    page = console.get(f"/firewall/rules/?table={table}").content.decode()
+    words = TABLES[Table(table)]
+    for said in (words.label, words.about, words.none, words.hint):
+        assert str(escape(said)) in page
+
+
+def test_rule_whose_packets_the_alg_takes_has_no_figure_of_its_own(console, owner):
+    sip = create_service(actor=owner, name="SIP", protocol="udp", ports="5060", application="sip")
+    phones = create_address(actor=owner, name="Phones", kind="host", value="10.0.0.2")
+    server = create_address(actor=owner, name="Provider", kind="host", value="192.0.2.1")
+    rule = create_rule(actor=owner, name="Calls", source=phones, destination=server, service=sip, action="accept")
+    Hits.objects.create(rule_id=rule.pk, packets=4711, last=timezone.now())
+    cell = console.get("/firewall/rules/").content.decode().partition('data-col="hits"')[2].partition("</td>")[0]
+    assert "counts its messages" in cell
+    assert 'href="/alg/providers/"' in cell
+    assert "4711" not in cell

@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from appliance.firewall.columns import rule_sentence
 from appliance.firewall.models import Rule
@@ -44,6 +44,14 @@ def test_the_sentence_names_objects_and_sides(make_rule, pbx, provider, sip):
         '<span class="verdict-accept">Accept</span> <b>SIP</b> from <b>PBX</b> (internal) to <b>Provider</b> '
         "(external). The ALG opens the media of each call and closes it afterwards."
     )
+
+
+def test_the_verb_is_written_small_where_a_language_has_it_last(make_rule, pbx, provider, sip):
+    rule = make_rule("Calls", source=pbx, destination=provider, service=sip)
+    with translation.override("tr"):
+        assert ' <span class="verdict-accept">kabul et</span>' in rule_sentence(rule)
+    with translation.override("de"):
+        assert rule_sentence(rule).startswith('<span class="verdict-accept">Annehmen</span>')
 
 
 def test_the_sentence_escapes_names(make_rule, pbx):
