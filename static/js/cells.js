@@ -172,10 +172,13 @@ export const kinds = {
   contact(cell, { key }) {
     const name = writer(element("span", "mono uri", cell));
     const place = endpointWriter(cell);
+    const whole = property(cell, "title"); // of a long user the line shows the beginning
     return (row) => {
-      const at = (row[key] ?? "").lastIndexOf("@") + 1;
-      name(row[key]?.slice(0, at) ?? "");
-      place(row[key]?.slice(at) || NOTHING);
+      const said = row[key] ?? "";
+      const at = said.lastIndexOf("@") + 1;
+      whole(said);
+      name(said.slice(0, at).replace(/^sip:/i, "")); // what all begin with; sips: is worth a look
+      place(said.slice(at) || NOTHING);
     };
   },
 

@@ -59,7 +59,14 @@ def test_pinholes_come_and_go_with_the_call(page: Page, lab: RunningLab):
 def test_registrations_name_every_phone(page: Page, lab: RunningLab):
     page.goto("/calls/registrations/")
     for registration in lab.get("registrations")["items"]:
-        expect(page.locator(f'tr[data-id="{registration["id"]}"]')).to_contain_text(registration["internal"])
+        row = page.locator(f'tr[data-id="{registration["id"]}"]')
+        expect(row).to_contain_text(registration["internal"])
+        expect(row.locator('[data-col="contact"]')).to_have_attribute("title", registration["contact"])
+    page.context.add_cookies([{"name": "django_language", "value": "de", "url": lab.console}])
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.reload()
+    expect(page.locator("tr[data-id]").first).to_contain_text("Registriert")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_page_says_when_the_engine_is_gone_and_recovers_without_a_reload(page: Page, lab: RunningLab):
