@@ -162,6 +162,37 @@ def test_j4_review_apply_and_keep_in_three_clicks(clicks: Clicks, lab: RunningLa
         assert clicks.spent == 3
 
 
+def test_on_a_telephone_a_rule_is_switched_on_given_an_end_applied_and_kept(clicks: Clicks, lab: RunningLab):
+    """What a screen of 360 px must carry whole (console reference 3.10), with nothing that scrolls sideways."""
+    page, name = clicks.page, "journey on a telephone"
+    page.set_viewport_size({"width": 360, "height": 740})
+    with unchanged(lab):
+        for path in ("/calls/", "/system/advisor/"):
+            page.goto("/")
+            clicks.on("button", "Menu")
+            clicks.at(page.locator(f'#rail a[href="{path}"]'))
+            page.wait_for_url(f"**{path}")
+            expect(page.locator("h1")).to_be_in_viewport()
+        rule = {"name": name, "action": "accept", "from_zone": "internal", "to_zone": "external", "enabled": False}
+        lab.request("POST", "services", {"name": "journey port", "protocol": "udp", "ports": "7788"})
+        made = lab.request("POST", "rules", rule | {"service": "journey port"})["id"]
+        page.goto(f"/firewall/rules/?q={name.replace(' ', '+')}")
+        row = page.locator(f"tr[data-id='{made}']")
+        clicks.at(row.get_by_role("switch"))
+        assert until(lambda: page.evaluate("1") and lab.get(f"rules/{made}")["enabled"], 20)
+        clicks.on("button", f"More for {name}")
+        clicks.on("link", "Edit")
+        panel = page.locator("#panel")
+        clicks.on("button", "1 hour", panel)
+        clicks.on("button", "Save draft", panel)
+        expect(panel).to_be_hidden()
+        clicks.at(page.locator("[data-pending]"))
+        clicks.on("button", "Apply")
+        keep(clicks)
+        assert lab.get(f"rules/{made}")["until"]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_j7_remote_maintenance_ends_by_itself_in_six_clicks(clicks: Clicks, lab: RunningLab):
     page = clicks.page
     with unchanged(lab):

@@ -91,7 +91,7 @@ class Server:
 @pytest.fixture(scope="module")
 def row(lab: RunningLab) -> dict[str, Any]:
     with lab.place_call() as call:
-        found = until(lambda: lab.audible(call), 20)
+        found = until(lambda: lab.audible(call), 30)
     assert found
     return found
 
