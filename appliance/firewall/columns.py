@@ -63,6 +63,11 @@ _CONSOLE: Final = AutomaticRule(
     gettext_lazy("Console access"),
     gettext_lazy("Accept internal and management networks to this device on TCP 22, 443 and 8000."),
 )
+_SPOOFED: Final = AutomaticRule(
+    gettext_lazy("Inside addresses from outside"),
+    gettext_lazy("Drop what comes by an external interface with an address of an inside network: it is forged."),
+    "auto:spoofed",
+)
 _LINK: Final = AutomaticRule(
     gettext_lazy("IPv6 on the link"),
     gettext_lazy(
@@ -82,10 +87,10 @@ _UNTOUCHED: Final = AutomaticRule(
 )  # fmt: skip
 
 AUTOMATIC: Final[Mapping[Table, tuple[tuple[AutomaticRule, ...], tuple[AutomaticRule, ...]]]] = {
-    Table.FORWARD: ((_CALLS, _KNOWN), (_TRANSLATED, _DENY)),
+    Table.FORWARD: ((_CALLS, _KNOWN, _SPOOFED), (_TRANSLATED, _DENY)),
     Table.DNAT: ((_CALLS,), (_UNTOUCHED,)),
     Table.SNAT: ((), (_MASQUERADE, _UNTOUCHED)),
-    Table.INPUT: ((_CALLS, _KNOWN, _LINK, _CONSOLE), (_DENY,)),
+    Table.INPUT: ((_CALLS, _KNOWN, _LINK, _SPOOFED, _CONSOLE), (_DENY,)),
 }
 """Before and behind the operator's rules of a table."""
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from sipalg_core.contract import names
 
-AUTOMATIC: Final = ("", "auto:default_deny", "auto:invalid", "ended:activation")
+AUTOMATIC: Final = ("", "auto:default_deny", "auto:invalid", "ended:activation", "auto:spoofed")
 """By their numbers. The first is who has none."""
 _FIRST_RULE: Final = 256
 _KINDS: Final = ("rule", "ended")

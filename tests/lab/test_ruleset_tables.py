@@ -7,7 +7,7 @@ import pytest
 
 from appliance.ruleset.apply import apply
 from appliance.ruleset.policy import Address, Policy, Rule, Service
-from tests.lab.kernel_rig import within
+from tests.lab.kernel_rig import run, within
 from tests.lab.ruleset_rig import (
     HOST,
     HOST6,
@@ -19,6 +19,8 @@ from tests.lab.ruleset_rig import (
     PEER,
     PEER6,
     STRANGER,
+    WAN,
+    WHERE,
     namespaces,
 )
 
@@ -177,3 +179,20 @@ def test_list_that_several_rules_ask_is_one_set(load):
     wire = load(rule("accept", 1, service=service("udp", "7000")))
     assert "set l_" not in wire.ruleset()
     assert wire.reach(STRANGER, HOST, 7000) == STRANGER
+
+
+@pytest.mark.parametrize(("forged", "peer", "target"), [("192.168.0.77", PEER, HOST), ("fd00:a::77", PEER6, HOST6)])
+def test_nobody_comes_from_outside_with_an_address_of_the_inside(load, monkeypatch, forged, peer, target):
+    wire = load(rule("accept"), rule("accept", 2, table="input"))
+    monkeypatch.setitem(WHERE, forged, WAN)
+    assert peer in (wire.reach(peer, target, 5000) for _ in range(20))  # neighbours of IPv6 must find each other first
+    run("ip", "address", "add", forged, "dev", "lo", *(("nodad",) if ":" in forged else ()), namespace=WAN)
+    try:
+        assert wire.reach(forged, target, 5000) is None
+        assert wire.reach(forged, OUTSIDES[peer], 5000) is None
+    finally:
+        run("ip", "address", "delete", forged, "dev", "lo", namespace=WAN)
+    dropped = [
+        line for line in wire.ruleset().splitlines() if "auto:spoofed" in line and f" saddr {target[:6]}" in line
+    ]
+    assert ["packets 0 " in line for line in dropped] == [False, False]

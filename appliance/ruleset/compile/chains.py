@@ -41,8 +41,33 @@ def rules(policy: Policy, chains: Mapping[nft.Chain, nft.Chain]) -> Iterator[nft
     )
 
 
+def _spoofed_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
+    """From outside nobody comes with an address of an inside network (RFC 2827), whatever rules without zones allow."""
+    outside = interface("iifname", policy.names_of("external"))
+    held = Address("inside", tuple(map(str, _inside_networks(policy))))
+    for version, (word, _family) in _FAMILIES.items() if outside else ():
+        found = ranges(held, version)
+        if found:
+            source = stm.Match(stm.Field(f"{word} saddr"), one_or_set(found))
+            yield nft.Rule(chain, (*outside, source, *verdicts.decide("drop", "auto:spoofed")), "auto:spoofed")
+
+
+def _inside_networks(policy: Policy) -> Iterator[notation.Network]:
+    """Those of which no part is outside as well."""
+    networks = [
+        (interface.role == "external", ipaddress.ip_interface(address).network)
+        for interface in policy.interfaces
+        for address in interface.addresses
+    ]
+    outside = [network for is_outside, network in networks if is_outside]
+    for is_outside, network in networks:
+        if not is_outside and not network.is_link_local and not any(map(network.overlaps, outside)):
+            yield network
+
+
 def _input_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     """The way to the console stays open from the inside whatever the operator's rules say."""
+    yield from _spoofed_rules(policy, chain)
     console = interface("iifname", policy.names_of("internal", "management"))
     if console and policy.console_ports:
         ports = stm.Match(stm.Field("tcp dport"), tuple(sorted(policy.console_ports)))
@@ -58,6 +83,7 @@ def _input_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
 
 def _forward_rules(policy: Policy, chain: nft.Chain) -> Iterator[nft.Rule]:
     """A rule of the ALG leaves none here. What a DNAT rule has translated it has also let in."""
+    yield from _spoofed_rules(policy, chain)
     yield from _filter_rules(policy, "forward", chain)
     if any(_active(policy, "dnat")):
         yield nft.Rule(chain, (_TRANSLATED, stm.Counter(), stm.ACCEPT), "auto:dnat")

@@ -61,6 +61,7 @@ _DECIDED: Final = {
 _DECIDERS: Final = {
     "auto:default_deny": gettext_lazy("the default"),
     "auto:invalid": gettext_lazy("no known connection"),
+    "auto:spoofed": gettext_lazy("an inside address from outside"),
     "ended:activation": gettext_lazy("the end of an activation"),
     "alg:engine-dead": gettext_lazy("SIP ALG: its engine does not run"),
     "alg:source-rate": gettext_lazy("SIP ALG: too much from one unknown source"),

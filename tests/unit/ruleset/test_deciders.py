@@ -11,7 +11,17 @@ from sipalg_core.contract import names
 
 
 @pytest.mark.parametrize(
-    "key", ["auto:default_deny", "auto:invalid", "ended:activation", "rule:1", "rule:70000", "ended:1", "ended:9999999"]
+    "key",
+    [
+        "auto:default_deny",
+        "auto:invalid",
+        "auto:spoofed",
+        "ended:activation",
+        "rule:1",
+        "rule:70000",
+        "ended:1",
+        "ended:9999999",
+    ],
 )
 def test_key_comes_back_from_the_mark(key: str):
     mark = mark_of(key)
