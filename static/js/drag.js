@@ -9,7 +9,7 @@ let place = null; // {other, below}
 let at = 0; // of the pointer, in the window
 let frame = 0;
 
-const rows = () => [...document.querySelectorAll("#rule-list tr[data-row]:not([hidden])")];
+const rows = () => [...document.querySelectorAll("#rule-list tr[data-row]")].filter((each) => each.checkVisibility());
 
 /** Above or below which row the pointer is. */
 function find() {

@@ -9,7 +9,8 @@ import "./filter.js";
 
 let last = null;
 
-const boxes = () => [...document.querySelectorAll('tr:not([hidden]) input[form="chosen"][name="rule"]')];
+const boxes = () =>
+  [...document.querySelectorAll('input[form="chosen"][name="rule"]')].filter((box) => box.checkVisibility());
 
 function showChosen() {
   const bar = document.getElementById("chosen");
@@ -31,6 +32,34 @@ document.addEventListener("click", (event) => {
   last = box.value;
   showChosen();
 });
+
+// --- sections can be folded, as long as the browser's window is open; what a filter finds is shown all the same ---
+
+const FOLDED = "folded-sections";
+const folded = new Set(JSON.parse(sessionStorage.getItem(FOLDED) ?? "[]"));
+
+function showFolds() {
+  for (const button of document.querySelectorAll("[data-fold]")) {
+    const section = button.dataset.fold;
+    const rows = document.querySelectorAll(`#rule-list tr[data-row][data-section="${CSS.escape(section)}"]`);
+    button.setAttribute("aria-expanded", String(!folded.has(section)));
+    button.querySelector("[data-count]").textContent = folded.has(section) ? rows.length : "";
+    for (const row of rows) row.toggleAttribute("data-folded", folded.has(section));
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-fold]");
+  if (!button) return;
+  const section = button.dataset.fold;
+  if (!folded.delete(section)) folded.add(section);
+  sessionStorage.setItem(FOLDED, JSON.stringify([...folded]));
+  showFolds();
+  for (const box of document.querySelectorAll("tr[data-folded] input[name=rule]:checked")) box.click();
+});
+
+folded.delete(document.getElementById(location.hash.slice(1))?.closest("[data-row]")?.dataset.section); // a link's rule
+showFolds();
 
 // --- the menu of a row: one for all of them, beside the button that opened it ---
 
@@ -82,6 +111,7 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   }
   if (event.target.closest("#rule-list")) {
     showChosen();
+    showFolds();
     if (focused) document.getElementById(`rule-${focused}`)?.focus();
     focused = "";
   }

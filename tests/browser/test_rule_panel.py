@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The side panel of a rule: its sentence follows what is typed, and a time is that of the reader's own clock."""
+"""The side panel of a rule: its sentence follows what is typed, and a time is that of the reader's own clock; and
+sections of rules that are folded.
+"""
 
 from __future__ import annotations
 
@@ -61,3 +63,25 @@ def test_sentence_follows_what_is_typed_and_times_are_the_readers_own(in_istanbu
         expect(page.get_by_label("When")).to_have_value((ends + EAST).strftime(FORM))
         page.goto("/firewall/objects/schedules/add/")
         expect(page.get_by_label("Time zone")).to_have_value("Europe/Istanbul")
+
+
+def test_section_is_folded_until_it_is_opened_or_a_filter_finds_what_is_in_it(page: Page, lab: RunningLab):
+    with rules(lab, "fold one", "fold two") as made:
+        for each in made:
+            lab.request("PATCH", f"rules/{each}", {"section": "Folded", "version": lab.get(f"rules/{each}")["version"]})
+        page.goto("/firewall/rules/")
+        head = page.get_by_role("button", name="Folded")
+        row = page.locator(f'tr[data-id="{made[1]}"]')
+        page.get_by_role("checkbox", name="Choose fold two").click()
+        head.press("Enter")
+        expect(head).to_have_attribute("aria-expanded", "false")
+        expect(head).to_contain_text("2")
+        expect(row).to_be_hidden()
+        expect(page.locator("#chosen")).to_be_hidden()  # what is not seen is not chosen
+        page.reload()
+        expect(row).to_be_hidden()
+        page.get_by_role("searchbox", name="Filter rules").fill("fold two")
+        expect(row).to_be_visible()
+        page.goto(f"/firewall/rules/#rule-{made[1]}")
+        page.reload()
+        expect(row).to_be_visible()
