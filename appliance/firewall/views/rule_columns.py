@@ -95,6 +95,7 @@ COLUMNS: Final = (
     Column("source", gettext_lazy("From"), "", lambda rule, _hits: _object(rule.source)),
     Column("destination", gettext_lazy("To"), "", lambda rule, _hits: _object(rule.destination)),
     Column("service", gettext_lazy("Service"), "", _service),
+    Column("action", gettext_lazy("Action"), "", lambda rule, _hits: rule.get_action_display()),
     Column("target", gettext_lazy("Translate to"), "", _target),
     Column("until", gettext_lazy("Until"), "", _until),
     Column("changed", gettext_lazy("Changed"), "", _changed),

@@ -157,11 +157,14 @@ def test_week_of_hits_and_open_connections_stand_in_the_row(console, office):
 
 def test_columns_are_chosen_and_kept_for_the_account(console, owner, office, client):
     assert "Surfen" in console.get("/firewall/rules/").content.decode()
-    answer = console.post("/firewall/rules/columns/?table=forward", {"column": ["source", "zones", "nonsense"]})
+    answer = console.post(
+        "/firewall/rules/columns/?table=forward", {"column": ["source", "zones", "action", "nonsense"]}
+    )
     assert answer.url == "/firewall/rules/?table=forward"
     page = console.get("/firewall/rules/").content.decode()
     assert "rule-sentence" not in page
     assert f'href="/firewall/objects/addresses/{office.source_id}/">Büro</a>' in page
+    assert page.partition('data-col="action"')[2].partition("</td>")[0].endswith(">accept")
     console.post("/firewall/rules/columns/", {"column": []})
     assert "rule-sentence" in console.get("/firewall/rules/").content.decode()
 
