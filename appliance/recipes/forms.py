@@ -97,6 +97,8 @@ class AsymmetricQuestions(Questions):
 
 
 class ExternalQuestions(Questions):
+    meant_for = dict.fromkeys(("port", "speech", "source", "anybody"), ("how", "sips"))
+
     how = forms.ChoiceField(
         label=_("How they come in"), choices=[("vpn", _("by VPN (advised)")), ("sips", _("by SIPS and SRTP"))],
         help_text=_("Plain SIP from outside is not offered: it is scanned for all the time."),

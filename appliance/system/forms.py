@@ -267,6 +267,9 @@ class TestForm(OperatorForm):
     """A test of the network, or a capture of headers."""
 
     __test__ = False  # not one of pytest's
+    meant_for = {
+        "port": ("kind", "options stun"), "transport": ("kind", "options"), "seconds": ("kind", services.CAPTURE),
+    }  # fmt: skip
 
     kind = forms.ChoiceField(
         label=_("What"),

@@ -5,7 +5,7 @@ shown at the field it names."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -25,6 +25,10 @@ class OperatorForm(forms.Form):
     """Each field has a sentence of help, or `about` is the id of what explains all of them."""
 
     about = ""
+    meant_for: ClassVar[dict[str, tuple[str, str]]] = {}
+    """Fields that mean something for some answers to another field only, as its name and those answers: the page hides
+    them elsewhere (static/js/page.js); without its script all are there."""
+
     bound_field_class = OperatorField
     use_required_attribute = False  # the sentence at the field says more than the browser's bubble
 
@@ -38,6 +42,9 @@ class OperatorForm(forms.Form):
         for field in self.fields.values():
             field.widget.attrs.setdefault("class", _css_class(field.widget))
             field.widget.attrs.setdefault("autocomplete", "off")
+        for name, (other, answers) in self.meant_for.items():
+            if name in self.fields and other in self.fields:
+                self.fields[name].widget.attrs["data-meant"] = f"{other}={answers}"
 
     def accepted(self, verb: Callable[[dict[str, Any]], object]) -> bool:
         """Call the service with the cleaned values; say whether it did its work. Refusals become errors of the form."""

@@ -71,6 +71,20 @@ document.addEventListener("formdata", ({ target, formData }) => {
   }
 });
 
+// --- fields that mean nothing for what is chosen above them (ui.forms); one with an error is seen all the same ---
+
+function showMeantFields(root) {
+  for (const field of root.querySelectorAll("[data-meant]")) {
+    const [name, answers] = field.dataset.meant.split("=");
+    const place = field.closest(".field");
+    const other = field.form?.elements[name]; // a page may have chosen it already
+    const meant = !other || answers.split(" ").includes(other.value);
+    place.hidden = !meant && !place.querySelector(".errors");
+  }
+}
+
+document.addEventListener("change", ({ target }) => target.form && showMeantFields(target.form));
+
 // --- an end by one click: chips beside a field for a time ---
 
 document.addEventListener("click", (event) => {
@@ -113,6 +127,7 @@ export function sayMoment(then, now = new Date()) {
 
 export function showLocalTimes(root) {
   showFieldsHere(root);
+  showMeantFields(root);
   for (const time of root.querySelectorAll("time[data-local]")) {
     const then = new Date(time.dateTime);
     time.textContent = sayMoment(then);

@@ -93,3 +93,25 @@ def test_names_of_countries_are_suggested_for_the_last_of_a_list(page: Page):
     page.get_by_label("From where").fill("Ger")
     expect(page.get_by_label("From where")).to_have_attribute("list", "country-names")
     expect(page.locator('#country-names option[data-name="Germany"]')).to_have_attribute("value", "Germany")
+
+
+def test_form_asks_only_what_fits_what_is_chosen(page: Page):
+    page.goto("/firewall/objects/addresses/add/")
+    value, lookup = page.get_by_label("Address, name or countries"), page.get_by_label("Look up")
+    negated, members = page.get_by_label("Everywhere but these countries"), page.get_by_role("group", name="Members")
+    asked = {
+        "host": (True, False, False, False), "dns": (True, True, False, False), "country": (True, False, True, False),
+        "group": (False, False, False, True),
+    }  # fmt: skip
+    for kind, seen in asked.items():
+        page.get_by_label("Kind").select_option(kind)
+        for field, visible in zip((value, lookup, negated, members), seen, strict=True):
+            expect(field).to_be_visible(visible=visible)
+    page.get_by_label("Name", exact=True).fill("Nobody")
+    page.get_by_role("button", name="Save draft").click()
+    expect(page.locator(".errors").first).to_be_visible()  # wherever it stands
+    page.goto("/system/tests/")
+    expect(page.get_by_label("For (seconds)")).to_be_hidden()
+    page.get_by_label("What").select_option("capture")
+    expect(page.get_by_label("For (seconds)")).to_be_visible()
+    expect(page.get_by_label("Port")).to_be_hidden()

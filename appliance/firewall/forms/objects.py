@@ -56,6 +56,12 @@ class ScheduleForm(ObjectForm):
 
 
 class AddressForm(ObjectForm):
+    meant_for = {
+        "value": ("kind", " ".join(each for each in AddressKind if each != AddressKind.GROUP)),
+        "lookup": ("kind", AddressKind.DNS), "negated": ("kind", AddressKind.COUNTRY),
+        "members": ("kind", AddressKind.GROUP),
+    }  # fmt: skip
+
     name = _name()
     kind = forms.ChoiceField(
         label=_("Kind"), choices=AddressKind.choices, help_text=_("What the object is made of; it stays what it is."),
@@ -118,6 +124,11 @@ _VALUE_HELP: Final = {
 
 
 class ServiceForm(ObjectForm):
+    meant_for = {
+        "ports": ("protocol", "udp tcp both"), "application": ("protocol", "udp tcp both"),
+        "number": ("protocol", Protocol.OTHER), "members": ("protocol", Protocol.GROUP),
+    }  # fmt: skip
+
     name = _name()
     protocol = forms.ChoiceField(
         label=_("Protocol"), choices=Protocol.choices, help_text=_("As the maker of the program says.")

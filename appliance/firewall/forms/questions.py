@@ -23,6 +23,8 @@ BEHIND_IPV6: Final = _("In IPv6 this stands in front of the protocol, and rules 
 class PacketForm(OperatorForm):
     """The first packet of a connection."""
 
+    meant_for = {"number": ("protocol", OTHER), "dport": ("protocol", "udp tcp")}
+
     saddr = forms.GenericIPAddressField(
         label=_("From address"), help_text=_("Who sends first, such as 192.168.0.10."),
     )  # fmt: skip

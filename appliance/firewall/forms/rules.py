@@ -120,6 +120,7 @@ class DurationForm(OperatorForm):
     """How long something acts, and why."""
 
     ALWAYS = "always"
+    meant_for = {"until": ("lasts", _AT_A_TIME)}
 
     lasts = forms.ChoiceField(label=_("For"), initial="4", help_text=_("Then it ends by itself."))
     until = forms.DateTimeField(

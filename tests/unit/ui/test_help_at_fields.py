@@ -104,6 +104,17 @@ def test_each_visible_field_has_a_sentence_that_is_read_with_it(form, language):
                     assert made.about, f"{about} has no help"
 
 
+@pytest.mark.parametrize("form", [each for each in TO_BE_HELPED if each.meant_for], ids=lambda form: form.__name__)
+def test_a_field_that_depends_on_an_answer_names_one_that_there_is(form):
+    for made in MADE.get(form, lambda: [form()])():
+        for name, (other, answers) in made.meant_for.items():
+            if name in made.fields and other in made.fields:
+                known = {str(value) for value, _label in made.fields[other].choices}
+                assert answers
+                assert set(answers.split()) <= known, f"{form.__name__}.{name}"
+                assert made.fields[name].widget.attrs["data-meant"] == f"{other}={answers}"
+
+
 def test_an_error_is_read_behind_the_help():
     form = AddressForm({"name": "x", "kind": "nonsense"})
     form.is_valid()
