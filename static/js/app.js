@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a signed-in page does: live tables, the live state, the side panel.
 
-import { timeOfDay } from "./cells.js";
 import "./countries.js";
 import "./keys.js";
 import { live } from "./live.js";
@@ -9,6 +8,7 @@ import { showLocalTimes } from "./page.js";
 import "./jobs.js";
 import "./palette.js";
 import { LiveTable } from "./table.js";
+import { timeOfDay } from "./words.js";
 
 const HEALTH_PAUSE = 1000; // ms between two questions for the sentence on health
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The page of one call: its verdict, media and messages, kept current by the topic call:<id>.
 
-import { clock, fill, sentence, timeOfDay } from "./cells.js";
 import { Ladder, collapsed, picture, stateOf, what } from "./ladder.js";
 import { live } from "./live.js";
+import { clock, fill, sentence, timeOfDay } from "./words.js";
 
 const SAMPLES = 60; // of a direction's packets, one a second
 const article = document.querySelector("[data-call]");
@@ -22,6 +22,23 @@ function start() {
   const all = () => [...live.rows(topic).values()];
   const of = (kind) => all().filter((row) => row.part === kind);
 
+  // --- the call's other legs, where the reader wants them in the same ladder ---
+
+  const own = topic.slice(topic.indexOf(":") + 1);
+  const legs = [...article.querySelectorAll("[data-leg]")];
+  const topics = new Set([topic, ...legs.map((box) => box.dataset.liveTopic)]);
+  const named = (id, call) => (id && call !== own ? `${call}/${id}` : id);
+
+  /** With ids of their own, and the phone that they are of. */
+  const ofLegs = (kind) =>
+    legs
+      .filter((box) => box.checked)
+      .flatMap(({ dataset: { liveTopic, leg, phone } }) =>
+        [...live.rows(liveTopic).values()]
+          .filter((row) => row.part === kind)
+          .map((row) => ({ ...row, id: named(row.id, leg), repeats: named(row.repeats, leg), leg: phone })),
+      );
+
   function schedule() {
     if (scheduled) return;
     scheduled = true;
@@ -32,7 +49,7 @@ function start() {
   }
 
   live.addEventListener("change", (event) => {
-    if (event.detail.topic === topic) schedule();
+    if (topics.has(event.detail.topic)) schedule();
   });
   addEventListener("resize", () => {
     drawn = "";
@@ -49,11 +66,12 @@ function start() {
 
   function render() {
     const [call] = of("call");
-    const messages = of("message");
-    const streams = of("stream").filter((row) => row.component === "rtp");
-    const shown = streams.filter((row) => row.kind === "exact" || row.packets_in + row.packets_out > 0);
+    const messages = [...of("message"), ...ofLegs("message")];
+    const carrying = (row) => row.component === "rtp" && (row.kind === "exact" || row.packets_in + row.packets_out > 0);
+    const streams = of("stream").filter(carrying);
+    const shown = [...streams, ...ofLegs("stream").filter(carrying)];
     if (call) renderCall(call);
-    for (const way of ["out", "in"]) renderMedia(way, shown, Boolean(call?.ended));
+    for (const way of ["out", "in"]) renderMedia(way, streams, Boolean(call?.ended));
     const options = { delta: part("delta").checked, repeats: part("repeats").checked };
     const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal, call?.ended]);
     if (fresh === drawn) return;
@@ -208,7 +226,11 @@ function start() {
   // --- a message in the side panel, and the keyboard ---
 
   const panel = document.getElementById("panel");
-  const urlOf = (id) => article.dataset.messageUrl.replace("ID", id);
+  const urlOf = (id) => {
+    const [leg, message] = id.includes("/") ? id.split("/") : [own, id];
+    const { messageUrl } = legs.find((box) => box.dataset.leg === leg)?.dataset ?? article.dataset;
+    return messageUrl.replace("ID", message);
+  };
 
   function open(id) {
     ladder.select(id, false);
@@ -221,14 +243,14 @@ function start() {
     ladder.select(ladder.selected, true);
   });
   document.body.addEventListener("htmx:afterSwap", () => {
-    const id = panel.querySelector("[data-message]")?.dataset.message;
-    if (id) ladder.select(id, false);
+    const shown = panel.querySelector("[data-message]")?.dataset;
+    if (shown) ladder.select(named(shown.message, shown.call), false);
   });
   part("lines").addEventListener("click", (event) => {
     const entry = event.target.closest("[data-message]");
     if (entry) open(entry.dataset.message);
   });
-  for (const name of ["delta", "repeats"]) part(name).addEventListener("change", schedule);
+  for (const box of [part("delta"), part("repeats"), ...legs]) box.addEventListener("change", schedule);
 
   const typing = (node) => node.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
 

@@ -2,7 +2,7 @@
 // The ladder of one call as SVG: lanes, one line a message, two bars a media stream. It draws what it is given and
 // knows nothing of where that comes from. Order is the engine's numbering, never the clock.
 
-import { fill, number, timeOfDay } from "./cells.js";
+import { fill, number, timeOfDay } from "./words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const NARROW = 640; // px; below it the firewall is one lane
@@ -23,7 +23,20 @@ export function hostOf(endpoint) {
   return endpoint.replace(/:[^:\]]*$/, "").replace(/^\[|\]$/g, "");
 }
 
-const numberOf = (row) => Number(row.id.slice(1));
+const numberOf = (row) => Number(row.id.slice(row.id.lastIndexOf("m") + 1));
+
+/** By the engine's numbering in each leg; several legs are laid together by time, and each keeps its own order. */
+function inOrder(messages) {
+  const legs = new Map();
+  for (const row of messages) legs.set(row.leg, [...(legs.get(row.leg) ?? []), row]);
+  const waiting = [...legs.values()].map((rows) => rows.sort((one, other) => numberOf(one) - numberOf(other)));
+  const all = [];
+  for (let left = messages.length; left; left--) {
+    const next = waiting.filter((rows) => rows.length).reduce((one, other) => (other[0].t < one[0].t ? other : one));
+    all.push(next.shift());
+  }
+  return all;
+}
 
 /** "INVITE" or "486 Busy Here"; a phrase that is missing is said in our words. */
 export function what(message, config) {
@@ -33,7 +46,7 @@ export function what(message, config) {
 
 /** Messages in order, each with how often it came; its repetitions are left out, or follow it as rows of their own. */
 export function collapsed(messages, expanded) {
-  const sorted = [...messages].sort((one, other) => numberOf(one) - numberOf(other));
+  const sorted = inOrder(messages);
   const times = new Map();
   for (const row of sorted) times.set(row.repeats || row.id, (times.get(row.repeats || row.id) ?? 0) + 1);
   const rows = [];
@@ -71,7 +84,7 @@ export class Ladder {
     return this.#svg.parentElement.clientWidth;
   }
 
-  /** `streams` are openings that carry media; `options`: delta (times since the message before), repeats (shown each). */
+  /** `streams` are openings that carry media; what is of another leg than the call's own says so by its `leg`; `options`: delta (times since the message before), repeats (shown each). */
   draw(call, messages, streams, options) {
     this.#width = this.room;
     this.#ended = Boolean(call?.ended);
@@ -81,7 +94,7 @@ export class Ladder {
     const lines = add(this.#svg, "g", { class: "lifelines" });
     let y = TOP;
     let before = null;
-    for (const row of this.#inOrder(collapsed(messages, options.repeats), streams)) {
+    for (const row of this.#withStreams(collapsed(messages, options.repeats), streams)) {
       if (row.stream) y = this.#stream(row.stream, y);
       else {
         this.#message(row, y, options.delta && before ? `+${(row.message.t - before).toFixed(3)}` : clock(row.message.t, this.narrow));
@@ -158,13 +171,14 @@ export class Ladder {
   }
 
   /** A stream stands behind the message that opened it. */
-  #inOrder(rows, streams) {
-    const all = rows.map((row) => ({ ...row, at: [row.message.t, 0] }));
-    for (const stream of streams) all.push({ stream, at: [stream.opened, 1] });
-    return all.sort((one, other) => {
-      if (one.message && other.message) return numberOf(one.message) - numberOf(other.message);
-      return one.at[0] - other.at[0] || one.at[1] - other.at[1];
-    });
+  #withStreams(rows, streams) {
+    const all = [...rows];
+    for (const stream of [...streams].sort((one, other) => one.opened - other.opened)) {
+      let at = all.findLastIndex((row) => row.message?.t <= stream.opened) + 1;
+      while (all[at]?.stream) at++;
+      all.splice(at, 0, { stream });
+    }
+    return all;
   }
 
   // --- a message ---
@@ -196,6 +210,7 @@ export class Ladder {
     const label = add(group, "text", { ...place, class: "label" });
     add(label, "tspan", {}, shown);
     if (message.sdp) add(label, "tspan", { class: "sdp", dx: 6 }, this.#config.words.sdp);
+    if (message.leg) add(label, "tspan", { class: "leg", dx: 6 }, message.leg);
     if (repeated > 1) add(label, "tspan", { dx: 6, class: "times" }, `×${repeated}`);
     else if (repeated) add(label, "tspan", { dx: 6, class: "times" }, this.#config.words.repeated);
   }
@@ -239,6 +254,7 @@ export class Ladder {
     let text = message.sdp ? fill(words.with_sdp, { what: name }) : name;
     if (repeated > 1) text = fill(words.repeats, { what: text, n: repeated });
     else if (repeated) text = `${text}, ${words.repeated}`;
+    if (message.leg) text = `${text}, ${message.leg}`;
     const changes = message.sent_to ? (message.changes ? this.#changes(message) : words.unchanged) : words.stopped;
     const lane = message.side === "external" ? lanes.provider : lanes.phone;
     return fill(words.message, { time: clock(message.t, false), what: text, lane, changes });

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from deploy.lab import topology
+from deploy.lab import calls, peers, topology
 from tests.lab.misled import ELSEWHERE, misled
 from tests.lab.running import RunningLab, until
 
@@ -204,6 +205,41 @@ def test_ladder_says_repetitions_order_descriptions_and_answers_in_words(
     assert whole[1]["text"][0].startswith("+1.000"), "since the message before"
     assert [text for text in bars if "12,345" in text and "flows" in text]
     assert [text for text in bars if "no packets" in text]
+
+
+def test_two_legs_stand_in_one_ladder_where_one_wants_them(page: Page, lab: RunningLab):
+    """A telephone calls another one inside by way of the provider, whose proxy keeps the Call-ID."""
+    with calls.dial(calls.control(peers.PHONES[0]), peers.PHONES[1].user) as placed:
+
+        def both() -> list[dict[str, Any]]:
+            found = [row for row in lab.get("calls")["items"] if row["call_id"] == placed.id]
+            return found if len(found) == 2 else []
+
+        rows = until(both, 10)
+        assert rows
+        ident = {row["direction"]: row["id"] for row in rows}
+        page.goto(f"/calls/{ident['outbound']}/")
+        entries = page.locator(".ladder [data-message]")
+        expect(entries.first).to_be_visible()
+        legs = page.get_by_label("Show it in this ladder")
+        expect(legs).to_have_count(1)
+        legs.check()
+        other = page.locator(f'.ladder [data-message^="{ident["inbound"]}/"]')
+        expect(other.first).to_be_visible()
+        ids = [entry.get_attribute("data-message") or "" for entry in entries.all()]
+        numbers = {
+            kind: [int(each.rpartition("m")[2]) for each in ids if ("/" in each) == kind] for kind in (False, True)
+        }
+        assert all(found == sorted(found) for found in numbers.values())
+        assert ids.index("m1") < ids.index(f"{ident['inbound']}/m1") < ids.index(f"m{numbers[False][-1]}")
+        expect(other.first).to_contain_text(topology.PHONES[1])
+        other.first.focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#panel .message")).to_have_attribute("data-call", ident["inbound"])
+        expect(other.first).to_have_class(re.compile("is-selected"))
+        page.keyboard.press("Escape")
+        legs.uncheck()
+        expect(other).to_have_count(0)
 
 
 def test_names_of_the_lanes_stay_in_sight(page: Page, call: dict[str, Any]):

@@ -10,11 +10,12 @@ import pytest
 from appliance.kernel import answers, inquiry
 from appliance.kernel.connections import Selection
 from appliance.kernel.conntrack import ConnectionTable
-from appliance.ruleset import policy
+from appliance.ruleset import policy, sets
 from appliance.ruleset.policy import Address, Rule, Service
 from appliance.system import tasks
 from appliance.system.models import OldConnections, Revision, State
 from sipalg_core.contract import names
+from sipalg_core.nft.ranges import RangeTable
 from tests.lab.kernel_rig import run
 from tests.lab.ruleset_rig import BOX, HOST, INTERFACES, OUTSIDE, PEER, STRANGER, namespaces, passes
 
@@ -37,6 +38,7 @@ def wire(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "announce", lambda revision: None)  # it would wait for a Redis that is not there
     with namespaces() as wire:
         monkeypatch.setattr(tasks, "_kernel", lambda: wire.kernel)
+        monkeypatch.setattr(sets, "RangeTable", lambda table: wire.inside(RangeTable, table))
         monkeypatch.setattr(answers, "table", lambda: closing(wire.inside(ConnectionTable)))
         yield wire
 

@@ -53,7 +53,7 @@ def test_sipp_registered_at_the_provider_has_an_office_call(lab: RunningLab, tra
         pair(lab, transport, ("course_caller", "course_callee"), inward=inward)
     rows = [row for row in lab.get("calls")["items"] if "sipp-in" in row["from_uri"] + row["to_uri"]]
     row = max(rows, key=lambda each: each["since"])
-    assert (row["direction"], row["state"]) == ("inbound" if inward else "outbound", "completed")
+    assert (row["direction"], row["state"]) == ("inbound" if inward else "outbound", "completed"), rows
     assert min(row["audio_in"]["packets"], row["audio_out"]["packets"]) > 20
     lines = [line for packet in outside for line in packet.payload.split(b"\r\n")]
     leaked = [line for line in lines if b"192.168." in line and not line.startswith(b"Call-ID")]

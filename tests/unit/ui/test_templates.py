@@ -86,8 +86,13 @@ def test_every_module_of_a_page_is_fetched_at_once(template, modules):
     assert preloaded == set().union(*map(imported, modules))
 
 
+def test_what_draws_a_call_is_asked_for_before_all_else():
+    first = re.search(r"{% block first %}(.*?){% endblock %}", (ROOT / "templates/sip/call.html").read_text(), re.S)[1]
+    assert set(re.findall(r"modulepreload\" href=\"{% static 'js/(\w+)\.js'", first)) == imported("call")
+
+
 def test_numbers_of_live_pages_are_grouped_as_in_each_language():
-    """cells.js writes them by a table of its own; Django's formats know the same."""
-    line = re.search(r"THOUSANDS = .*", (ROOT / "static/js/cells.js").read_text())[0]
+    """words.js writes them by a table of its own; Django's formats know the same."""
+    line = re.search(r"THOUSANDS = .*", (ROOT / "static/js/words.js").read_text())[0]
     expected = [f'{code}: "{get_format("THOUSAND_SEPARATOR", code)}"' for code, _ in settings.LANGUAGES]
     assert sorted(re.findall(r'\w+: "."', line)) == sorted(expected)
