@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from appliance.recipes import telephony
 from appliance.recipes.plans import Impossible, Plan
 from appliance.recipes.words import REFUSALS
-from appliance.ui.forms import OperatorForm
+from appliance.ui.forms import MomentInput, OperatorForm
 
 _PROTOCOLS: Final = [("tcp", "TCP"), ("udp", "UDP"), ("both", _("UDP and TCP"))]
 
@@ -124,7 +124,7 @@ class MaintenanceQuestions(Questions):
     )  # fmt: skip
     until = forms.DateTimeField(
         label=_("Until"), required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=MomentInput(),
         help_text=_("Then it closes by itself, open connections as well."),
     )  # fmt: skip
     source = _source()

@@ -21,7 +21,7 @@ from appliance.network.models import Role
 from appliance.ruleset import notation
 from appliance.ruleset.countries import codes
 from appliance.system import services
-from appliance.ui.forms import OperatorForm
+from appliance.ui.forms import MomentInput, OperatorForm
 
 
 class ApplyForm(OperatorForm):
@@ -112,7 +112,7 @@ class IgnoreForm(OperatorForm):
     )  # fmt: skip
     until = forms.DateTimeField(
         label=_("Until"), required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "class": "form-control"}),
+        widget=MomentInput(),
         help_text=_("Then the advisor reminds you of it again. Empty: never."),
     )  # fmt: skip
 

@@ -11,6 +11,15 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 
+class MomentInput(forms.DateTimeInput):
+    """To the minute; UTC to us, and the reader's own zone in the page (static/js/page.js)."""
+
+    input_type = "datetime-local"
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs, format="%Y-%m-%dT%H:%M")
+
+
 class OperatorField(forms.BoundField):
     form: OperatorForm
 

@@ -14,7 +14,7 @@ from appliance.firewall.models import Protocol
 from appliance.firewall.services import wrong_number
 from appliance.ruleset.decide import IN_FRONT_OF_IPV6, Host, Packet, packet_of
 from appliance.ruleset.policy import Policy
-from appliance.ui.forms import OperatorForm
+from appliance.ui.forms import MomentInput, OperatorForm
 
 OTHER: Final = str(Protocol.OTHER)
 BEHIND_IPV6: Final = _("In IPv6 this stands in front of the protocol, and rules look behind it: ask about that one.")
@@ -46,7 +46,7 @@ class PacketForm(OperatorForm):
     )  # fmt: skip
     at = forms.DateTimeField(
         label=_("When"), required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=MomentInput(),
         help_text=_("Empty: now. Change only if a rule has an end or a schedule."),
     )  # fmt: skip
     draft = forms.BooleanField(

@@ -14,7 +14,7 @@ from appliance.firewall import queries
 from appliance.firewall.models import ACTIONS, AddressObject, Schedule, Service, Table
 from appliance.firewall.services import EVERYTHING
 from appliance.network.models import Role
-from appliance.ui.forms import OperatorForm
+from appliance.ui.forms import MomentInput, OperatorForm
 
 _ANY_ZONE = [("", _("any side")), *Role.choices]
 
@@ -67,7 +67,7 @@ class RuleForm(OperatorForm):
     )  # fmt: skip
     until = forms.DateTimeField(
         label=_("Active until"), required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=MomentInput(),
         help_text=_("At that time the kernel ends it, for open connections as well. Empty: without end."),
     )  # fmt: skip
     schedule: forms.ModelChoiceField[Schedule] = forms.ModelChoiceField(
@@ -125,7 +125,7 @@ class DurationForm(OperatorForm):
     lasts = forms.ChoiceField(label=_("For"), initial="4", help_text=_("Then it ends by itself."))
     until = forms.DateTimeField(
         label=_("Until"), required=False,
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        widget=MomentInput(),
         help_text=_("Only for “until a time”."),
     )  # fmt: skip
     reason = forms.CharField(

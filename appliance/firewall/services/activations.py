@@ -87,14 +87,9 @@ def open_console(
 
 def let_in(*, actor: str, source: str, ports: Sequence[int], until: datetime, node: str = names.NODE) -> Activation:
     """From the device itself, whatever the rules say: these TCP ports of ours, for an address or a network."""
-    try:
-        held = tuple(str(network) for network in notation.networks(source))
-    except ValueError as error:
-        message = _("“%s” is no address, network or range.") % source
-        raise ValidationError({"from": [message]}) from error
     rule = ruleset.Rule(
         id=0, position=0, name=_("Console for %s") % source, action="accept", table="input",
-        source=ruleset.Address(source, held),
+        source=ruleset.Address(source, tuple(_addresses(None, [source]))),
         service=ruleset.Service("Console", "tcp", ",".join(map(str, sorted(set(ports))))),
     )  # fmt: skip
     return _start(

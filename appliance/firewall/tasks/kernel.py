@@ -84,9 +84,8 @@ def activate() -> None:
     if deciding not in (None, revision.number if revision else 0):
         return  # a trial is ending: settle writes that down, and this comes again
     policy = system.policy_now(revision, time.time())
-    act = (
-        ruleset_apply.apply if deciding is None else ruleset_apply.activate
-    )  # on a new machine it is the first to decide
+    # On a new machine nothing decides yet: what is let in comes with the first chains.
+    act = ruleset_apply.apply if deciding is None else ruleset_apply.activate
     before = alg.read(names.policy_file())
     try:
         act(policy, _kernel())

@@ -64,9 +64,7 @@ def _console_for(source: str | None) -> str:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as towards:
-            towards.connect(
-                (host or "127.0.0.1", 9)
-            )  # UDP: nothing is sent, the kernel says by which of ours it would be
+            towards.connect((host or "127.0.0.1", 9))  # sends nothing: the kernel says from which of ours it would
             ours = towards.getsockname()[0]
     except OSError:
         return origins[0]
