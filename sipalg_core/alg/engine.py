@@ -38,7 +38,7 @@ from sipalg_core.sip import edit
 from sipalg_core.sip.answer import answer
 from sipalg_core.sip.edit import Edit
 from sipalg_core.sip.errors import ParseError
-from sipalg_core.sip.message import Message, parse
+from sipalg_core.sip.message import Malformed, Message, parse
 
 BROADCAST: Final = "255.255.255.255"
 HOUSEKEEPING: Final = 1.0
@@ -93,8 +93,8 @@ class Engine:
         datagram = Datagram(data, flow)
         try:
             message = parse(data)
-        except ParseError as error:
-            return self._malformed(error, error.partial, datagram, mapping, peering, now)
+        except Malformed as error:
+            return self._malformed(error, error.request, datagram, mapping, peering, now)
         if message.body.end < len(data):
             self.counts["cut:behind-body"] += 1
         passage = self._passage(message, flow, mapping, peering, now)

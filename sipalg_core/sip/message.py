@@ -72,14 +72,21 @@ class Message:
         return self.data if self.body.end == len(self.data) else self.data[: self.body.end]
 
 
+class Malformed(ParseError):
+    """A datagram that is no message. `request` is what of one was understood, to answer it from, or None."""
+
+    def __init__(self, error: ParseError, request: Message | None) -> None:
+        super().__init__(error.reason, error.status)
+        self.request = request
+
+
 def parse(data: bytes) -> Message:
-    """Parse one datagram or raise ParseError."""
+    """Parse one datagram or raise Malformed."""
     message = Message(data)
     try:
         _parse(message)
     except ParseError as error:
-        error.partial = message if message.is_request else None
-        raise
+        raise Malformed(error, message if message.is_request else None) from error
     return message
 
 

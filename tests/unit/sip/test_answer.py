@@ -6,16 +6,15 @@ from __future__ import annotations
 import pytest
 
 from sipalg_core.sip.answer import REASON_PHRASE, answer
-from sipalg_core.sip.errors import ParseError
-from sipalg_core.sip.message import Message, parse
+from sipalg_core.sip.message import Malformed, Message, parse
 from tests.unit.sip.test_message import INVITE
 
 
 def partial(data: bytes) -> Message:
-    with pytest.raises(ParseError) as refused:
+    with pytest.raises(Malformed) as refused:
         parse(data)
-    assert refused.value.partial is not None
-    return refused.value.partial
+    assert refused.value.request is not None
+    return refused.value.request
 
 
 def test_it_repeats_what_a_response_must_and_says_why():
