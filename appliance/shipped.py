@@ -160,8 +160,14 @@ def _installed(text: str) -> Iterator[Part]:
 def browser_files() -> list[Part]:
     """Pins of deploy/assets.py, as they are laid into static/vendor."""
     pins = dict(re.findall(r"(?:npm|pypi):([a-z@/-]+)(?:@|==)([0-9.]+)", (ROOT / "deploy/assets.py").read_text()))
-    known = (("xstatic-bootstrap", "Bootstrap"), ("uplot", "uPlot"), ("sortablejs", "SortableJS"))
-    return [Part(name, pins[pin], "MIT") for pin, name in known if pin in pins] + [
+    known = (
+        ("xstatic-bootstrap", "Bootstrap Reboot", "MIT"),
+        ("uplot", "uPlot", "MIT"),
+        ("sortablejs", "SortableJS", "MIT"),
+        ("@fontsource-variable/geist", "Geist", "OFL-1.1"),
+        ("@fontsource/geist-mono", "Geist Mono", "OFL-1.1"),
+    )
+    return [Part(name, pins[pin], licence) for pin, name, licence in known if pin in pins] + [
         Part("htmx", metadata.version("django-htmx"), "0BSD", "django-htmx")
     ]
 

@@ -22,7 +22,9 @@ MANIFEST: Final = ROOT / "deploy" / "assets.sha256"
 
 _UPLOT: Final = "npm:uplot@1.6.32"
 _SORTABLE: Final = "npm:sortablejs@1.15.7"
-_ANYTHING_BEHIND: Final = b"legend+*{clear:left}"  # of bootstrap.min.css
+_ANYTHING_BEHIND: Final = b"legend+*{clear:left}"  # of reboot.min.css
+_GEIST: Final = "npm:@fontsource-variable/geist@5.3.0"
+_GEIST_MONO: Final = "npm:@fontsource/geist-mono@5.3.0"
 _COUNTRIES: Final = "npm:@ip-location-db/geo-whois-asn-country@2.3.2026061719"
 
 
@@ -35,10 +37,13 @@ class Asset:
 
 ASSETS: Final = (
     Asset(
-        "static/vendor/bootstrap/bootstrap.min.css",
+        "static/vendor/bootstrap/reboot.min.css",
         "pypi:xstatic-bootstrap==5.3.8.0",
-        "xstatic/pkg/bootstrap/data/css/bootstrap.min.css",
+        "xstatic/pkg/bootstrap/data/css/bootstrap-reboot.min.css",
     ),
+    Asset("static/vendor/geist/geist.woff2", _GEIST, "files/geist-latin-wght-normal.woff2"),
+    Asset("static/vendor/geist/geist-ext.woff2", _GEIST, "files/geist-latin-ext-wght-normal.woff2"),
+    Asset("static/vendor/geist/geist-mono.woff2", _GEIST_MONO, "files/geist-mono-latin-400-normal.woff2"),
     Asset("static/vendor/uplot/uPlot.esm.js", _UPLOT, "dist/uPlot.esm.js"),
     Asset("static/vendor/uplot/uPlot.iife.min.js", _UPLOT, "dist/uPlot.iife.min.js"),
     Asset("static/vendor/uplot/uPlot.min.css", _UPLOT, "dist/uPlot.min.css"),

@@ -101,6 +101,12 @@ def test_rule_of_every_table_with_all_that_it_can_say(api, pbx, web):
     assert api("get", "rules?table=nat").status_code == 422
 
 
+def test_etag_stays_strong_where_pages_travel_compressed(api, make_rule):
+    answer = api("get", f"rules/{make_rule('a').pk}", headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["ETag"] == '"1"'
+    assert "Content-Encoding" not in answer.headers
+
+
 def test_etag_guards_against_lost_updates(client, api, token, make_rule):
     rule = make_rule("a")
 
