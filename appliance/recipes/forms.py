@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django import forms
@@ -13,7 +14,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from appliance.recipes import telephony
+from appliance.recipes import office, telephony
 from appliance.recipes.plans import Impossible, Plan
 from appliance.recipes.words import REFUSALS
 from appliance.ui.forms import MomentInput, OperatorForm
@@ -43,6 +44,16 @@ def _anybody() -> forms.BooleanField:
         label=_("Anybody may come, from the whole Internet"), required=False,
         help_text=_("Change only if callers come from anywhere: whoever scans the Internet finds it within hours."),
     )  # fmt: skip
+
+
+def _until(help_text: Any) -> forms.DateTimeField:
+    return forms.DateTimeField(label=_("Until"), required=False, widget=MomentInput(), help_text=help_text)
+
+
+def _to_come(until: datetime | None) -> datetime | None:
+    if until and until <= timezone.now():
+        raise ValidationError(_("The end time is in the past. The rule would never be active."))
+    return until
 
 
 def _server() -> forms.CharField:
@@ -122,19 +133,35 @@ class MaintenanceQuestions(Questions):
         label=_("Port"), initial=443, min_value=1, max_value=65535,
         help_text=_("Change only if its maintenance page is not on https."),
     )  # fmt: skip
-    until = forms.DateTimeField(
-        label=_("Until"), required=False,
-        widget=MomentInput(),
-        help_text=_("Then it closes by itself, open connections as well."),
-    )  # fmt: skip
+    until = _until(_("Then it closes by itself, open connections as well."))
     source = _source()
     anybody = _anybody()
 
     def clean_until(self) -> Any:
-        until = self.cleaned_data["until"]
-        if until and until <= timezone.now():
-            raise ValidationError(_("The end time is in the past. The rule would never be active."))
-        return until
+        return _to_come(self.cleaned_data["until"])
+
+
+class OutwardsQuestions(Questions):
+    what = forms.ChoiceField(
+        label=_("What may be reached"), initial="usual",
+        choices=[("usual", _("the usual: web, mail, names, time")), ("all", _("everything"))],
+        help_text=_("Change only if programs of the office need other ports, too."),
+    )  # fmt: skip
+    source = _text(_("By whom (optional)"), _("An address or a network inside. Empty: all internal networks."))
+
+
+class ServerQuestions(Questions):
+    server = _text(_("Address of the server"), _("As it is inside: 192.168.0.20."))
+    protocol = forms.ChoiceField(
+        label=_("Protocol"), choices=_PROTOCOLS, help_text=_("TCP for the web and most others.")
+    )
+    ports = _text(_("Ports"), _("443 for a web server; several with commas, or a range such as 8000-8010."))
+    source = _source()
+    anybody = _anybody()
+    until = _until(_("Empty: without an end. With one it closes by itself, open connections as well."))
+
+    def clean_until(self) -> Any:
+        return _to_come(self.cleaned_data["until"])
 
 
 class VendorQuestions(Questions):
@@ -191,5 +218,14 @@ RECIPES: Final = {
     "app": Recipe(
         _("Ports of a maker's app"), _("What an app of the telephone system's maker asks for."),
         VendorQuestions, telephony.Vendor, telephony.vendor,
+    ),
+    "office": Recipe(
+        _("Internet for the office"), _("Web, mail, names and time for the computers inside; or everything."),
+        OutwardsQuestions, office.Outwards, office.outwards,
+    ),
+    "server": Recipe(
+        _("A server of yours, reached from outside"),
+        _("A port forwarding: for one company or all, for a time or always."),
+        ServerQuestions, office.Server, office.server,
     ),
 }  # fmt: skip

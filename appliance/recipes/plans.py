@@ -50,7 +50,7 @@ class Draft:
 
     name: str
     table: Literal["forward", "dnat"]
-    service: Ports
+    service: Ports | None
     source: Place | None = None
     destination: Place | None = None
     target: Place | None = None
@@ -58,6 +58,7 @@ class Draft:
     to_zone: str = ""
     until: datetime | None = None
     comment: str = ""
+    section: str = "Telephony"
 
     @property
     def action(self) -> str:

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from appliance.recipes.plans import Draft, Impossible, Place, Plan, Ports, Provider, host, place
+from appliance.recipes.answers import is_scanned, limited, ports_of
+from appliance.recipes.plans import Draft, Impossible, Plan, Ports, Provider, host, place
 
 SIP: Final = Ports("SIP", "udp", "5060", "sip")
 PLAIN_SIP: Final = Ports("SIP without ALG", "both", "5060")
 SIPS: Final = Ports("SIPS", "tcp", "5061")
 STUN: Final = Ports("STUN", "udp", "3478")
 SPEECH_OUT: Final = Ports("Speech outwards", "udp", "1024-65535")
-_SCANNED: Final = {5060}
-"""The Internet is searched for these all the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +93,7 @@ class Asymmetric:
 def asymmetric(asked: Asymmetric) -> Plan:
     pbx = host("Telephone system", asked.pbx, "pbx")
     source = place("Provider media", asked.source, "source")
-    ports = _ports(asked.ports, "ports", lowest=1024)
+    ports = ports_of(asked.ports, "ports", lowest=1024)
     service = Ports(f"RTP {ports}", "udp", ports)
     rule = Draft("Speech of the provider", "dnat", service, source, target=pbx, from_zone="external")
     return Plan((rule,), advice=("alg_opens_by_itself",))
@@ -115,11 +114,11 @@ class External:
 def external(asked: External) -> Plan:
     if asked.how == "vpn":
         return Plan(advice=("vpn_is_best",))
-    if asked.port in _SCANNED:
+    if is_scanned(str(asked.port)):
         raise Impossible("port", "scanned")
     pbx = host("Telephone system", asked.pbx, "pbx")
-    source = _limited(asked.source, "External telephones", anybody=asked.anybody)
-    speech = _ports(asked.speech, "speech", lowest=1024)
+    source = limited(asked.source, "External telephones", anybody=asked.anybody)
+    speech = ports_of(asked.speech, "speech", lowest=1024)
     signalling = SIPS if asked.port == 5061 else Ports(f"SIPS at {asked.port}", "tcp", str(asked.port))
     rules = (
         Draft("External telephones: SIPS", "dnat", signalling, source, target=pbx, from_zone="external"),
@@ -145,10 +144,10 @@ class Maintenance:
 def maintenance(asked: Maintenance) -> Plan:
     if asked.until is None:
         raise Impossible("until", "no_end")
-    if asked.port in _SCANNED:
+    if is_scanned(str(asked.port)):
         raise Impossible("port", "scanned")
     pbx = host("Telephone system", asked.pbx, "pbx")
-    source = _limited(asked.source, "Maintenance from", anybody=asked.anybody)
+    source = limited(asked.source, "Maintenance from", anybody=asked.anybody)
     service = Ports(f"Maintenance at {asked.port}", "tcp", str(asked.port))
     rule = Draft(
         "Maintenance of the telephone system", "dnat", service, source, target=pbx, from_zone="external",
@@ -174,46 +173,15 @@ def vendor(asked: Vendor) -> Plan:
     app = asked.app.strip()
     if not app:
         raise Impossible("app", "missing")
-    source = _limited(asked.source, f"{app} from", anybody=asked.anybody)
-    ports = _ports(asked.ports, "ports", lowest=1)
-    if asked.protocol != "tcp" and _covers(ports, _SCANNED):
+    source = limited(asked.source, f"{app} from", anybody=asked.anybody)
+    ports = ports_of(asked.ports, "ports", lowest=1)
+    if asked.protocol != "tcp" and is_scanned(ports):
         raise Impossible("ports", "scanned")
     service = Ports(f"{app} {ports}", asked.protocol, ports)
     rule = Draft(f"{app}", "dnat", service, source, target=pbx, from_zone="external")
     return Plan((rule,), advice=("open_to_all",) if source is None else ())
 
 
-# --- Answers, read ---
-
-
-def _limited(text: str, name: str, *, anybody: bool) -> Place | None:
-    """None is anybody, and that must have been said."""
-    if text.strip():
-        return place(name, text, "source")
-    if not anybody:
-        raise Impossible("source", "no_source")
-    return None
-
-
 def _speech(text: str, question: str) -> Ports:
-    ports = _ports(text, question, lowest=1024)
+    ports = ports_of(text, question, lowest=1024)
     return SPEECH_OUT if ports == SPEECH_OUT.ports else Ports(f"Speech {ports}", "udp", ports)
-
-
-def _ports(text: str, question: str, *, lowest: int) -> str:
-    """`10000-10100`, `443`, or several with commas; as it is written canonically."""
-    parts = []
-    for part in text.split(","):
-        first, dash, last = (each.strip() for each in part.partition("-"))
-        last = last if dash else first
-        if not (first.isascii() and last.isascii() and first.isdecimal() and last.isdecimal()):
-            raise Impossible(question, "no_ports")
-        if not lowest <= int(first) <= int(last) <= 65535:
-            raise Impossible(question, "no_ports" if lowest == 1 else "ports_below_1024")
-        parts.append(first if first == last else f"{int(first)}-{int(last)}")
-    return ",".join(parts)
-
-
-def _covers(ports: str, wanted: set[int]) -> bool:
-    spans = [part.partition("-") for part in ports.split(",")]
-    return any(int(first) <= port <= int(last or first) for first, _, last in spans for port in wanted)

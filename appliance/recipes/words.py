@@ -32,6 +32,9 @@ ADVICE: Final = {
     "alg_opens_by_itself": _("Where the ALG is active it opens these ports by itself: use this only without it."),
     "vpn_is_best": _("A VPN is the safe way for telephones outside: then no rule is needed here."),
     "srtp_only": _("Switch SRTP on in the telephones: encrypted signalling does not encrypt speech."),
+    "all_goes_out": _(
+        "Everything is convenient, and a computer that was taken over uses it as well: the usual services do for most."
+    ),
     "open_to_all": _("This is open to the whole Internet. A source would limit it."),
     "ends_by_itself": _("At its end the kernel closes it, for open connections as well, whoever is alive."),
 }

@@ -18,8 +18,6 @@ from appliance.recipes.words import ADVICE
 from appliance.sip.models import Provider
 from appliance.sip.services import create_provider
 
-SECTION = "Telephony"
-
 
 class Drafted(NamedTuple):
     rules: list[Rule]
@@ -65,14 +63,14 @@ def draft_seen(*, actor: Actor, wanted: Wanted, **values: Any) -> Rule:
 
 def _rule(actor: Actor, draft: Draft) -> Rule:
     fields: dict[str, Any] = {
-        "table": draft.table, "action": draft.action, "service": _service(actor, draft.service),
+        "table": draft.table, "action": draft.action, "service": draft.service and _service(actor, draft.service),
         "source": draft.source and _address(actor, draft.source),
         "destination": draft.destination and _address(actor, draft.destination),
         "target": draft.target and _address(actor, draft.target),
         "from_zone": draft.from_zone, "to_zone": draft.to_zone, "until": draft.until,
     }  # fmt: skip
     same = Rule.objects.filter(enabled=True, expired_at=None, **fields).first()
-    return same or create_rule(actor=actor, name=draft.name, section=SECTION, **fields)
+    return same or create_rule(actor=actor, name=draft.name, section=draft.section, **fields)
 
 
 def _address(actor: Actor, place: Place) -> AddressObject:

@@ -24,6 +24,8 @@ GOOD = {
     "external": {"how": "sips", "pbx": PBX, "port": 5061, "speech": "10000-10100", "source": "198.51.100.0/24"},
     "maintenance": {"pbx": PBX, "port": 443, "until": LATER, "source": "198.51.100.7"},
     "app": {"app": "Softphone", "pbx": PBX, "protocol": "tcp", "ports": "8443", "source": "198.51.100.7"},
+    "office": {"what": "usual", "source": ""},
+    "server": {"server": "192.168.0.20", "protocol": "tcp", "ports": "443", "source": "198.51.100.7"},
 }
 
 
@@ -114,12 +116,38 @@ def test_maintenance_ends(api):
         ("app", {"protocol": "sctp"}, "protocol"),
         ("app", {"ports": "5000-6000", "protocol": "udp"}, "ports"),
         ("app", {"source": "300.1.1.1"}, "source"),
+        ("office", {"what": "some"}, "what"),
+        ("office", {"source": "the cellar"}, "source"),
+        ("server", {"server": "web.example.net"}, "server"),
+        ("server", {"source": ""}, "source"),
+        ("server", {"ports": "5060", "protocol": "udp"}, "ports"),
+        ("server", {"until": "2020-01-01T00:00"}, "until"),
     ],
 )
 def test_answer_that_will_not_do_is_refused_at_its_question_and_nothing_is_made(api, name, changed, field):
     answer = cook(api, name, **changed)
     assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])
     assert counts()[:1] == (0,)
+
+
+def test_office_gets_the_usual_services_or_everything_to_the_outside_alone(api):
+    cook(api, "office")
+    rules = list(Rule.objects.select_related("service"))
+    assert {(rule.from_zone, rule.to_zone, rule.action, rule.section) for rule in rules} == {
+        ("internal", "external", "accept", "Office")
+    }
+    assert {(rule.service.protocol, rule.service.ports) for rule in rules} >= {("both", "80,443"), ("both", "53")}
+    assert not any("25" in rule.service.ports.split(",") for rule in rules)
+    everything = cook(api, "office", what="all", source="192.168.0.0/24").json()
+    assert any("taken over" in each for each in everything["advice"])
+    assert Rule.objects.filter(service=None, source__value="192.168.0.0/24", to_zone="external").exists()
+
+
+def test_server_of_the_office_is_forwarded_from_one_place_until_an_end(api):
+    cook(api, "server", until=LATER)
+    rule = Rule.objects.get()
+    assert (rule.table, rule.target.value, rule.source.value) == ("dnat", "192.168.0.20", "198.51.100.7")
+    assert rule.until is not None
 
 
 def test_anybody_must_be_ticked_and_is_warned_of(api):
