@@ -84,6 +84,7 @@ class Hole:
     last_in: Moment = 0.0
     last_out: Moment = 0.0
     instead_of: Endpoint | None = None  # where the description said that its media comes from: see `learning`
+    refused: bool = False  # to be renewed: it ends with its silence, as if it were not held
 
     @property
     def learnt(self) -> bool:

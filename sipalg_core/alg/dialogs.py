@@ -24,7 +24,6 @@ from sipalg_core.alg.mappings import Mappings
 from sipalg_core.alg.matching import Matching
 from sipalg_core.alg.negotiation import WITH_DESCRIPTION, Negotiation
 from sipalg_core.alg.passage import Passage, Refused
-from sipalg_core.alg.pinholes import Entry
 from sipalg_core.alg.sayings import Saying, say
 from sipalg_core.alg.screening import Screening
 from sipalg_core.contract.policy import AlgPolicy
@@ -317,7 +316,7 @@ class Dialogs:
         """The message does not go on: what it was to begin, a call or a dialog of one, nobody would ever hang up."""
         message = passage.message
         begins = call.state == "setup" and message.method == b"INVITE" and not message.to_tag
-        if begins or (call.alive and (passage.answers or passage.has_opened)):
+        if begins or (call.alive and (passage.answers or passage.asked)):
             return self.fail(call, passage.now, say("refused-here", reason=reason))
         if passage.begun is None:
             return []
@@ -325,13 +324,8 @@ class Dialogs:
         ledger, holes = self.negotiation.ledger, passage.begun.holes.values()
         return [effect for hole in holes for effect in ledger.close(hole, passage.now, "replaced")]
 
-    def once_more(self, entry: Entry, passage: Passage | None) -> list[Effect]:
-        """The broker could not be reached. Who speaks says it again, and is heard as if for the first time; what only
-        was to be renewed is tried again soon."""
-        hole, call = entry
-        if passage is None:
-            hole.renewed = 0.0
-            return []
+    def once_more(self, call: Call, passage: Passage) -> list[Effect]:
+        """The broker could not be reached. Who speaks says it again, and is heard as if for the first time."""
         dialog = call.dialog_of(passage.message.from_tag, passage.message.to_tag, may_begin=False)
         if passage.answers and dialog is not None:
             passage.answers = False

@@ -82,6 +82,7 @@ class Engine:
     def receive(self, datagram: Datagram, now: float) -> list[Effect]:
         """What one datagram causes. Never raises for what a peer sends."""
         self.counts["received"] += 1
+        self._last = None
         flow, data = datagram.flow, datagram.data
         try:
             flow, peering, mapping = self._parties.of(flow, now)
@@ -108,6 +109,7 @@ class Engine:
             return self._stop(passage, refused)
 
     def tick(self, now: float) -> list[Effect]:
+        self._last = None
         effects = self._dialogs.tick(now)
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING
@@ -124,6 +126,7 @@ class Engine:
 
     def set_policy(self, policy: AlgPolicy, now: float) -> list[Effect]:
         """Decide by this policy from now on. Running calls keep what they have, unless our address is another."""
+        self._last = None
         effects: list[Effect] = [Changed("health", "engine")]
         for address in self._mappings.set_policy(policy):
             effects += self._dialogs.end_all(now, say("address-changed"), address)
@@ -139,34 +142,35 @@ class Engine:
         return [*self._dialogs.end_of_ended_rules(now), *self._dialogs.negotiation.learning.unlearn(now)]
 
     def pinhole_failed(self, pinhole: Pinhole, status: Status, detail: int, now: float) -> list[Effect]:
-        """The broker did not open it: the message does not go on, and its call must not stay half open."""
+        """The broker did not open it: the message does not go on, and its call must not stay half open.
+
+        What no message asks for is what was open before (renewed, or opened again): no call ends by that.
+        """
         reason = f"pinhole-{status.name.lower()}" + (f"-p{detail}" if status is Status.REFUSED else "")
-        entry = self._dialogs.negotiation.ledger.get(pinhole.id)
+        entry, passage = self._dialogs.negotiation.ledger.get(pinhole.id), self._last
+        if passage is None or not passage.asks_for(pinhole.id):
+            return self._dialogs.negotiation.not_taken(entry, status, reason, now) if entry else []
         if entry is not None and entry.hole.pinned:
-            made_room = self._last.closings() if self._last else []
-            return [*self._dialogs.negotiation.not_behind_us(entry, self._last), *made_room]
-        if entry is not None and entry.hole.learnt:
-            return self._dialogs.negotiation.learning.refused(entry, reason)
-        passage = self._last
-        if passage is not None and not any(effect.pinhole.id == pinhole.id for effect in passage.opens):
-            passage = None
+            return [*self._dialogs.negotiation.not_behind_us(entry, passage), *passage.closings()]
         refused = Refused(reason, retry_after=RETRY_AFTER)
-        if status is not Status.FAILED and (passage is None or not passage.is_of_running_call):
+        if status is not Status.FAILED and not passage.is_of_running_call:
             effects = self._dialogs.fail(entry.call, now, say("opening-refused")) if entry else []
         else:  # no call ends because the broker is away for a moment, and none that is up because it wants too much
-            effects = self._dialogs.once_more(entry, passage) if entry else []
+            effects = self._dialogs.once_more(entry.call, passage) if entry else []
             if entry is not None and status is not Status.FAILED:
                 entry.call.warning = say("opening-not-made")
-            if passage is not None and passage.message.method == b"ACK":
+            if passage.message.method == b"ACK":
                 refused.status = 0  # an ACK that is said again is heard again
-        return effects if passage is None else [*effects, *self._stop(passage, refused)]
+        return [*effects, *self._stop(passage, refused)]
 
     def reconcile(self, counters: list[Counter], now: float) -> list[Effect]:
         """Once after `state.restore`: what stands in the kernel, with what the engine before us knew of."""
+        self._last = None
         return self._dialogs.negotiation.ledger.reconcile(counters, now)
 
     def count(self, counters: list[Counter], strays: list[Stray], now: float) -> list[Effect]:
         """Take the kernel's packet counts: of the pinholes, and of the media that fits none."""
+        self._last = None
         return self._dialogs.negotiation.count(counters, strays, now)
 
     def abused(self, flow: Flow, now: float) -> list[Effect]:

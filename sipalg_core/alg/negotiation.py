@@ -22,7 +22,7 @@ from sipalg_core.alg.pinholes import Entry, Ledger
 from sipalg_core.alg.ports import QUARANTINE, NoPair, PortPool
 from sipalg_core.alg.sayings import say
 from sipalg_core.alg.screening import Screening
-from sipalg_core.contract.control import Counter, Stray
+from sipalg_core.contract.control import Counter, Status, Stray
 from sipalg_core.contract.events import ClosedBecause
 from sipalg_core.contract.policy import AlgPolicy
 from sipalg_core.net import Endpoint, Side
@@ -79,6 +79,7 @@ class Negotiation:
         self.pool.set_range(policy.media_ports)
         effects: list[Effect] = []
         for hole, call in self.ledger:
+            hole.refused = False
             lifetime = policy.timers_of(call.peering).inactive_media
             if not hole.gate and not hole.shadow and hole.pinhole.lifetime != lifetime:
                 hole.pinhole = hole.pinhole._replace(lifetime=lifetime)
@@ -284,7 +285,7 @@ class Negotiation:
     def take_back(self, passage: Passage) -> list[Effect]:
         """What the message was to open is open no longer, whether it was or not."""
         effects: list[Effect] = []
-        for asked in [each for each in (*passage.opens, *passage.after) if isinstance(each, OpenPinhole)]:
+        for asked in passage.asked:
             if (entry := self.ledger.get(asked.pinhole.id)) is not None:
                 entry.call.let_go(entry.hole)
                 self.ledger.forget(entry.hole)
@@ -294,14 +295,13 @@ class Negotiation:
         passage.take_back()
         return effects
 
-    def not_behind_us(self, entry: Entry, passage: Passage | None) -> list[Effect]:
+    def not_behind_us(self, entry: Entry, passage: Passage) -> list[Effect]:
         """The kernel does not know the port that a telephone says it has outside: it was never open, nor is what was to
         open behind it in the same passage."""
         self._counts["sdp:not-behind-us"] += 1
-        refused = entry.hole.pinhole.id
-        asked = [each.pinhole.id for each in passage.after if isinstance(each, OpenPinhole)] if passage else []
+        asked = [each.pinhole.id for each in passage.asked]
         effects: list[Effect] = [Changed("calls", entry.call.id)]
-        for ident in asked[asked.index(refused) :] if refused in asked else [refused]:
+        for ident in asked[asked.index(entry.hole.pinhole.id) :]:
             if (lost := self.ledger.get(ident)) is not None:
                 lost.call.let_go(lost.hole)
                 self._changes.note("call", lost.call.id)
@@ -309,16 +309,22 @@ class Negotiation:
                 effects.append(Changed("pinholes", str(ident)))
         return effects
 
+    def not_taken(self, entry: Entry, status: Status, reason: str, now: float) -> list[Effect]:
+        """What no message asks for: what was to be learnt, renewed, or opened again where the kernel had lost it."""
+        if entry.hole.learnt and self.ledger.is_unseen(entry.hole):
+            return self.learning.refused(entry, reason)
+        return self.ledger.not_renewed(entry, now, away=status is Status.FAILED)
+
     # --- what the kernel counts ---
 
     def count(self, counters: list[Counter], strays: list[Stray], now: float) -> list[Effect]:
         """Take the kernel's packet counts: of the pinholes, and of the media that fits none."""
-        changed = self.ledger.count(counters, now)
+        changed, nobodys = self.ledger.count(counters, now)
         calls = dict.fromkeys(entry.call.id for entry in changed)
         calls |= dict.fromkeys(call.id for call in self.ledger.judge(strays, now))
         if self.ledger.stray_packets:
             self._counts["strays:external"] = self.ledger.stray_packets
-        effects = self.learning.learn(now)
+        effects: list[Effect] = [*nobodys, *self.learning.learn(now)]
         effects += [Changed("pinholes", str(entry.hole.pinhole.id)) for entry in changed]
         return [*effects, *(Changed("calls", ident) for ident in calls)]
 

@@ -72,8 +72,12 @@ class Passage:
         return self.call is not None and self.call.alive and self.call.answered is not None and not self.answers
 
     @property
-    def has_opened(self) -> bool:
-        return bool(self.opens) or any(isinstance(each, OpenPinhole) for each in self.after)
+    def asked(self) -> list[OpenPinhole]:
+        """All that it wants open."""
+        return [each for each in (*self.opens, *self.after) if isinstance(each, OpenPinhole)]
+
+    def asks_for(self, pinhole: int) -> bool:
+        return any(each.pinhole.id == pinhole for each in self.asked)
 
     def goes_on(self) -> None:
         """Nothing refuses it any more: what it ends is over now."""

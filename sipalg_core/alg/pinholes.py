@@ -37,7 +37,7 @@ class Ledger:
     def __init__(self, random: Random, changes: Changes) -> None:
         self._random = random
         self._changes = changes
-        self._unseen: set[int] = set()  # of an engine before us; whether the kernel still has them is not known yet
+        self._unseen: set[int] = set()  # asked for by no message, and not known to stand in the kernel
         self._entries: dict[int, Entry] = {}
         self._rtcp_at: dict[Endpoint, set[int]] = {}  # by external endpoint: which pinholes of RTCP there are
         self._untold: dict[int, None] = {}  # whose counts alone have grown, the longest untold first
@@ -59,6 +59,9 @@ class Ledger:
 
     def get(self, ident: int) -> Entry | None:
         return self._entries.get(ident)
+
+    def is_unseen(self, hole: Hole) -> bool:
+        return hole.pinhole.id in self._unseen
 
     def open(
         self, want: Want, call: Call, passage: Passage, *, line: int, gate: bool, lifetime: float
@@ -84,6 +87,7 @@ class Ledger:
             opened_from=hole.opened_from, line=hole.line, renewed=now, instead_of=told.external,
         )  # fmt: skip
         self.adopt(made, call)
+        self._unseen.add(pinhole.id)
         return made, OpenPinhole(pinhole)
 
     def adopt(self, hole: Hole, call: Call) -> None:
@@ -127,13 +131,35 @@ class Ledger:
                 continue
             hole = entry.hole
             if lost_all or hole.held or now - hole.opened < hole.pinhole.lifetime:
+                self._unseen.add(ident)
                 effects.append(OpenPinhole(hole.pinhole))
             else:
                 effects += self._silent(entry, now)
         return effects
 
+    def not_renewed(self, entry: Entry, now: float, *, away: bool) -> list[Effect]:
+        """The broker did not take what no message asks for; the call goes on. Where it was `away` it is asked again
+        soon. Where it refuses (a policy that allows no such opening), what stands stays until it is silent, and what
+        does not is over."""
+        hole, call = entry
+        if away:
+            hole.renewed = 0.0
+            return []
+        if hole.held:
+            hole.renewed = now - hole.pinhole.lifetime / 2  # when it was last, see `age`
+        hole.refused = True
+        if call.alive:
+            call.warning = say("opening-not-renewed")
+        self._changes.note("call", call.id)
+        effects: list[Effect] = [Changed("calls", call.id)]
+        if self.is_unseen(hole):
+            call.let_go(hole)
+            effects += self.close(hole, now, "refused")
+        return effects
+
     def forget(self, hole: Hole) -> None:
         if self._entries.pop(hole.pinhole.id, None) is not None:
+            self._unseen.discard(hole.pinhole.id)
             self._leave(hole.pinhole)
 
     def close(
@@ -141,6 +167,7 @@ class Ledger:
     ) -> list[ClosePinhole | Changed]:  # fmt: skip
         entry = self._entries.pop(hole.pinhole.id, None)
         if entry is not None:
+            self._unseen.discard(hole.pinhole.id)
             self._leave(hole.pinhole)
             hole.active_in = hole.active_out = False
             self.openings.closed(hole, entry.call, now, why)
@@ -158,17 +185,20 @@ class Ledger:
             call.packets_out -= hole.packets_out
         self.adopt(hole, call)
 
-    def count(self, counters: list[Counter], now: float) -> list[Entry]:
-        """Take the kernel's packet counts; returns the entries of which something that people see has changed.
+    def count(self, counters: list[Counter], now: float) -> tuple[list[Entry], list[ClosePinhole]]:
+        """Take the kernel's packet counts; returns the entries of which something that people see has changed, and what
+        closes the pinholes of which we do not know: an answer of the broker or a request to close them was lost.
 
         An arrow that goes on or off is told at once. Of thousands of streams whose counts only grow, all are told in
         turn: a row for each of them twice a second would be no news, and megabytes to every browser.
         """
         self._counted = now
-        changed = []
+        changed: list[Entry] = []
+        nobodys: list[ClosePinhole] = []
         for counter in counters:
             entry = self._entries.get(counter.id)
             if entry is None:
+                nobodys.append(ClosePinhole(NO_PINHOLE._replace(id=counter.id)))
                 continue
             hole = entry.hole
             was = (hole.active_in, hole.active_out)
@@ -189,7 +219,9 @@ class Ledger:
             del self._untold[ident]
             if entry := self._entries.get(ident):
                 changed.append(entry)
-        return changed
+        if self._unseen:
+            self._unseen.difference_update(counter.id for counter in counters)
+        return changed, nobodys
 
     def judge(self, strays: list[Stray], now: float) -> list[Call]:
         """Say what is wrong with the calls just counted whose audio does not flow; returns those with a new verdict.
@@ -218,13 +250,13 @@ class Ledger:
         for entry in self:
             hole = entry.hole
             lifetime = hole.pinhole.lifetime
+            held = hole.held and not hole.refused
             if hole.shadow:
                 continue  # nobody counts what passes beside us
-            if hole.held:
-                if now >= hole.renewed + lifetime / 2:
-                    hole.renewed = hole.last_packet = now
-                    effects += (OpenPinhole(hole.pinhole), Changed("pinholes", str(hole.pinhole.id)))
-            elif self._counted >= hole.last_packet + lifetime:
+            if not hole.renewed or (held and now >= hole.renewed + lifetime / 2):
+                hole.renewed = now
+                effects += (OpenPinhole(hole.pinhole), Changed("pinholes", str(hole.pinhole.id)))
+            elif not held and self._counted >= max(hole.last_packet, hole.renewed) + lifetime:
                 effects += self._silent(entry, now)
         return effects
 

@@ -41,6 +41,7 @@ WARNINGS: Final = {
     "media-timeout": "no media for {seconds} s: closed, the call stays",
     "description-signed": "the digest covers the description (qop=auth-int): it stays as it is, and its media closed",
     "opening-not-made": "the firewall refused a new opening; what was open stays, and so does the call",
+    "opening-not-renewed": "the firewall no longer allows an opening of this call: it closes once it is silent",
     "opening-closed": "an operator closed the opening for media; the call stays",
     "unlearnt": "media is no longer learnt from {source}: closed, the call stays",
 }

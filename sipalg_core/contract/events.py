@@ -178,6 +178,7 @@ ClosedBecause = Literal[
     "challenged",  # the INVITE must come again with a password
     "silent",  # no packets for as long as the kernel waits
     "operator",
+    "refused",  # the firewall had lost it, and does not allow it any more
     "unlearnt",  # the provider's media is learnt no longer, or from other networks
 ]
 

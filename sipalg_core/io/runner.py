@@ -24,6 +24,7 @@ from sipalg_core.contract.control import (
     WILDCARD,
     AlreadyRunning,
     Pinhole,
+    Reply,
     Status,
     claim,
     peer_ports,
@@ -128,7 +129,7 @@ class Runner:
             now = time.monotonic()
             effects = self._engine.receive(datagram, now)
             self._journal.turn(now)
-            self._do(effects)
+            self._do(effects, together=True)
         except Exception as error:  # noqa: BLE001 - Faults is where they all end
             self._faults.note(f"datagram from {datagram.flow.source}", error)
 
@@ -179,11 +180,12 @@ class Runner:
 
     # --- what comes out of it ---
 
-    def _do(self, effects: Iterable[Effect]) -> None:
+    def _do(self, effects: Iterable[Effect], *, together: bool = False) -> None:
         """In their order. Pinholes that are opened one behind the other are so together, as are those that are closed.
 
-        Where one cannot be opened nothing more is, and nothing is sent: it would announce it. What is to close, closes,
-        unless it was to make room for that: then the engine says what becomes of it.
+        `together`: of a message. Where one cannot be opened nothing more is, and nothing is sent: it would announce it.
+        What is to close, closes, unless it was to make room for that: then the engine says what becomes of it. What is
+        of no message is of many calls: none of them pays for another's.
         """
         opening: list[Pinhole] = []
         closing: list[Pinhole] = []
@@ -193,7 +195,7 @@ class Runner:
                 self._close_all(closing)  # it may be in the way
                 opening.append(effect.pinhole)
                 continue
-            failed = failed or not self._open(opening)
+            failed = failed or not self._open(opening, together)
             opening.clear()
             if failed and not isinstance(effect, ClosePinhole | Changed):
                 continue
@@ -211,7 +213,7 @@ class Runner:
                 case Changed(topic, ident):
                     self._publisher.changed(topic, ident)
         if not failed:
-            self._open(opening)
+            self._open(opening, together)
         self._close_all(closing)
 
     def _close_all(self, pinholes: list[Pinhole]) -> None:
@@ -220,17 +222,28 @@ class Runner:
                 self._faults.counts["error:close"] += 1  # the kernel's timeout ends it
         pinholes.clear()
 
-    def _open(self, pinholes: list[Pinhole]) -> bool:
-        """False where one of them is not open, of which the engine is told."""
+    def _open(self, pinholes: list[Pinhole], together: bool) -> bool:
+        """Whether it goes on: where they belong together all must be open. The engine is told of what is not."""
         for at in range(0, len(pinholes), TOGETHER):
             some = pinholes[at : at + TOGETHER]
             reply = self._broker.open(*some)
-            if reply.status is not Status.OK:
-                fault = some[reply.value] if reply.value < len(some) else some[0]
-                log.warning("pinhole %d: %s %d", fault.id, reply.status.name, reply.detail)
-                self._drive("failed pinhole", self._engine.pinhole_failed, fault, reply.status, reply.detail)
-                return False
+            if reply.status is Status.OK:
+                continue
+            if together or len(some) == 1:
+                self._failed(some[reply.value] if reply.value < len(some) else some[0], reply)
+                if together:
+                    return False
+            elif reply.status is Status.FAILED:
+                for each in some:
+                    self._failed(each, reply)
+            else:
+                for each in some:
+                    self._open([each], together)
         return True
+
+    def _failed(self, pinhole: Pinhole, reply: Reply) -> None:
+        log.warning("pinhole %d: %s %d", pinhole.id, reply.status.name, reply.detail)
+        self._drive("failed pinhole", self._engine.pinhole_failed, pinhole, reply.status, reply.detail)
 
     # --- the policy, and what is asked ---
 

@@ -57,6 +57,9 @@ VERDICTS: Final = {
     "opening-not-made": Word(
         _("The firewall refused a new opening; what was open stays, and so does the call."), "error"
     ),
+    "opening-not-renewed": Word(
+        _("The firewall no longer allows an opening of this call: it closes once it is silent."), "error"
+    ),
     "opening-closed": Word(_("An operator closed the opening for media; the call stays."), "warning"),
     "unlearnt": Word(_("Media is no longer learnt from {source}: closed, the call stays."), "warning"),
     "audio-both": Word(_("Audio flows in both directions."), "ok"),
@@ -143,6 +146,7 @@ CLOSED_BECAUSE: Final = {
     "challenged": _("the provider asked for the password"),
     "silent": _("no packets for too long"),
     "operator": _("closed by an operator"),
+    "refused": _("the firewall had lost it and does not allow it any more"),
     "unlearnt": _("media is no longer learnt from there"),
 }
 

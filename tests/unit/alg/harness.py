@@ -74,16 +74,16 @@ class World:
 
     # --- the shell ---
 
-    def _do(self, effects: Iterable[Effect]) -> list[Forward]:
-        """As `io.runner` does them: where a pinhole is refused nothing more is opened or sent, but closed what is not
-        to make room for it."""
+    def _do(self, effects: Iterable[Effect], *, together: bool = False) -> list[Forward]:
+        """As `io.runner` does them: where a pinhole of a message is refused nothing more is opened or sent, but closed
+        what is not to make room for it."""
         doing, failed, sent = list(effects), False, []
         self.effects = doing
         self.done += doing
         for effect in doing:
             match effect:
                 case OpenPinhole(pinhole) if not failed and self.refuse:
-                    failed = True
+                    failed = together
                     sent += self._do(self.engine.pinhole_failed(pinhole, self.refusal, 3, self.now))
                 case OpenPinhole(pinhole) if not failed:
                     self.open[pinhole.id] = pinhole
@@ -98,18 +98,22 @@ class World:
     def out(self, data: bytes, source: Endpoint = PHONE, to: Endpoint = PROVIDER) -> list[Forward]:
         """The phone sends; returns what leaves the engine."""
         flow = Flow(Transport.UDP, Side.INTERNAL, source, to)
-        return self._do(self.engine.receive(Datagram(data, flow), self.now))
+        return self._do(self.engine.receive(Datagram(data, flow), self.now), together=True)
 
     def into(self, data: bytes, to: Endpoint | None = None, source: Endpoint = PROVIDER) -> list[Forward]:
         """The provider sends to our external endpoint."""
         flow = Flow(Transport.UDP, Side.EXTERNAL, source, to or Endpoint(OURS, 5060))
-        return self._do(self.engine.receive(Datagram(data, flow), self.now))
+        return self._do(self.engine.receive(Datagram(data, flow), self.now), together=True)
 
     def policy(self, changed: AlgPolicy) -> None:
         self._do(self.engine.set_policy(changed, self.now))
 
     def count(self, *counters: Counter, strays: Iterable[Stray] = ()) -> None:
         self._do(self.engine.count(list(counters), list(strays), self.now))
+
+    def reconcile(self, *counters: Counter) -> None:
+        """Once after the state was restored: this is what the kernel has."""
+        self._do(self.engine.reconcile(list(counters), self.now))
 
     def wait(self, seconds: float) -> None:
         """Let time pass in the steps that the engine asks for; the kernel is asked for its counts, and saw nothing."""

@@ -148,7 +148,9 @@ def inside(
     world: World, data: bytes, source: Endpoint, to: Endpoint, transport: Transport = Transport.UDP
 ) -> list[Forward]:
     """A datagram by an internal interface."""
-    return world._do(world.engine.receive(Datagram(data, Flow(transport, Side.INTERNAL, source, to)), world.now))
+    return world._do(
+        world.engine.receive(Datagram(data, Flow(transport, Side.INTERNAL, source, to)), world.now), together=True
+    )
 
 
 def test_server_in_the_dmz_answers_a_phone_and_its_media_host_gets_the_pinhole():

@@ -41,9 +41,9 @@ class Kept(World):
         self.journal: list[object] = []
         super().__init__(engine_policy)
 
-    def _do(self, effects: Iterable[Effect]) -> list[Forward]:
+    def _do(self, effects: Iterable[Effect], *, together: bool = False) -> list[Forward]:
         self.journal += self.written(self.engine.state.changes.take(1000))
-        return super()._do(effects)
+        return super()._do(effects, together=together)
 
     def written(self, names: list[Name]) -> list[object]:
         """Their records as they are read again from a file."""

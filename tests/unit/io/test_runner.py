@@ -136,6 +136,32 @@ async def test_what_is_to_make_room_for_a_pinhole_that_fails_stays_open(engine, 
     assert runner.order[1:] == [(Op.OPEN, 7), FORWARD, (Op.CLOSE, 8)]
 
 
+async def test_what_no_message_asks_for_is_opened_each_by_itself(engine, runner, monkeypatch):
+    """Of many calls that are renewed at one time the broker refuses one, whose rule is gone; the others are renewed."""
+    holes = [HOLE._replace(id=ident) for ident in (7, 8, 9)]
+    monkeypatch.setattr(engine, "tick", lambda now: [*map(OpenPinhole, holes), Ban("192.0.2.1", 1)])
+
+    def answer(peer: socket.socket, request) -> None:
+        asked = [each.id for each in request.pinholes]
+        runner.order.append((request.op, *asked))
+        refused = 8 in asked
+        status, place = (Status.REFUSED, asked.index(8)) if refused else (Status.OK, 0)
+        peer.send(pack_reply(Reply(request.serial, status, 2 * refused, place)))
+
+    with listening(broker_socket(), answer):
+        runner._drive("tick", engine.tick)
+        runner._broker.disconnect()
+    assert runner.order == [(Op.OPEN, 7, 8, 9), (Op.OPEN, 7), (Op.OPEN, 8), (Op.OPEN, 9), (Op.BAN, 0)]
+    assert engine.failed == [(holes[1], Status.REFUSED, 2)]
+
+
+async def test_of_what_no_message_asks_for_the_engine_hears_all_that_a_broker_did_not_take(engine, runner, monkeypatch):
+    holes = [HOLE._replace(id=ident) for ident in (7, 8)]
+    monkeypatch.setattr(engine, "tick", lambda now: map(OpenPinhole, holes))
+    runner._drive("tick", engine.tick)
+    assert [(hole, status) for hole, status, _ in engine.failed] == [(each, Status.FAILED) for each in holes]
+
+
 async def test_without_a_broker_no_message_announces_a_pinhole(engine, runner):
     engine.effects = [OpenPinhole(HOLE), FORWARD]
     runner._take(INVITE)
