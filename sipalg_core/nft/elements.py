@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from sipalg_core.nft.netlink import (
+    KIND_MASK,
     NLM_F_CREATE,
     NLM_F_EXCL,
     RECEIVE_SIZE,
@@ -25,29 +26,37 @@ from sipalg_core.nft.netlink import (
     attributes,
     nested,
 )
+from sipalg_core.nft.nf_tables import (
+    COUNTER_BYTES,
+    COUNTER_PACKETS,
+    DATA_VALUE,
+    DELSETELEM,
+    EXPR_DATA,
+    EXPR_NAME,
+    GETSETELEM,
+    LIST_ELEM,
+    NEWSETELEM,
+    NFPROTO_INET,
+    SET_ELEM_DATA,
+    SET_ELEM_EXPIRATION,
+    SET_ELEM_EXPR,
+    SET_ELEM_KEY,
+    SET_ELEM_LIST_ELEMENTS,
+    SET_ELEM_LIST_SET,
+    SET_ELEM_LIST_TABLE,
+    SET_ELEM_TIMEOUT,
+    SET_ELEM_USERDATA,
+    SUBSYSTEM,
+    UDATA_COMMENT,
+)
 
-# --- Specification: linux/netfilter/nf_tables.h; libnftnl/udata.h ---
-
-_NFNL_SUBSYS_NFTABLES: Final = 10
-_NEWSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 12
-_GETSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 13
-_DELSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 14
-_NFPROTO_INET: Final = 1
-
-_LIST_TABLE, _LIST_SET, _LIST_ELEMENTS = 1, 2, 3
-_KEY, _DATA, _TIMEOUT, _EXPIRATION, _USERDATA, _EXPR = 1, 2, 4, 5, 6, 7
-_LIST_ELEM: Final = 1
-_DATA_VALUE: Final = 1
-_EXPR_NAME, _EXPR_DATA = 1, 2
-_COUNTER_BYTES, _COUNTER_PACKETS = 1, 2
-_UDATA_COMMENT: Final = 0
+# --- Specification: linux/netlink.h, as nf_tables lays its attributes ---
 
 _U64: Final = struct.Struct("!Q")
 _PORT: Final = struct.Struct("!Hxx")
 _HEADER: Final = struct.Struct("=HH")
 _HEADERS: Final = struct.Struct("=HHHHHH")
 """Of an element, of its key, and of the key's value."""
-_KIND_MASK: Final = 0x3FFF
 _PACKETS_AT: Final = 32
 """In a counter, our only expression: its name (12 octets), header of its data, bytes (12), header of packets."""
 
@@ -116,7 +125,7 @@ class ElementTable:
     def __init__(
         self, table: str, receive_size: int = RECEIVE_SIZE, netlink: NetlinkSocket | None = None
     ) -> None:  # fmt: skip
-        self._table = attribute(_LIST_TABLE, table.encode() + b"\0")
+        self._table = attribute(SET_ELEM_LIST_TABLE, table.encode() + b"\0")
         self._sets: dict[str, bytes] = {}  # the attributes that name a set of this table
         self._netlink = netlink or NetlinkSocket(receive_size)
 
@@ -131,15 +140,15 @@ class ElementTable:
         coming: dict[tuple[str, int], list[bytes]] = {}
         for element in add:
             coming.setdefault((element.set, _created(element)), []).append(_whole(element))
-        messages = [self._message(_DELSETELEM, 0, name, *some) for name, all_ in leaving.items() for some in _few(all_)]
+        messages = [self._message(DELSETELEM, 0, name, *some) for name, all_ in leaving.items() for some in _few(all_)]
         messages += [
-            self._message(_NEWSETELEM, flags, name, *some)
+            self._message(NEWSETELEM, flags, name, *some)
             for (name, flags), all_ in coming.items()
             for some in _few(all_)
         ]
         if not messages:
             return Result.DONE
-        for code in self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages):
+        for code in self._netlink.batch(SUBSYSTEM, messages):
             if code in (errno.EEXIST, errno.ENOENT, errno.ENFILE):
                 return Result(code)
             if code:
@@ -151,7 +160,7 @@ class ElementTable:
 
         DumpInterrupted where the table kept changing under the reader.
         """
-        request = self._message(_GETSETELEM, 0, set_name)
+        request = self._message(GETSETELEM, 0, set_name)
         for attempt in range(1, _DUMP_ATTEMPTS + 1):
             try:
                 return [element for payload in self._netlink.dump(request) for element in _elements(set_name, payload)]
@@ -168,14 +177,14 @@ class ElementTable:
         This table must not be asked anything else before the end.
         """
         try:
-            for payloads in self._netlink.stream(self._message(_GETSETELEM, 0, set_name)):
+            for payloads in self._netlink.stream(self._message(GETSETELEM, 0, set_name)):
                 yield dict(each for payload in payloads for each in _tallies(payload))
         except (DumpInterrupted, FileNotFoundError):
             return
 
     def get(self, element: Element) -> Element | None:
         """The element as it stands in the kernel now."""
-        request = self._message(_GETSETELEM, 0, element.set, _key(element))
+        request = self._message(GETSETELEM, 0, element.set, _key(element))
         try:
             found = [each for payload in self._netlink.get(request) for each in _elements(element.set, payload)]
         except FileNotFoundError:
@@ -185,10 +194,10 @@ class ElementTable:
     def _message(self, kind: int, flags: int, set_name: str, *elements: bytes) -> Message:
         payload = self._sets.get(set_name)
         if payload is None:
-            payload = self._sets[set_name] = self._table + attribute(_LIST_SET, set_name.encode() + b"\0")
+            payload = self._sets[set_name] = self._table + attribute(SET_ELEM_LIST_SET, set_name.encode() + b"\0")
         if elements:
-            payload += nested(_LIST_ELEMENTS, *elements)
-        return Message(kind, flags, _NFPROTO_INET, payload)
+            payload += nested(SET_ELEM_LIST_ELEMENTS, *elements)
+        return Message(kind, flags, NFPROTO_INET, payload)
 
 
 def _created(element: Element) -> int:
@@ -205,34 +214,34 @@ def _few(elements: list[bytes]) -> Iterator[list[bytes]]:
 @lru_cache(64)
 def _heads_of_value(kind: int, size: int) -> bytes:
     """What stands in front of a key or data of that many octets, which are a multiple of four."""
-    return nested(kind, attribute(_DATA_VALUE, bytes(size)))[:-size]
+    return nested(kind, attribute(DATA_VALUE, bytes(size)))[:-size]
 
 
 def _key(element: Element) -> bytes:
-    return nested(_LIST_ELEM, _heads_of_value(_KEY, len(element.key)) + element.key)
+    return nested(LIST_ELEM, _heads_of_value(SET_ELEM_KEY, len(element.key)) + element.key)
 
 
 def _whole(element: Element) -> bytes:
-    parts = [_heads_of_value(_KEY, len(element.key)), element.key]
+    parts = [_heads_of_value(SET_ELEM_KEY, len(element.key)), element.key]
     if element.data:
-        parts += (_heads_of_value(_DATA, len(element.data)), element.data)
+        parts += (_heads_of_value(SET_ELEM_DATA, len(element.data)), element.data)
     if element.timeout:
-        parts.append(attribute(_TIMEOUT, _U64.pack(int(element.timeout * 1000))))
+        parts.append(attribute(SET_ELEM_TIMEOUT, _U64.pack(int(element.timeout * 1000))))
     if element.comment:
         comment = element.comment.encode() + b"\0"
-        parts.append(attribute(_USERDATA, bytes((_UDATA_COMMENT, len(comment))) + comment))
+        parts.append(attribute(SET_ELEM_USERDATA, bytes((UDATA_COMMENT, len(comment))) + comment))
     if element.packets:
-        size = attribute(_COUNTER_BYTES, _U64.pack(element.bytes))
-        packets = attribute(_COUNTER_PACKETS, _U64.pack(element.packets))
-        parts.append(nested(_EXPR, attribute(_EXPR_NAME, b"counter\0"), nested(_EXPR_DATA, size, packets)))
-    return nested(_LIST_ELEM, *parts)
+        size = attribute(COUNTER_BYTES, _U64.pack(element.bytes))
+        packets = attribute(COUNTER_PACKETS, _U64.pack(element.packets))
+        parts.append(nested(SET_ELEM_EXPR, attribute(EXPR_NAME, b"counter\0"), nested(EXPR_DATA, size, packets)))
+    return nested(LIST_ELEM, *parts)
 
 
 def _elements(set_name: str, payload: bytes) -> list[Element]:
     return [
         _element(set_name, dict(attributes(item)))
         for kind, items in attributes(payload)
-        if kind == _LIST_ELEMENTS
+        if kind == SET_ELEM_LIST_ELEMENTS
         for _, item in attributes(items)
     ]
 
@@ -244,7 +253,7 @@ def _tallies(payload: bytes) -> Iterator[tuple[bytes, Tally]]:
     at, end = 0, len(payload)
     while at < end:  # the table's name, the set's name, the elements
         length, kind = _HEADER.unpack_from(payload, at)
-        if kind & _KIND_MASK == _LIST_ELEMENTS:
+        if kind & KIND_MASK == SET_ELEM_LIST_ELEMENTS:
             break
         at += (length + 3) & ~3
     at += _HEADER.size
@@ -254,11 +263,12 @@ def _tallies(payload: bytes) -> Iterator[tuple[bytes, Tally]]:
         start = at + _HEADERS.size
         then = at + 2 * _HEADER.size + size  # size: of the key with its own header, a multiple of four
         length, kind = _HEADER.unpack_from(payload, then)
-        packets = _U64.unpack_from(payload, then + _HEADER.size + _PACKETS_AT)[0] if kind & _KIND_MASK == _EXPR else 0
-        expires, now = 0, then
+        packets, expires, now = 0, 0, then
+        if kind & KIND_MASK == SET_ELEM_EXPR:
+            packets = _U64.unpack_from(payload, then + _HEADER.size + _PACKETS_AT)[0]
         while now < behind:
             length, kind = _HEADER.unpack_from(payload, now)
-            if kind == _EXPIRATION:
+            if kind == SET_ELEM_EXPIRATION:
                 expires = _U64.unpack_from(payload, now + _HEADER.size)[0]
                 break
             now += (length + 3) & ~3
@@ -268,19 +278,19 @@ def _tallies(payload: bytes) -> Iterator[tuple[bytes, Tally]]:
 
 def _element(set_name: str, fields: dict[int, bytes]) -> Element:
     packets = size = 0
-    if _EXPR in fields:
-        expression = dict(attributes(fields[_EXPR]))
-        if expression[_EXPR_NAME] == b"counter\0":
-            counts = dict(attributes(expression[_EXPR_DATA]))
-            packets, size = _number(counts[_COUNTER_PACKETS]), _number(counts[_COUNTER_BYTES])
-    comment = fields.get(_USERDATA, b"")
+    if SET_ELEM_EXPR in fields:
+        expression = dict(attributes(fields[SET_ELEM_EXPR]))
+        if expression[EXPR_NAME] == b"counter\0":
+            counts = dict(attributes(expression[EXPR_DATA]))
+            packets, size = _number(counts[COUNTER_PACKETS]), _number(counts[COUNTER_BYTES])
+    comment = fields.get(SET_ELEM_USERDATA, b"")
     return Element(
         set=set_name,
-        key=dict(attributes(fields[_KEY]))[_DATA_VALUE],
-        data=dict(attributes(fields[_DATA]))[_DATA_VALUE] if _DATA in fields else b"",
-        timeout=_number(fields.get(_TIMEOUT)) / 1000,
-        comment=comment[2:].rstrip(b"\0").decode(errors="replace") if comment[:1] == bytes((_UDATA_COMMENT,)) else "",
-        expires=_number(fields.get(_EXPIRATION)) / 1000,
+        key=dict(attributes(fields[SET_ELEM_KEY]))[DATA_VALUE],
+        data=dict(attributes(fields[SET_ELEM_DATA]))[DATA_VALUE] if SET_ELEM_DATA in fields else b"",
+        timeout=_number(fields.get(SET_ELEM_TIMEOUT)) / 1000,
+        comment=comment[2:].rstrip(b"\0").decode(errors="replace") if comment[:1] == bytes((UDATA_COMMENT,)) else "",
+        expires=_number(fields.get(SET_ELEM_EXPIRATION)) / 1000,
         packets=packets,
         bytes=size,
     )

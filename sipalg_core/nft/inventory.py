@@ -10,23 +10,31 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from sipalg_core.nft.netlink import DumpInterrupted, Message, NetlinkSocket, attribute, attributes
+from sipalg_core.nft.nf_tables import (
+    CHAIN_NAME,
+    COUNTER_BYTES,
+    COUNTER_PACKETS,
+    DATA_VERDICT,
+    EXPR_DATA,
+    EXPR_NAME,
+    GETCHAIN,
+    GETRULE,
+    GETSET,
+    GOTO,
+    IMMEDIATE_DATA,
+    LOOKUP_SET,
+    NFPROTO_INET,
+    RULE_CHAIN,
+    RULE_EXPRESSIONS,
+    RULE_USERDATA,
+    SET_NAME,
+    TABLE,
+    UDATA_COMMENT,
+    VERDICT_CHAIN,
+    VERDICT_CODE,
+)
 
-# --- Specification: linux/netfilter/nf_tables.h; libnftnl/udata.h ---
-
-_NFNL_SUBSYS_NFTABLES: Final = 10
-_GETCHAIN: Final = _NFNL_SUBSYS_NFTABLES << 8 | 4
-_GETRULE: Final = _NFNL_SUBSYS_NFTABLES << 8 | 7
-_GETSET: Final = _NFNL_SUBSYS_NFTABLES << 8 | 10
-_NFPROTO_INET: Final = 1
-_TABLE: Final = 1
-_CHAIN_NAME, _SET_NAME = 3, 2
-_RULE_CHAIN, _RULE_EXPRESSIONS, _RULE_USERDATA = 2, 4, 7
-_EXPR_NAME, _EXPR_DATA = 1, 2
-_LOOKUP_SET: Final = 1
-_IMMEDIATE_DATA, _DATA_VERDICT, _VERDICT_CODE, _VERDICT_CHAIN = 2, 2, 1, 2
-_COUNTER_BYTES, _COUNTER_PACKETS = 1, 2
-_UDATA_COMMENT: Final = 0
-_GOTO: Final = (-4).to_bytes(4, "big", signed=True)
+_GOTO: Final = GOTO.to_bytes(4, "big", signed=True)
 
 _ATTEMPTS: Final = 20
 
@@ -47,10 +55,10 @@ class Inventory:
         self._netlink = netlink
 
     def chains(self) -> list[str]:
-        return self._names(_GETCHAIN, _CHAIN_NAME)
+        return self._names(GETCHAIN, CHAIN_NAME)
 
     def sets(self) -> list[str]:
-        return self._names(_GETSET, _SET_NAME)
+        return self._names(GETSET, SET_NAME)
 
     def gotos(self, chain: str) -> list[str]:
         """Where the rules of a chain go to, in order."""
@@ -61,7 +69,7 @@ class Inventory:
         """Named sets whose names begin like one of these and that some rule looks into."""
         beginnings = [each.encode() for each in prefixes]
         found = {
-            dict(attributes(data))[_LOOKUP_SET].rstrip(b"\0").decode()
+            dict(attributes(data))[LOOKUP_SET].rstrip(b"\0").decode()
             for payload in self._rules()
             if any(each in payload for each in beginnings)
             for name, data in _expressions(payload)
@@ -74,15 +82,15 @@ class Inventory:
         return [counted for payload in self._rules() for counted in _counted(payload)]
 
     def _names(self, kind: int, name: int) -> list[str]:
-        found = [dict(attributes(payload)) for payload in self._dump(Message(kind, 0, _NFPROTO_INET, self._table()))]
-        return [each[name].rstrip(b"\0").decode() for each in found if each[_TABLE] == self._name]
+        found = [dict(attributes(payload)) for payload in self._dump(Message(kind, 0, NFPROTO_INET, self._table()))]
+        return [each[name].rstrip(b"\0").decode() for each in found if each[TABLE] == self._name]
 
     def _rules(self, chain: str = "") -> list[bytes]:
-        place = attribute(_RULE_CHAIN, chain.encode() + b"\0") if chain else b""
-        return self._dump(Message(_GETRULE, 0, _NFPROTO_INET, self._table() + place))
+        place = attribute(RULE_CHAIN, chain.encode() + b"\0") if chain else b""
+        return self._dump(Message(GETRULE, 0, NFPROTO_INET, self._table() + place))
 
     def _table(self) -> bytes:
-        return attribute(_TABLE, self._name)
+        return attribute(TABLE, self._name)
 
     def _dump(self, request: Message) -> list[bytes]:
         """The kernel says that a dump was disturbed whenever any table changed meanwhile, a pinhole's element too: what
@@ -107,25 +115,25 @@ class Inventory:
 
 def _expressions(payload: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and data of each, in order."""
-    for _, item in attributes(dict(attributes(payload)).get(_RULE_EXPRESSIONS, b"")):
+    for _, item in attributes(dict(attributes(payload)).get(RULE_EXPRESSIONS, b"")):
         fields = dict(attributes(item))
-        yield fields[_EXPR_NAME].rstrip(b"\0"), fields.get(_EXPR_DATA, b"")
+        yield fields[EXPR_NAME].rstrip(b"\0"), fields.get(EXPR_DATA, b"")
 
 
 def _goto(data: bytes) -> Iterator[str]:
-    value = dict(attributes(dict(attributes(data)).get(_IMMEDIATE_DATA, b"")))
-    verdict = dict(attributes(value.get(_DATA_VERDICT, b"")))
-    if verdict.get(_VERDICT_CODE) == _GOTO:
-        yield verdict[_VERDICT_CHAIN].rstrip(b"\0").decode()
+    value = dict(attributes(dict(attributes(data)).get(IMMEDIATE_DATA, b"")))
+    verdict = dict(attributes(value.get(DATA_VERDICT, b"")))
+    if verdict.get(VERDICT_CODE) == _GOTO:
+        yield verdict[VERDICT_CHAIN].rstrip(b"\0").decode()
 
 
 def _counted(payload: bytes) -> Iterator[Counted]:
-    userdata = dict(attributes(payload)).get(_RULE_USERDATA, b"")
-    if userdata[:1] != bytes((_UDATA_COMMENT,)):
+    userdata = dict(attributes(payload)).get(RULE_USERDATA, b"")
+    if userdata[:1] != bytes((UDATA_COMMENT,)):
         return
     comment = userdata[2 : 2 + userdata[1]].rstrip(b"\0").decode(errors="replace")
     for name, data in _expressions(payload):
         if name == b"counter":
             counts = dict(attributes(data))
-            packets, size = counts[_COUNTER_PACKETS], counts[_COUNTER_BYTES]
+            packets, size = counts[COUNTER_PACKETS], counts[COUNTER_BYTES]
             yield Counted(comment, int.from_bytes(packets, "big"), int.from_bytes(size, "big"))

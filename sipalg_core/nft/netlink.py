@@ -33,8 +33,8 @@ _HEADER: Final = struct.Struct("=IHHII")
 _NFGENMSG: Final = struct.Struct("!BBH")
 _ATTRIBUTE: Final = struct.Struct("=HH")
 _ERRNO: Final = struct.Struct("=i")
-_NESTED: Final = 0x8000
-_KIND_MASK: Final = 0x3FFF
+NESTED: Final = 0x8000
+KIND_MASK: Final = 0x3FFF
 _PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
 
 # --- Implementation constants ---
@@ -63,7 +63,7 @@ def _attribute_head(kind: int, size: int) -> bytes:
 
 
 def nested(kind: int, *attributes: bytes) -> bytes:
-    return attribute(kind | _NESTED, b"".join(attributes))
+    return attribute(kind | NESTED, b"".join(attributes))
 
 
 def attributes(payload: bytes) -> list[tuple[int, bytes]]:
@@ -73,7 +73,7 @@ def attributes(payload: bytes) -> list[tuple[int, bytes]]:
         length, kind = _ATTRIBUTE.unpack_from(payload, at)
         if length < _ATTRIBUTE.size:
             raise ValueError(f"netlink attribute of {length} bytes")
-        found.append((kind & _KIND_MASK, payload[at + _ATTRIBUTE.size : at + length]))
+        found.append((kind & KIND_MASK, payload[at + _ATTRIBUTE.size : at + length]))
         at += (length + 3) & ~3
     return found
 

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from sipalg_core.nft.netlink import (
+    NESTED,
     NLM_F_CREATE,
     RECEIVE_SIZE,
     DumpInterrupted,
@@ -23,18 +24,24 @@ from sipalg_core.nft.netlink import (
     attributes,
     nested,
 )
+from sipalg_core.nft.nf_tables import (
+    DATA_VALUE,
+    DELSET,
+    DELSETELEM,
+    GETSETELEM,
+    LIST_ELEM,
+    NEWSETELEM,
+    NFPROTO_INET,
+    SET_ELEM_KEY,
+    SET_ELEM_KEY_END,
+    SET_ELEM_LIST_ELEMENTS,
+    SET_ELEM_LIST_SET,
+    SET_ELEM_LIST_TABLE,
+    SUBSYSTEM,
+)
 
-# --- Specification: linux/netfilter/nf_tables.h ---
+# --- Specification: linux/netlink.h ---
 
-_NFNL_SUBSYS_NFTABLES: Final = 10
-_NEWSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 12
-_GETSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 13
-_DELSETELEM: Final = _NFNL_SUBSYS_NFTABLES << 8 | 14
-_DELSET: Final = _NFNL_SUBSYS_NFTABLES << 8 | 11
-_NFPROTO_INET: Final = 1
-_LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _LIST_ELEM = 1, 2, 3, 1
-_KEY, _KEY_END, _DATA_VALUE = 1, 10, 1
-_NESTED: Final = 0x8000
 _HEADER: Final = struct.Struct("=HH")
 
 _ANY_PROTOCOL: Final = (b"\x00\0\0\0", b"\xff\0\0\0")
@@ -57,7 +64,7 @@ class RangeTable:
     """The sets of one table of family inet, in the network namespace in which this was made."""
 
     def __init__(self, table: str) -> None:
-        self._table = attribute(_LIST_TABLE, table.encode() + b"\0")
+        self._table = attribute(SET_ELEM_LIST_TABLE, table.encode() + b"\0")
         self._netlink = NetlinkSocket(RECEIVE_SIZE)
 
     def close(self) -> None:
@@ -67,7 +74,7 @@ class RangeTable:
         """One transaction, deletions first, all or nothing; a thousand members hold the commit lock for some 20 ms."""
         gone, come = map(_element, delete), map(_element, add)
         self._commit(
-            name, [*self._messages(_DELSETELEM, 0, name, gone), *self._messages(_NEWSETELEM, NLM_F_CREATE, name, come)]
+            name, [*self._messages(DELSETELEM, 0, name, gone), *self._messages(NEWSETELEM, NLM_F_CREATE, name, come)]
         )
 
     def add_packed(self, name: str, octets: bytes, width: int) -> None:
@@ -77,23 +84,23 @@ class RangeTable:
             head + octets[at : at + width] + between + octets[at + width : at + 2 * width] + end
             for at in range(0, len(octets), 2 * width)
         )
-        self._commit(name, [*self._messages(_NEWSETELEM, NLM_F_CREATE, name, elements)])
+        self._commit(name, [*self._messages(NEWSETELEM, NLM_F_CREATE, name, elements)])
 
     def _commit(self, name: str, messages: list[Message]) -> None:
-        for code in self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages) if messages else ():
+        for code in self._netlink.batch(SUBSYSTEM, messages) if messages else ():
             if code:
                 raise OSError(code, f"set {name}: {errno.errorcode.get(code, str(code))}")
 
     def delete_sets(self, names: Sequence[str]) -> None:
         """All of them or none; OSError where one is not there or a rule asks it."""
-        messages = [Message(_DELSET, 0, _NFPROTO_INET, self._table + _name(name)) for name in names]
-        for name, code in zip(names, self._netlink.batch(_NFNL_SUBSYS_NFTABLES, messages), strict=True):
+        messages = [Message(DELSET, 0, NFPROTO_INET, self._table + _name(name)) for name in names]
+        for name, code in zip(names, self._netlink.batch(SUBSYSTEM, messages), strict=True):
             if code:
                 raise OSError(code, f"set {name}: {errno.errorcode.get(code, str(code))}")
 
     def members(self, name: str) -> list[Member]:
         """As the kernel holds them; [] where the set or table is not there."""
-        request = Message(_GETSETELEM, 0, _NFPROTO_INET, self._table + _name(name))
+        request = Message(GETSETELEM, 0, NFPROTO_INET, self._table + _name(name))
         for attempt in range(1, _DUMP_ATTEMPTS + 1):
             try:
                 return [member for payload in self._netlink.dump(request) for member in _members(payload)]
@@ -106,12 +113,12 @@ class RangeTable:
 
     def _messages(self, kind: int, flags: int, name: str, elements: Iterator[bytes]) -> Iterator[Message]:
         while some := tuple(islice(elements, _PER_MESSAGE)):
-            payload = self._table + _name(name) + nested(_LIST_ELEMENTS, *some)
-            yield Message(kind, flags, _NFPROTO_INET, payload)
+            payload = self._table + _name(name) + nested(SET_ELEM_LIST_ELEMENTS, *some)
+            yield Message(kind, flags, NFPROTO_INET, payload)
 
 
 def _name(name: str) -> bytes:
-    return attribute(_LIST_SET, name.encode() + b"\0")
+    return attribute(SET_ELEM_LIST_SET, name.encode() + b"\0")
 
 
 def _element(member: Member) -> bytes:
@@ -123,27 +130,27 @@ def _element(member: Member) -> bytes:
 def _around(width: int, *, ranged: bool) -> tuple[bytes, bytes, bytes]:
     """What stands before, between and behind the addresses of an element: there are a hundred thousand of them."""
     if not ranged:
-        return _heads(width, _KEY, 0), b"", b""
+        return _heads(width, SET_ELEM_KEY, 0), b"", b""
     first, last = _ANY_PROTOCOL
     size = width + len(first)
-    rest = _heads(size, _KEY_END, 0)[_HEADER.size :]
-    return _heads(size, _KEY, len(rest) + size), first + rest, last
+    rest = _heads(size, SET_ELEM_KEY_END, 0)[_HEADER.size :]
+    return _heads(size, SET_ELEM_KEY, len(rest) + size), first + rest, last
 
 
 def _heads(size: int, kind: int, more: int) -> bytes:
     """Of an element, a key of it, and the value of so many octets; `more` octets follow in the element."""
     nested_key = 2 * _HEADER.size + size
     return (
-        _HEADER.pack(_HEADER.size + nested_key + more, _LIST_ELEM | _NESTED)
-        + _HEADER.pack(nested_key, kind | _NESTED)
-        + _HEADER.pack(_HEADER.size + size, _DATA_VALUE)
+        _HEADER.pack(_HEADER.size + nested_key + more, LIST_ELEM | NESTED)
+        + _HEADER.pack(nested_key, kind | NESTED)
+        + _HEADER.pack(_HEADER.size + size, DATA_VALUE)
     )
 
 
 def _members(payload: bytes) -> Iterator[Member]:
     for kind, items in attributes(payload):
-        for _, item in attributes(items) if kind == _LIST_ELEMENTS else ():
+        for _, item in attributes(items) if kind == SET_ELEM_LIST_ELEMENTS else ():
             fields = dict(attributes(item))
-            first = dict(attributes(fields[_KEY]))[_DATA_VALUE]
-            last = dict(attributes(fields[_KEY_END]))[_DATA_VALUE] if _KEY_END in fields else b""
+            first = dict(attributes(fields[SET_ELEM_KEY]))[DATA_VALUE]
+            last = dict(attributes(fields[SET_ELEM_KEY_END]))[DATA_VALUE] if SET_ELEM_KEY_END in fields else b""
             yield Member(first[:-4], last[:-4]) if last else Member(first)
