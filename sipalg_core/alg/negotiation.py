@@ -165,14 +165,16 @@ class Negotiation:
 
     def allocate(self, passage: Passage, call: Call, rtp: Endpoint, rtcp: Endpoint | None) -> int:
         """The even external port of this RTP endpoint. Raises Refused."""
-        port = call.pairs.get(rtp)
-        if port is None:
-            share = self._policy.limits_of(passage.peering).ports_per_host
-            outside = self.external(passage, call, rtp.host) or ""
-            try:
-                port = call.pairs[rtp] = self.pool.take(rtp, outside, share, passage.now)
-            except NoPair as error:
-                raise Refused(str(error), retry_after=int(QUARANTINE)) from error
+        try:
+            if rtp not in call.pairs:
+                share = self._policy.limits_of(passage.peering).ports_per_host
+                outside = self.external(passage, call, rtp.host) or ""
+                call.pairs[rtp] = self.pool.take(rtp, outside, share, passage.now)
+            if self.pool.is_of_old_range(rtp) and not self.ledger.translates(rtp):
+                self.pool.draw_again(rtp, passage.now)
+        except NoPair as error:
+            raise Refused(str(error), retry_after=int(QUARANTINE)) from error
+        port = call.pairs[rtp] = self.pool.port_of(rtp)  # a call that shares it may have drawn it again
         if rtcp is not None:
             self.pool.name_second(rtp, rtcp)
         return port

@@ -60,6 +60,10 @@ class Ledger:
     def get(self, ident: int) -> Entry | None:
         return self._entries.get(ident)
 
+    def translates(self, rtp: Endpoint) -> bool:
+        """Whether the kernel does, for this internal endpoint."""
+        return any(entry.hole.pinhole.internal == rtp and not entry.hole.shadow for entry in self)
+
     def is_unseen(self, hole: Hole) -> bool:
         return hole.pinhole.id in self._unseen
 

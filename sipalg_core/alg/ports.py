@@ -91,7 +91,7 @@ class PortPool:
             if share < 100 and self._pairs_of[rtp.host] * 100 >= self._size * share:
                 raise NoPair("media-ports-of-host")
             port = self._rested.get(rtp)
-            if port is not None and self._first <= port < self._first + 2 * self._size:
+            if port is not None and self._is_drawn(port):
                 self._wake(port)
             else:
                 port = self._free(now)
@@ -108,6 +108,28 @@ class PortPool:
         self._pairs[pair.rtp] = self._by_port[pair.port] = pair
         self._pairs_of[pair.rtp.host] += 1
         self._taken.add(pair.port)
+
+    def is_of_old_range(self, rtp: Endpoint) -> bool:
+        """Whether its pair is none that would be drawn now: the broker lets a call have it no more, unless the kernel
+        translates by it already."""
+        return not self._is_drawn(self._pairs[rtp].port)
+
+    def port_of(self, rtp: Endpoint) -> int:
+        """The even port of a pair that is in use."""
+        return self._pairs[rtp].port
+
+    def draw_again(self, rtp: Endpoint, now: float) -> None:
+        """Another pair for all calls that use this endpoint. Raises NoPair."""
+        pair, port = self._pairs[rtp], self._free(now)
+        del self._by_port[pair.port]
+        self.rest(Rest(pair.port, now + QUARANTINE, rtp))
+        pair.port = port
+        self._by_port[port] = pair
+        self._taken.add(port)
+        self._changes.note("pair", rtp)
+
+    def _is_drawn(self, port: int) -> bool:
+        return self._first <= port < self._first + 2 * self._size
 
     def name_second(self, rtp: Endpoint, rtcp: Endpoint) -> None:
         """The odd port of this endpoint's pair stands for that one."""

@@ -167,6 +167,30 @@ def test_new_calls_take_new_ports_after_a_change_of_range():
     assert other.data.partition(b"m=audio ")[2].startswith(b"250")
 
 
+def test_silent_call_and_what_shares_its_endpoint_take_new_ports_after_a_change_of_range():
+    """The broker lets nobody have a port of the old range, unless the kernel translates by it. The openings of this
+    call closed in silence: then a redial while it drained, and its own next description, were refused."""
+    world = World()
+    established(world)
+    before = {hole.mapped.port for hole in world.open.values()}
+    world.policy(policy(revision=2, media_ports=PortRange(25000, 25099)))
+    (shared,) = world.out(invite("call-2", body=sdp(PHONE.host, 14000)))
+    assert announced(shared.data) in before  # the kernel translates this endpoint in one way only
+    world.into(respond(shared.data, 486, "Busy Here", tag="c"))
+    world.wait(200)
+    assert (world.open, world.call()["state"]) == ({}, "in_call")
+    (redialled,) = world.out(invite("call-3", body=sdp(PHONE.host, 14000)))
+    assert 25000 <= announced(redialled.data) <= 25099
+    (resumed,) = world.out(invite(cseq=2, to_tag="b", body=sdp(PHONE.host, 14000)))
+    assert announced(resumed.data) == announced(redialled.data)
+    world.into(respond(resumed.data, 200, "OK", tag="b", body=sdp(*MEDIA_PROXY)))
+    assert {hole.mapped.port & ~1 for hole in world.open.values()} == {announced(resumed.data)}
+    world.into(respond(redialled.data, 486, "Busy Here", tag="d"))
+    world.out(invite(cseq=3, method="BYE", to_tag="b"))
+    world.wait(60)
+    assert [name for name in world.engine.state.names() if name[0] == "pair"] == []
+
+
 def test_timers_of_a_peering_replace_the_others():
     world = World(of_peering(timers=Timers(inactive_media=10)))
     established(world)
