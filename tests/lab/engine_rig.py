@@ -33,7 +33,7 @@ class Engine:
         except (FileNotFoundError, ConnectionRefusedError):
             return False
 
-    def ask(self, **request: str) -> dict:
+    def ask(self, **request: object) -> dict:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(2)
             connection.connect(str(self._socket))

@@ -52,9 +52,18 @@ class Sipp:
             code = self._process.wait(PATIENCE + 5)
         finally:
             self.kill()
-        said = self.errors.read_text(errors="replace") if self.errors.exists() else ""
-        assert code == 0, f"sipp ended with {code}: {said[-1500:] or self.output.read_text(errors='replace')[-1500:]}"
+        assert code == 0, f"sipp ended with {code}: {self.said()}"
         self._folder.cleanup()
+
+    @property
+    def pid(self) -> int:
+        """It stands in the Call-IDs of its calls."""
+        return self._process.pid
+
+    def said(self) -> str:
+        """Of its errors the last ones; where there are none, of its screen."""
+        errors = self.errors.read_text(errors="replace") if self.errors.exists() else ""
+        return errors[-1500:] or self.output.read_text(errors="replace")[-1500:]
 
     def kill(self) -> None:
         if self._process.poll() is None:

@@ -38,7 +38,7 @@ def pair(lab: RunningLab, transport: str, scenarios: tuple[str, str], *, inward:
     waiting = Sipp(lab.namespaces[callee], scenarios[1], there, user=called, media=7000, more=("-rtp_echo",), **common)
     try:
         taken = f"{there} "
-        assert until(lambda: taken in lab.run(callee, "ss", "-Hln", f"--{transport}"), 5)
+        assert until(lambda: taken in lab.run(callee, "ss", "-Hln", f"--{transport}"), 20)
         Sipp(lab.namespaces[caller], scenarios[0], at, to=PROXY, user=user, service=called, media=14000,
              **common).ends_well()  # fmt: skip
         waiting.ends_well()
