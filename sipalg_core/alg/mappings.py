@@ -117,6 +117,10 @@ class Mappings:
         replaced = written(mapping.external.host)
         if port_written or mapping.external.port != DEFAULT_PORT:
             replaced += b":%d" % mapping.external.port
+        return self.remember(mapping, header, replaced, text)
+
+    def remember(self, mapping: Mapping, header: bytes, replaced: bytes, text: bytes) -> bytes:
+        """`replaced`, which stands outside for this text of the internal party."""
         remembered = mapping.remembered
         if remembered.get((header, replaced)) != text:
             if len(remembered) >= MAX_REMEMBERED:

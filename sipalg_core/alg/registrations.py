@@ -229,7 +229,8 @@ def advice(known: Registration) -> Saying:
 def _may_bind(data: bytes, contact: NameAddr, own: set[str]) -> bool:
     """A name may stand for the phone; an address must be its own, or ours where it asked a STUN server."""
     found = uri_hostport(data, *contact.uri)
-    return found is None or found.host is None or found.host in own
+    named = () if found is None else (found.host, found.maddr.host if found.maddr else None)
+    return all(host is None or host in own for host in named)
 
 
 def _granted(response: Message) -> dict[bytes, int]:

@@ -8,7 +8,7 @@ receiving party. Everything else stays byte for byte (sip-alg reference, rewrite
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from sipalg_core.alg.mappings import Mapping, Mappings, written
 from sipalg_core.net import Endpoint
@@ -17,13 +17,22 @@ from sipalg_core.sip.fields import HeaderField
 from sipalg_core.sip.grammar import Span, host_address
 from sipalg_core.sip.headers import REWRITTEN, Form
 from sipalg_core.sip.message import Message
-from sipalg_core.sip.uri import HostPort, hostports, parameter, uri_hostport
+from sipalg_core.sip.uri import HostPort, hostports, maddr, parameter, uri_hostport
 from sipalg_core.sip.via import vias
 
 # Reasons of edits, as people read them beside the changed bytes.
 SIGNALLING_MAPPING: Final = "the party's signalling endpoint and our mapping of it"
 OWN_HOST: Final = "the party's own address and ours"
+MADDR: Final = "the party's own address in maddr and ours (RFC 3261 §19.1.1)"
 VIA_RECEIVED: Final = "the source that the peer saw is our mapping (RFC 3581)"
+
+
+class Redirected(NamedTuple):
+    """What stands instead of the address in `;maddr=`, and of the host and port before it, where that stays nobody's
+    but has to name another port (None: as it is)."""
+
+    address: bytes
+    moved: bytes | None
 
 
 class _Outward:
@@ -40,11 +49,28 @@ class _Outward:
         mapping, mappings = self._mapping, self._mappings
         if form is Form.IDENTITY:
             return _host_text(mapping.external.host, _external_port(mappings, mapping, found.port))
-        own = mapping
-        if found.effective_port != mapping.internal.port:
-            own = mappings.claim(Endpoint(self.host, found.effective_port), mapping.external.host, self._now)
-            mappings.named.append(own.external)
-        return mappings.to_external(own, header, text, found.port is not None)
+        return mappings.to_external(self._own(found), header, text, found.port is not None)
+
+    def redirect(self, header: bytes, form: Form, found: HostPort, text: bytes) -> Redirected | None:
+        maddr = found.maddr
+        if maddr is None or maddr.host != self.host:
+            return None
+        if form is Form.IDENTITY:
+            return Redirected(written(self._mapping.external.host), None)
+        own = self._own(maddr)
+        moved = None
+        if found.host != self.host and own.external.port != maddr.effective_port:
+            moved = self._mappings.remember(own, header, _at_port(found, text, own.external.port), text)
+        return Redirected(written(own.external.host), moved)
+
+    def _own(self, found: HostPort) -> Mapping:
+        """Of the sending party's endpoint that this names: another than that which it sends from may be one."""
+        mapping = self._mapping
+        if found.effective_port == mapping.internal.port:
+            return mapping
+        own = self._mappings.claim(Endpoint(self.host, found.effective_port), mapping.external.host, self._now)
+        self._mappings.named.append(own.external)
+        return own
 
 
 class _Inward:
@@ -57,14 +83,39 @@ class _Inward:
     def translate(self, header: bytes, form: Form, found: HostPort, text: bytes) -> bytes | None:
         if found.host != self.host:
             return None
-        internal = self._mapping.internal
-        own = self._mappings.of_external(Endpoint(self.host, found.effective_port))
-        owned = own is not None and own.internal.host == internal.host
+        own = self._own(found)
+        if form is not Form.IDENTITY:
+            return own.to_internal(header, text, found.port is not None) if own else None
+        if own is not None and found.port is not None:
+            return _host_text(own.internal.host, own.internal.port)
+        return _host_text(self._mapping.internal.host, found.port) if self._names_it(header, found) else None
+
+    def redirect(self, header: bytes, form: Form, found: HostPort, text: bytes) -> Redirected | None:
+        maddr = found.maddr
+        if maddr is None or maddr.host != self.host:
+            return None
         if form is Form.IDENTITY:
-            if found.port is None:
-                return _host_text(internal.host, None) if header in (b"from", b"to") else None
-            return _host_text(internal.host, own.internal.port) if own and owned else None
-        return own.to_internal(header, text, found.port is not None) if own and owned else None
+            named = self._names_it(header, found)
+            return Redirected(written(self._mapping.internal.host), None) if named else None
+        own = self._own(maddr)
+        if own is None:
+            return None
+        moved = None
+        if found.host != self.host and own.internal.port != maddr.effective_port:
+            moved = own.remembered.get((header, text)) or own.remembered.get((b"contact", text))
+            moved = moved or _at_port(found, text, own.internal.port)
+        return Redirected(written(own.internal.host), moved)
+
+    def _own(self, found: HostPort) -> Mapping | None:
+        own = self._mappings.of_external(Endpoint(self.host, found.effective_port))
+        return own if own is not None and own.internal.host == self._mapping.internal.host else None
+
+    def _names_it(self, header: bytes, found: HostPort) -> bool:
+        """From and To name a party for a whole dialog: one at our address that is no other's mapping was written so
+        inside, with that port or none."""
+        if header not in (b"from", b"to"):
+            return False
+        return found.port is None or self._mappings.of_external(Endpoint(self.host, found.port)) is None
 
 
 def outward(message: Message, mapping: Mapping, mappings: Mappings, now: float) -> list[Edit]:
@@ -81,9 +132,7 @@ def inward(message: Message, mapping: Mapping, mappings: Mappings) -> list[Edit]
     if message.is_request:
         uri = uri_hostport(message.data, *message.request_uri)
         if uri is not None:
-            replaced = way.translate(b"contact", Form.ROUTING, uri, message.data[uri.span.start : uri.span.end])
-            if replaced is not None:
-                edits.append(Edit(uri.span, replaced, SIGNALLING_MAPPING))
+            edits += _edits(message.data, 0, way, b"contact", Form.ROUTING, uri)
     else:
         edits.extend(_received(message, mapping))
     return edits
@@ -116,17 +165,40 @@ def _head_edits(message: Message, way: _Outward | _Inward) -> list[Edit]:
         else:
             found = hostports(data[start:end])
         for each in found:
-            span = Span(start + each.span.start, start + each.span.end)
-            text = data[span.start : span.end]
-            replaced = way.translate(field.name, form, each, text)
-            if replaced is not None and replaced != text:
-                edits.append(Edit(span, replaced, OWN_HOST if form is Form.IDENTITY else SIGNALLING_MAPPING))
+            edits += _edits(data, start, way, field.name, form, each)
     return edits
+
+
+def _edits(
+    data: bytes, start: int, way: _Outward | _Inward, header: bytes, form: Form, found: HostPort
+) -> list[Edit]:  # fmt: skip
+    """Of one host and port, whose spans count from `start`."""
+    edits: list[Edit] = []
+    span = Span(start + found.span.start, start + found.span.end)
+    text = data[span.start : span.end]
+    replaced = way.translate(header, form, found, text)
+    if replaced is not None and replaced != text:
+        edits.append(Edit(span, replaced, OWN_HOST if form is Form.IDENTITY else SIGNALLING_MAPPING))
+    redirected = way.redirect(header, form, found, text) if found.maddr is not None else None
+    if redirected is not None and found.maddr is not None:
+        behind = found.maddr.span
+        edits.append(Edit(Span(start + behind.start, start + behind.end), redirected.address, MADDR))
+        if redirected.moved is not None:
+            edits.append(Edit(span, redirected.moved, SIGNALLING_MAPPING))
+    return edits
+
+
+def _at_port(found: HostPort, text: bytes, port: int) -> bytes:
+    """The same host at another port."""
+    return b"%s:%d" % (text if found.port is None else text[: text.rfind(b":")], port)
 
 
 def _sent_by(message: Message, field: HeaderField) -> tuple[HostPort, ...]:
     top = field is message.index[b"via"]
-    values = message.vias if top else vias(message.data, field.value, field.end)
+    values = list(message.vias if top else vias(message.data, field.value, field.end))
+    for via in values:
+        if via.sent_by is not None:
+            via.sent_by.maddr = maddr(message.data, via.parameters, via.sent_by)
     return tuple([via.sent_by for via in values if via.sent_by is not None])
 
 

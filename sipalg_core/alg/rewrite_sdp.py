@@ -19,6 +19,7 @@ from sipalg_core.sip.edit import Edit
 MEDIA_ADDRESS: Final = "the party's media address and ours"
 MEDIA_PORT: Final = "the party's media port and the port we opened for it"
 ORIGIN_ADDRESS: Final = "the party's own address in o= and ours"
+ALTERNATIVE: Final = "the alternative address (a=altc) that repeats the media's"
 HAIRPIN: Final = "our mapping and the internal endpoint that it stands for"
 
 UNSPECIFIED: Final = ("0.0.0.0", "::")  # noqa: S104 - RFC 2543 hold (RFC 3264 §8.4), nothing is bound to it
@@ -48,6 +49,7 @@ def outward(
     lines: list[Line] = []
     for line, media in zip(lines_of(session), session.media, strict=True):
         if line.rtp is not None:
+            own = line
             line = _mapped(line, line.rtp, external, allocate, pinned)
             if (
                 (line.rtp is None or not line.rtp.port)
@@ -56,6 +58,7 @@ def outward(
             ):
                 counts[refusal(media.connection.host or "")] += 1
             edits.extend(_port_edits(media, line))
+            edits.extend(_alternative_edits(media, own, line, external, counts))
         lines.append(line)
     edits.extend(_address_edits(session, external))
     return edits, tuple(lines)
@@ -86,6 +89,24 @@ def _port_edits(media: Media, line: Line) -> Iterator[Edit]:
         yield Edit(media.rtcp.port_span, b"%d" % line.mapped_rtcp.port, MEDIA_PORT)
 
 
+def _alternative_edits(
+    media: Media, own: Line, line: Line, external: External, counts: Counter[str]
+) -> Iterator[Edit]:  # fmt: skip
+    """What repeats the media's endpoint goes on repeating it (RFC 6947). Of another endpoint of the party no port of
+    ours is announced: nothing could be opened for it, so it stays what it is."""
+    for each in media.alternatives:
+        host = each.address.host
+        if host is None or external(host) in (None, host):
+            continue
+        if line.mapped is None or Endpoint(host, each.port) != own.rtp:
+            counts["sdp:altc-untouched"] += 1
+            continue
+        yield Edit(each.address.span, line.mapped.host.encode(), ALTERNATIVE)
+        yield Edit(each.port_span, b"%d" % line.mapped.port, ALTERNATIVE)
+        if own.rtcp and line.mapped_rtcp and each.rtcp == own.rtcp.port:
+            yield Edit(each.rtcp_span, b"%d" % line.mapped_rtcp.port, ALTERNATIVE)
+
+
 def _addresses(session: Session) -> Iterator[Address]:
     """Each c= and a=rtcp address, once."""
     named = [session.connection, *(media.connection for media in session.media)]
@@ -104,6 +125,18 @@ def _address_edits(session: Session, external: External) -> Iterator[Edit]:
             yield Edit(session.origin.span, host.encode(), ORIGIN_ADDRESS)
 
 
+def _alternatives_inward(media: Media, owner: Owner) -> Iterator[Edit]:
+    for each in media.alternatives:
+        found = owner(Endpoint(each.address.host, each.port)) if each.address.host else None
+        if found is None or not each.address.host:
+            continue
+        yield Edit(each.address.span, found.host.encode(), HAIRPIN)
+        yield Edit(each.port_span, b"%d" % found.port, HAIRPIN)
+        rtcp = owner(Endpoint(each.address.host, each.rtcp)) if each.rtcp else None
+        if rtcp is not None:
+            yield Edit(each.rtcp_span, b"%d" % rtcp.port, HAIRPIN)
+
+
 def inward(session: Session, owner: Owner) -> list[Edit]:
     """Edits that put the internal endpoint where a media mapping of ours stands. All of it or nothing."""
     edits: list[Edit] = []
@@ -116,6 +149,7 @@ def inward(session: Session, owner: Owner) -> list[Edit]:
         if found is None or hosts.setdefault(address, found.host) != found.host:
             return []  # one address for two hosts cannot be written in one place
         edits.append(Edit(media.port_span, b"%d" % found.port, HAIRPIN))
+        edits += _alternatives_inward(media, owner)
         if media.rtcp is not None:
             rtcp = owner(Endpoint(address.host, media.rtcp.port))
             if rtcp is None:

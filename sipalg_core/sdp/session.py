@@ -43,6 +43,16 @@ class Rtcp(NamedTuple):
     address: Address | None
 
 
+class Alternative(NamedTuple):
+    """a=altc (RFC 6947): an endpoint that may be used instead of the one of c= and m=, which it often repeats."""
+
+    address: Address
+    port: int
+    port_span: Span
+    rtcp: int  # 0 where it says none
+    rtcp_span: Span
+
+
 @dataclass(slots=True)
 class Media:
     """One m= line and what belongs to it."""
@@ -58,6 +68,7 @@ class Media:
     rtcp_mux: bool = False
     direction: bytes = b"sendrecv"
     has_candidates: bool = False
+    alternatives: list[Alternative] = field(default_factory=list)
     rtpmaps: list[bytes] = field(default_factory=list)  # "8 PCMA/8000"
 
     @property
@@ -164,6 +175,26 @@ def _attribute(session: Session, text: bytes, at: int) -> None:
             media.has_candidates = True
         elif name == b"rtcp":
             media.rtcp = _rtcp(value, at + 5)
+        elif name == b"altc":
+            media.alternatives += _alternative(value, at + 5)
+
+
+def _alternative(text: bytes, at: int) -> list[Alternative]:
+    """`altc-num addrtype connection-address port["/" rtcp-port]` (RFC 6947); [] where it is none, since no media
+    hangs on it."""
+    words = text.split(b" ")
+    if len(words) != 4 or words[1] not in (b"IP4", b"IP6"):
+        return []
+    host = host_address(b"[%s]" % words[2] if words[1] == b"IP6" else words[2])
+    number, slash, second = words[3].partition(b"/")
+    port, rtcp = decimal(number, 5), decimal(second, 5) if slash else 0
+    if port is None or rtcp is None:
+        return []
+    where = at + len(words[0]) + len(words[1]) + 2
+    behind = where + len(words[2]) + 1
+    then = behind + len(number) + 1
+    address = Address(host, Span(where, where + len(words[2])))
+    return [Alternative(address, port, Span(behind, behind + len(number)), rtcp, Span(then, then + len(second)))]
 
 
 _LINES: Final = {b"a=": _attribute, b"c=": _connection, b"m=": _media, b"o=": _origin}

@@ -39,6 +39,8 @@ class HostPort:
     host: str | None
     port: int | None  # None where it is not written
     default_port: int = DEFAULT_PORT
+    maddr: HostPort | None = None
+    """Where `;maddr=` sends instead, at the same port; the span is that of its address alone."""
 
     @property
     def effective_port(self) -> int:
@@ -87,11 +89,25 @@ def uri_hostport(data: bytes, start: int, end: int) -> HostPort | None:
     at = data.find(b"@", start, end)
     if at >= 0:
         start = at + 1  # the user part may hold ';' and '?', so it goes first
-    for mark in (b";", b"?"):
-        stop = data.find(mark, start, end)
-        if stop >= 0:
-            end = stop
-    return hostport(data, start, end, default_port)
+    headers = data.find(b"?", start, end)
+    if headers >= 0:
+        end = headers
+    parameters = data.find(b";", start, end)
+    if parameters < 0:
+        return hostport(data, start, end, default_port)
+    found = hostport(data, start, parameters, default_port)
+    if found is not None:
+        found.maddr = maddr(data, Span(parameters, end), found)
+    return found
+
+
+def maddr(data: bytes, parameters: Span, of: HostPort) -> HostPort | None:
+    """The address that overrides the host of a URI or a Via (RFC 3261 §19.1.1, §18.2.2), if it is a literal."""
+    if b"maddr" not in data[parameters.start : parameters.end].lower():
+        return None
+    value = parameter(data, parameters, b"maddr")
+    host = host_address(data[value.start : value.end]) if value else None
+    return HostPort(value, host, of.port, of.default_port) if value and host else None
 
 
 @lru_cache(256)

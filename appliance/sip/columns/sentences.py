@@ -122,6 +122,9 @@ STATUS_WORDS: Final = {
 RULES: Final = {
     "the party's signalling endpoint and our mapping of it": _("the party's signalling endpoint and our mapping of it"),
     "the party's own address and ours": _("the party's own address and ours"),
+    "the party's own address in maddr and ours (RFC 3261 §19.1.1)": _(
+        "the party's own address in maddr and ours (RFC 3261 §19.1.1)"
+    ),
     "the source that the peer saw is our mapping (RFC 3581)": _(
         "the source that the peer saw is our mapping (RFC 3581)"
     ),
@@ -130,6 +133,9 @@ RULES: Final = {
     "the party's own address in o= and ours": _("the party's own address in o= and ours"),
     "our mapping and the internal endpoint that it stands for": _(
         "our mapping and the internal endpoint that it stands for"
+    ),
+    "the alternative address (a=altc) that repeats the media's": _(
+        "the alternative address (a=altc) that repeats the media's"
     ),
     "the party's ICE candidate and ours": _("the party's ICE candidate and ours"),
     "the internal Call-ID and its replacement": _("the internal Call-ID and its replacement"),

@@ -51,6 +51,9 @@ ROUTED = {
     "two-contacts": "Contact: <sip:101@{own}>;q=1.0 ,<sip:101@198.51.100.7:5062>;q=0.5",
     "record-route-of-a-proxy-behind-us": "Record-Route: <sip:{own};lr;ftag=as5;did=1.2>, <sip:10.1.1.1;lr>",
     "path": "Path: <sip:101@{own};lr;ob>",
+    "maddr": "Contact: <sip:101@{own};transport=udp;maddr={ip}>",
+    "maddr-behind-a-name": "Path: <sip:proxy.example;lr;MADDR={ip}>, <sip:far.example;maddr=10.1.1.1;lr>",
+    "maddr-of-a-proxy-behind-us": "Record-Route: <sip:proxy.example:5060;maddr={ip};lr>",
 }  # fmt: skip
 
 
@@ -94,6 +97,7 @@ NAMED = {
     "<sip:101@{ip};cause=302>;index=1.1;mp=1",
     "referred": "Referred-By: <sip:101@{ip}>",
     "reply": "Reply-To: <sip:101@{ip}>",
+    "maddr": "Reply-To: <sip:101@office.example;maddr={ip}>",
 }  # fmt: skip
 
 
@@ -121,6 +125,8 @@ NOBODYS = {
     "associated": "P-Associated-URI: <sip:+4930123456@provider.example>, <tel:+4930123456>",
     "early-media": "P-Early-Media: supported, gated",
     "location": "Geolocation: <cid:target@192.168.0.10>;routing-allowed=yes",
+    "maddr-of-others": "Record-Route: <sip:proxy.example;lr;maddr=192.168.0.11>, <sip:a@b.example;maddr=b.example>",
+    "maddr-in-a-user-or-a-header": "Record-Route: <sip:a;maddr=192.168.0.10@b.example?Subject=;maddr=192.168.0.10>",
     "route-of-the-provider": "Route: <sip:192.168.0.11;lr>, <sip:[2001:db8::1]:5060;lr>",
     "session-id": "Session-ID: ab30317f1a784dc48ff824d0d3715d86;remote=00000000000000000000000000000000",
     "session-timer": "x: 1800;refresher=uac",
