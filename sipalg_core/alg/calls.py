@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from sipalg_core.alg.media import Component, Offer, Want
 from sipalg_core.alg.moment import Moment
@@ -61,6 +61,13 @@ TRANSITIONS: Final[dict[tuple[CallState, Happening], CallState]] = {
 """What is not in the table changes nothing."""
 
 
+class Silence(NamedTuple):
+    """Of one direction of a stream: no packet came in between. See `silences`."""
+
+    since: Moment
+    until: Moment
+
+
 @dataclass(slots=True)
 class Hole:
     """A pinhole that a dialog holds, and what the kernel counted."""
@@ -85,6 +92,8 @@ class Hole:
     last_out: Moment = 0.0
     instead_of: Endpoint | None = None  # where the description said that its media comes from: see `learning`
     refused: bool = False  # to be renewed: it ends with its silence, as if it were not held
+    silent_in: list[Silence] = field(default_factory=list)
+    silent_out: list[Silence] = field(default_factory=list)
 
     @property
     def learnt(self) -> bool:

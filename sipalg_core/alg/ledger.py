@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from sipalg_core.alg.calls import Call, Hole
+from sipalg_core.alg.silences import told, told_of_open
 from sipalg_core.contract.events import ClosedBecause, OpeningRow
 from sipalg_core.net import Endpoint
 
@@ -45,10 +46,13 @@ class Openings:
         ]
 
 
-def open_row(hole: Hole, call: Call, wall: float) -> OpeningRow:
-    """One that has not closed yet."""
+def open_row(hole: Hole, call: Call, counted: float, wall: float) -> OpeningRow:
+    """One that has not closed yet; `counted`: when the kernel was last asked for its packets."""
     call_id = call.call_id.decode("utf-8", "replace")
-    return _row(hole, call.id, call_id, call.peering.name, call.peering.rule, str(call.internal), wall)
+    row = _row(hole, call.id, call_id, call.peering.name, call.peering.rule, str(call.internal), wall)
+    row["silent_in"] = told_of_open(hole, call, counted, wall, inward=True)
+    row["silent_out"] = told_of_open(hole, call, counted, wall, inward=False)
+    return row
 
 
 def _row(hole: Hole, ident: str, call_id: str, provider: str, rule: str, party: str, wall: float) -> OpeningRow:
@@ -77,6 +81,8 @@ def _row(hole: Hole, ident: str, call_id: str, provider: str, rule: str, party: 
         "packets_out": hole.packets_out,
         "active_in": hole.active_in,
         "active_out": hole.active_out,
+        "silent_in": told(hole.silent_in, wall),
+        "silent_out": told(hole.silent_out, wall),
         "held": hole.held,
     }
 

@@ -56,7 +56,7 @@ class Looks:
     def ledger(self, call: str = "") -> list[OpeningRow]:
         """The youngest first: what is open, then what closed; of one call only where its id is given."""
         entries = self._dialogs.negotiation.ledger
-        opened = [open_row(hole, of, self._wall) for hole, of in entries if not call or of.id == call]
+        opened = [open_row(hole, of, entries.counted, self._wall) for hole, of in entries if not call or of.id == call]
         return [*reversed(opened), *entries.openings.rows(self._wall, call)]
 
     def closed(self) -> list[OpeningRow]:

@@ -11,6 +11,7 @@ from itertools import islice
 from random import Random
 from typing import Final, NamedTuple
 
+from sipalg_core.alg import silences
 from sipalg_core.alg.calls import Call, Hole
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
@@ -41,7 +42,7 @@ class Ledger:
         self._entries: dict[int, Entry] = {}
         self._rtcp_at: dict[Endpoint, set[int]] = {}  # by external endpoint: which pinholes of RTCP there are
         self._untold: dict[int, None] = {}  # whose counts alone have grown, the longest untold first
-        self._counted = 0.0  # when the kernel's counts came last
+        self._counted = 0.0
         self._strays = Strays()
         self.stray_packets = 0  # from outside, of all flows that fitted no pinhole
         self._unsettled: dict[str, Call] = {}  # whose audio does not flow both ways, or was not said to
@@ -56,6 +57,11 @@ class Ledger:
     @property
     def strays(self) -> Strays:
         return self._strays
+
+    @property
+    def counted(self) -> float:
+        """When the kernel's counts came last."""
+        return self._counted
 
     def get(self, ident: int) -> Entry | None:
         return self._entries.get(ident)
@@ -173,6 +179,10 @@ class Ledger:
         if entry is not None:
             self._unseen.discard(hole.pinhole.id)
             self._leave(hole.pinhole)
+            if not hole.active_in:
+                silences.over(hole, entry.call, self._counted, inward=True)
+            if not hole.active_out:
+                silences.over(hole, entry.call, self._counted, inward=False)
             hole.active_in = hole.active_out = False
             self.openings.closed(hole, entry.call, now, why)
             if hole.is_audio:
@@ -196,7 +206,7 @@ class Ledger:
         An arrow that goes on or off is told at once. Of thousands of streams whose counts only grow, all are told in
         turn: a row for each of them twice a second would be no news, and megabytes to every browser.
         """
-        self._counted = now
+        before, self._counted = self._counted, now
         changed: list[Entry] = []
         nobodys: list[ClosePinhole] = []
         for counter in counters:
@@ -208,6 +218,10 @@ class Ledger:
             was = (hole.active_in, hole.active_out)
             hole.active_in = counter.packets_in != hole.packets_in  # fewer: the element was made anew
             hole.active_out = counter.packets_out != hole.packets_out
+            if hole.active_in and not was[0]:
+                silences.over(hole, entry.call, before, inward=True)
+            if hole.active_out and not was[1]:
+                silences.over(hole, entry.call, before, inward=False)
             if hole.active_in or hole.active_out:
                 hole.packets_in, hole.packets_out, hole.last_packet = counter.packets_in, counter.packets_out, now
                 hole.last_in = now if hole.active_in else hole.last_in

@@ -192,6 +192,13 @@ class BanRow(TypedDict):
     told: bool
 
 
+class SilenceRow(TypedDict):
+    """No packet of one direction came in between."""
+
+    since: float
+    until: float | None  # None while it lasts
+
+
 class OpeningRow(TypedDict):
     """A line of the ledger: an opening, who asked for it, and how it ended."""
 
@@ -218,6 +225,8 @@ class OpeningRow(TypedDict):
     packets_out: int
     active_in: bool
     active_out: bool
+    silent_in: list[SilenceRow]  # since the answer, in their order: of very many the longest (sipalg_core.alg.silences)
+    silent_out: list[SilenceRow]
     held: bool
 
 

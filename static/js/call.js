@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The page of one call: its verdict, media and messages, kept current by the topic call:<id>.
 
-import { Ladder, collapsed, picture, stateOf, what } from "./ladder.js";
+import { Ladder, collapsed, picture, silentText, stateOf, what } from "./ladder.js";
 import { live } from "./live.js";
-import { clock, fill, sentence, timeOfDay } from "./words.js";
+import { clock, fill, number, sentence, timeOfDay } from "./words.js";
 
 const SAMPLES = 60; // of a direction's packets, one a second
 const article = document.querySelector("[data-call]");
@@ -73,11 +73,13 @@ function start() {
     if (call) renderCall(call);
     for (const way of ["out", "in"]) renderMedia(way, streams, Boolean(call?.ended));
     const options = { delta: part("delta").checked, repeats: part("repeats").checked };
-    const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal, call?.ended]);
+    const silent = shown.some((row) => [...row.silent_in, ...row.silent_out].some(({ until }) => until === null));
+    const grown = silent && Math.floor(live.now()); // a gap that lasts gets longer
+    const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal, call?.ended, grown]);
     if (fresh === drawn) return;
     if (!ladder.room) return schedule(); // the page is not laid out yet
     drawn = fresh;
-    ladder.draw(call, messages, shown, options);
+    ladder.draw(call, messages, shown, { ...options, now: live.now() });
     renderTable(messages, options.repeats);
     renderOpenings(of("stream"));
   }
@@ -138,6 +140,7 @@ function start() {
     const running = stream && stream.closed === null && !ended;
     const rate = running ? rates[way].at(-1) : undefined;
     write(part("packets", card), fill(running ? config.packets : config.packets_in_all, { n: packets, rate: rate === undefined ? "–" : Math.round(rate) }));
+    write(part("silences", card), stream ? silentText(stream, way, config.words).at(-1) : "");
     card.querySelector(".spark").toggleAttribute("hidden", !running);
   }
 
@@ -216,11 +219,19 @@ function start() {
         const lane = each.opened_from === "external" ? lanes.provider : lanes.phone;
         cell(row, fill(words.in_order, { message: each.opened_by, lane }), "", why);
         cell(row, closed[each.why] ?? each.why, "", state);
-        cell(row, String(each.packets_out), "number", out);
-        cell(row, String(each.packets_in), "number", inward);
+        silences(cell(row, number(each.packets_out), "number", out), each, "out");
+        silences(cell(row, number(each.packets_in), "number", inward), each, "in");
         return row;
       }),
     );
+  }
+
+  function silences(packets, opening, way) {
+    const text = silentText(opening, way, config.words).at(-1);
+    if (!text) return;
+    const below = packets.appendChild(document.createElement("span"));
+    below.className = "below";
+    below.textContent = text;
   }
 
   // --- a message in the side panel, and the keyboard ---

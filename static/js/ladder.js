@@ -10,6 +10,9 @@ const ROW = 46;
 const BAR = 26;
 const TOP = 10;
 const HEAD = 8; // length of an arrow's head
+const TIP = 9; // length of a bar's
+const AXIS = 14; // below bars of which one has a gap
+const NARROWEST = 3; // px; a gap that is shorter would not be seen
 
 function add(parent, name, attributes, text) {
   const node = document.createElementNS(SVG, name);
@@ -66,7 +69,8 @@ export class Ladder {
   #config;
   #lanes = [];
   #width = 0;
-  #ended = false;
+  #ended = null; // when the call did, or null
+  #now = 0;
   selected = null; // id of a message
 
   get lanes() {
@@ -84,10 +88,11 @@ export class Ladder {
     return this.#svg.parentElement.clientWidth;
   }
 
-  /** `streams` are openings that carry media; what is of another leg than the call's own says so by its `leg`; `options`: delta (times since the message before), repeats (shown each). */
+  /** `streams` are openings that carry media; what is of another leg than the call's own says so by its `leg`; `options`: delta (times since the message before), repeats (shown each), now. */
   draw(call, messages, streams, options) {
     this.#width = this.room;
-    this.#ended = Boolean(call?.ended);
+    this.#ended = call?.ended ?? null;
+    this.#now = options.now;
     this.#layOut(call, messages, streams);
     const focused = this.#svg.contains(document.activeElement);
     this.#svg.replaceChildren();
@@ -262,27 +267,62 @@ export class Ladder {
 
   // --- media ---
 
+  /** Within a bar time runs from left to right whichever way the packets go, so that gaps can be compared. */
   #stream(stream, y) {
     const far = this.#lanes.some((lane) => lane.key === "media") && hostOf(stream.external) === this.#lanes.at(-1).address;
     const ends = [this.#x("phone"), this.#x(far ? "media" : "provider")];
+    const until = Math.min(stream.closed ?? Infinity, this.#ended ?? Infinity, this.#now);
     const group = add(this.#svg, "g", { class: "stream" });
-    this.#bar(group, stream, ends, y + 4, "out");
-    this.#bar(group, stream, ends, y + 4 + BAR, "in");
-    return y + 2 * BAR + 10;
+    this.#bar(group, stream, ends, y + 4, "out", until);
+    this.#bar(group, stream, ends, y + 4 + BAR, "in", until);
+    const below = y + 2 * BAR + 10;
+    if (!silencesOf(stream, "out").length && !silencesOf(stream, "in").length) return below;
+    const axis = { y: below + 3, class: "axis", "aria-hidden": "true" };
+    add(group, "text", { ...axis, x: ends[0] + 4 }, timeOfDay(stream.opened));
+    add(group, "text", { ...axis, x: ends[1] - 4, "text-anchor": "end" }, timeOfDay(until));
+    return below + AXIS;
   }
 
-  #bar(group, stream, [left, right], y, way) {
+  #bar(group, stream, [left, right], y, way, until) {
     const { words } = this.#config;
     const packets = stream[`packets_${way}`];
-    const [kind, word] = stateOf(stream, way, words, this.#ended);
-    const tip = way === "out" ? `M${right} ${y + 10} l-9 -10 v20 z` : `M${left} ${y + 10} l9 -10 v20 z`;
-    const [x, end] = way === "out" ? [left, right - 9] : [left + 9, right];
-    add(group, "rect", { x, y: y + 1, width: Math.max(end - x, 0), height: 18, class: `bar ${kind}` });
-    add(group, "path", { d: tip, class: `bar ${kind}` });
+    const [kind, word] = stateOf(stream, way, words, this.#ended !== null);
+    const silent = silentText(stream, way, words);
     const media = { media: `RTP ${stream.media}`, packets: number(packets) };
-    const text = `${this.narrow ? media.packets : fill(words.stream, media)} · ${word}`;
-    add(group, "text", { x: (left + right) / 2, y: y + 14, "text-anchor": "middle", class: `bar-text ${kind}` }, text);
+    const text = [this.narrow ? media.packets : fill(words.stream, media), word, this.narrow ? "" : silent[0]];
+    const spoken = fill(words.bar, { way: words[way], text: [fill(words.stream, media), word, silent.at(-1)].filter(Boolean).join(" · ") });
+    const bar = add(group, "g", { role: "img", "aria-label": spoken });
+    const tip = way === "out" ? `M${right} ${y + 10} l${-TIP} -10 v20 z` : `M${left} ${y + 10} l${TIP} -10 v20 z`;
+    const [x, end] = way === "out" ? [left, right - TIP] : [left + TIP, right];
+    const width = Math.max(end - x, 0);
+    add(bar, "rect", { x, y: y + 1, width, height: 18, class: `bar ${kind}` });
+    add(bar, "path", { d: tip, class: `bar ${kind}` });
+    const at = (t) => Math.min(1, Math.max(0, (t - stream.opened) / Math.max(until - stream.opened, 1))) * width;
+    for (const silence of silencesOf(stream, way)) {
+      const gap = Math.max(at(silence.until ?? until) - at(silence.since), NARROWEST);
+      const place = { x: x + Math.min(at(silence.since), width - gap), y: y + 1, width: gap, height: 18 };
+      add(add(bar, "rect", { ...place, class: "gap" }), "title", {}, silenceText(silence, words));
+    }
+    const label = { x: (left + right) / 2, y: y + 14, "text-anchor": "middle", class: `bar-text ${kind}` };
+    add(bar, "text", label, text.filter(Boolean).join(" · "));
   }
+}
+
+/** Where it had packets at all; "no packets" says the rest. */
+function silencesOf(stream, way) {
+  return stream[`packets_${way}`] ? stream[`silent_${way}`] : [];
+}
+
+function silenceText({ since, until }, words) {
+  if (until === null) return fill(words.silent_since, { since: timeOfDay(since) });
+  return fill(words.silent_from, { since: timeOfDay(since), until: timeOfDay(until) });
+}
+
+/** When this direction was silent: in brief, then each time where there are several. */
+export function silentText(stream, way, words) {
+  const silences = silencesOf(stream, way);
+  const each = silences.map((silence) => silenceText(silence, words)).join(", ");
+  return silences.length > 1 ? [fill(words.silent_times, { n: silences.length }), each] : [each];
 }
 
 /** How one direction of a stream does: its class and its word. Of a call that has ended, its media are over. */

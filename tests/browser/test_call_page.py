@@ -77,6 +77,38 @@ def test_ladder_grows_before_ones_eyes(page: Page, lab: RunningLab):
     expect(page.locator('[data-part="verdict"]')).to_contain_text("hung up by the phone")
 
 
+def test_past_silence_is_a_gap_in_its_bar_and_stays_when_the_call_is_over(page: Page, lab: RunningLab, tmp_path: Path):
+    """The provider's media stops for two seconds and comes again; the phone's goes on."""
+    said = re.compile(r"silent from \d\d:\d\d:\d\d to \d\d:\d\d:\d\d$")
+    card = page.locator('[data-direction="in"] [data-part="silences"]')
+    gaps = page.locator(".ladder .gap")
+    with lab.place_call() as placed:
+        row = until(lambda: (found := lab.call_row(placed)) and found["audio_in"]["active"] and found, 20)
+        assert row
+        opened(page, row)
+        expect(card).to_have_text("")
+        with misled(lab, "wan", f"ip saddr {topology.PROVIDER_MEDIA} drop"):
+            expect(card).to_have_text(re.compile(r"silent since \d\d:\d\d:\d\d$"), timeout=20_000)
+        expect(card).to_have_text(said, timeout=20_000)
+        expect(gaps).to_have_count(1)
+    expect(page.locator('[data-part="verdict"]')).to_contain_text("hung up", timeout=20_000)
+    page.reload()
+    expect(gaps).to_have_count(1)
+    expect(gaps.locator("title")).to_have_text(said)
+    bar = page.get_by_role("img", name=re.compile("What the phone hears: RTP audio: .* packets .* silent from"))
+    whole, gap = bar.bounding_box(), gaps.bounding_box()
+    assert whole
+    assert gap
+    assert whole["x"] < gap["x"] < gap["x"] + gap["width"] < whole["x"] + whole["width"]
+    heard = page.get_by_role("table", name="Openings of this call").get_by_role("row").filter(has_text="audio RTP ·")
+    expect(heard.get_by_role("cell").last).to_have_text(re.compile("silent from"))
+    page.locator("details.menu").evaluate("menu => menu.open = true")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Picture of the ladder (SVG)").click()
+    download.value.save_as(tmp_path / "gap.svg")
+    assert re.search("<title[^>]*>silent from", (tmp_path / "gap.svg").read_text())
+
+
 def test_message_opens_side_by_side_by_keyboard(page: Page, call: dict[str, Any]):
     opened(page, call)
     page.keyboard.press("j")
@@ -152,7 +184,7 @@ DRAWN = """async ([call, messages, streams]) => {
   const ladder = new Ladder(svg, document.querySelector('[data-part="lanes"]').cloneNode(), config);
   const dashed = getComputedStyle;
   const read = (options) => {
-    ladder.draw(call, messages, streams, options);
+    ladder.draw(call, messages, streams, {...options, now: Date.now() / 1000});
     return ladder.entries.map(entry => ({
       id: entry.dataset.message,
       text: [...entry.querySelectorAll('text')].map(node => node.textContent),
@@ -187,7 +219,9 @@ def test_ladder_says_repetitions_order_descriptions_and_answers_in_words(
         row for row in lab.get("pinholes")["items"] if row["call"] == call["id"] and row["component"] == "rtp"
     )
     streams = [
-        stream | {"closed": None, "active_in": True, "active_out": False, "packets_out": 0, "packets_in": 12_345}
+        stream
+        | {"closed": None, "active_in": True, "active_out": False, "packets_out": 0, "packets_in": 12_345}
+        | {"silent_in": [], "silent_out": []}
     ]
     brief, whole, bars = page.evaluate(DRAWN, [call, messages, streams])
     assert [row["id"] for row in brief] == ["m1", "m2", "m9", "m10"], "by number, never by the clock"
@@ -264,7 +298,7 @@ LONG_CALL = """async ([call, messages]) => {
   const head = document.querySelector('[data-part="lanes"]').cloneNode();
   const began = performance.now();
   const ladder = new Ladder(svg, head, config);
-  ladder.draw(call, messages, [], {delta: false, repeats: true});
+  ladder.draw(call, messages, [], {delta: false, repeats: true, now: Date.now() / 1000});
   svg.getBoundingClientRect();
   return [performance.now() - began, ladder.entries.length];
 }"""

@@ -27,7 +27,7 @@ OPENING = {
     "kind": "exact", "media": "audio", "component": "rtp", "line": 1, "internal": "192.168.0.10:14000",
     "mapped": "203.0.113.2:20000", "external": "203.0.113.99:7000", "opened": 2.0, "opened_by": "200 INVITE",
     "opened_from": "external", "closed": None, "why": "", "packets_in": 0, "packets_out": 5, "active_in": False,
-    "active_out": True, "held": False, "instead_of": "",
+    "active_out": True, "held": False, "instead_of": "", "silent_in": [], "silent_out": [],
 }  # fmt: skip
 PARTS = [CALL | {"part": "call"}, MESSAGE, OPENING | {"part": "stream"}]
 
