@@ -39,6 +39,10 @@ class CallTable:
         found = (self._by_key.get((call_id, host, initiator)) for initiator in Side)
         return [call for call in found if call is not None]
 
+    def of_call_id(self, call_id: bytes) -> list[Call]:
+        """Those at all internal hosts."""
+        return [call for host in self.of_host for call in self.with_id(call_id, host)]
+
     def add(self, call: Call) -> None:
         self._by_key[call.key] = self._by_id[call.id] = call
         self.of_host[call.internal.host] += 1

@@ -38,6 +38,9 @@ class History:
     def get(self, ident: str) -> Call | None:
         return next((call for _, call in reversed(self._ended) if call.id == ident), None)
 
+    def of_call_id(self, call_id: bytes) -> list[Call]:
+        return [call for _, call in self._ended if call.call_id == call_id]
+
     def after(self, moment: float) -> list[tuple[float, Call]]:
         """The oldest first, from those that were noted later than that."""
         found = []

@@ -16,6 +16,7 @@ from sipalg_core.contract.events import (
     CallPart,
     CallTimers,
     EndedRow,
+    LegRow,
     LookedAtRow,
     MessageCount,
     OpeningRow,
@@ -44,14 +45,28 @@ class Looks:
         parts: list[CallPart] = []
         if call is not None:
             looked_at: LookedAtRow = {
-                **call_row(call, self._wall), "part": "call", "timers": _timers(call, self._wall)
-            }  # fmt: skip
+                **call_row(call, self._wall),
+                "part": "call",
+                "timers": _timers(call, self._wall),
+                "legs": self._legs(call),
+            }
             parts.append(looked_at)
         parts += self._traces.brief(ident, self._wall)
         for row in reversed(self.ledger(ident)):
             stream: StreamRow = {**row, "part": "stream"}
             parts.append(stream)
         return parts
+
+    def _legs(self, call: Call) -> list[LegRow]:
+        """Of a call that is over, the legs that are over, too."""
+        found = self._dialogs.table.of_call_id(call.call_id)
+        if not call.alive:
+            found += self._dialogs.history.of_call_id(call.call_id)
+        legs = {leg.id: leg for leg in found if leg.id != call.id}
+        return [
+            {"id": leg.id, "from_uri": leg.from_uri, "to_uri": leg.to_uri, "internal": str(leg.internal)}
+            for leg in legs.values()
+        ]
 
     def ledger(self, call: str = "") -> list[OpeningRow]:
         """The youngest first: what is open, then what closed; of one call only where its id is given."""

@@ -243,9 +243,19 @@ class CallTimers(TypedDict):
     next_step: float | None  # when it is ended, drained or forgotten; None: no limit
 
 
+class LegRow(TypedDict):
+    """Another call with the same Call-ID: the other half of one that a proxy sent back."""
+
+    id: str  # CallRow.id
+    from_uri: str
+    to_uri: str
+    internal: str
+
+
 class LookedAtRow(CallRow):
     part: Literal["call"]
     timers: CallTimers
+    legs: list[LegRow]
 
 
 CallPart = LookedAtRow | MessageRow | StreamRow

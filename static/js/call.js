@@ -3,7 +3,7 @@
 
 import { Ladder, collapsed, picture, silentText, stateOf, what } from "./ladder.js";
 import { live } from "./live.js";
-import { clock, fill, number, sentence, timeOfDay } from "./words.js";
+import { clock, fill, number, party, sentence, timeOfDay } from "./words.js";
 
 const SAMPLES = 60; // of a direction's packets, one a second
 const article = document.querySelector("[data-call]");
@@ -25,8 +25,8 @@ function start() {
   // --- the call's other legs, where the reader wants them in the same ladder ---
 
   const own = topic.slice(topic.indexOf(":") + 1);
-  const legs = [...article.querySelectorAll("[data-leg]")];
-  const topics = new Set([topic, ...legs.map((box) => box.dataset.liveTopic)]);
+  const legs = []; // their boxes
+  const topics = new Set([topic]);
   const named = (id, call) => (id && call !== own ? `${call}/${id}` : id);
 
   /** With ids of their own, and the phone that they are of. */
@@ -38,6 +38,28 @@ function start() {
           .filter((row) => row.part === kind)
           .map((row) => ({ ...row, id: named(row.id, leg), repeats: named(row.repeats, leg), leg: phone })),
       );
+
+  /** A leg that comes while the page is open is there at once; what the page has shown it keeps. */
+  function renderLegs(call) {
+    const nav = part("legs");
+    for (const { id, from_uri: from, to_uri: to, internal } of call.legs) {
+      if (legs.some((box) => box.dataset.leg === id)) continue;
+      const entry = nav.querySelector("template").content.firstElementChild.cloneNode(true);
+      const [link, box] = [entry.querySelector("a"), entry.querySelector("input")];
+      link.href = link.getAttribute("href").replace("LEG", id);
+      link.textContent = `${party(from)} → ${party(to)} (${internal})`;
+      const { messageUrl } = box.dataset;
+      Object.assign(box.dataset, { leg: id, phone: internal, liveTopic: `call:${id}`, messageUrl: messageUrl.replace("LEG", id) });
+      box.addEventListener("change", () => {
+        topics.add(box.dataset.liveTopic);
+        live.follow(box.dataset.liveTopic);
+        schedule();
+      });
+      legs.push(box);
+      nav.append(entry);
+    }
+    nav.hidden = legs.length === 0;
+  }
 
   function schedule() {
     if (scheduled) return;
@@ -85,6 +107,7 @@ function start() {
   }
 
   function renderCall(call) {
+    renderLegs(call);
     const { words, sentences } = config;
     const verdict = part("verdict");
     const well = sentences[call.verdict?.code]?.mark === "ok"; // of a call that is over, only what was wrong is worth a word
@@ -261,7 +284,7 @@ function start() {
     const entry = event.target.closest("[data-message]");
     if (entry) open(entry.dataset.message);
   });
-  for (const box of [part("delta"), part("repeats"), ...legs]) box.addEventListener("change", schedule);
+  for (const box of [part("delta"), part("repeats")]) box.addEventListener("change", schedule);
 
   const typing = (node) => node.closest("input:not([type=checkbox]), textarea, select, [contenteditable]");
 

@@ -31,6 +31,13 @@ class Live extends EventTarget {
     });
   }
 
+  /** A copy of one more topic, from now on. */
+  follow(topic) {
+    if (this.#copies.has(topic)) return;
+    this.#copy(topic);
+    this.#send({ subscribe: [topic] });
+  }
+
   /** Nobody is signed in any more: what is shown stays, nothing new comes. */
   end() {
     const socket = this.#socket;

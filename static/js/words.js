@@ -38,6 +38,12 @@ export function partsOfUri(uri) {
   return at < 0 ? ["", bare] : [bare.slice(0, at), bare.slice(at + 1)];
 }
 
+/** 101, or the host where there is no user. */
+export function party(uri) {
+  const [user, host] = partsOfUri(uri);
+  return user || host;
+}
+
 /** What the engine says (contract.events.Said) in the reader's language; a code that is new here in its own English. */
 export function sentence(said, sentences) {
   if (!said || typeof said === "string") return said ?? "";

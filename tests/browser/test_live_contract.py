@@ -11,6 +11,8 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -39,6 +41,20 @@ SPOKEN = """() => {
   window.spoken = [];
   const region = document.querySelector('[data-part="summary"]');
   new MutationObserver(() => window.spoken.push(region.textContent)).observe(region, {childList: true});
+}"""
+NOBODY_ANSWERS = """(chance) => {
+  window.tries = [];
+  Math.random = () => chance;
+  window.WebSocket = class extends EventTarget {
+    static OPEN = 1;
+    constructor() {
+      super();
+      window.tries.push(Date.now());
+      queueMicrotask(() => this.dispatchEvent(new Event('close')));
+    }
+    send() {}
+    close() {}
+  };
 }"""
 PATIENCE = 20_000
 
@@ -151,6 +167,28 @@ def test_lost_connection_is_said_with_its_time_and_what_is_seen_stays(page: Page
     server.call("four")
     expect(names(page)).to_have_text(["four", "three", "two", "one"], timeout=PATIENCE)
     assert page.evaluate("window.stayed")
+
+
+def test_pages_that_lost_their_connection_do_not_all_return_at_once(page: Page, row: dict[str, Any]):
+    """Each waits half to one and a half times what it would, and twice as long each time, up to eight seconds."""
+    waited = {}
+    page.clock.install(time=datetime(2026, 6, 1, 12, tzinfo=UTC))
+    for hour, chance in enumerate((0, 0.5, 1), 13):
+        server = Server(row)
+        page.unroute_all()
+        page.route_web_socket("**/ws/live/", server.answer)
+        page.goto("/calls/")
+        expect(names(page)).to_have_count(3, timeout=PATIENCE)
+        page.clock.pause_at(datetime(2026, 6, 1, hour, tzinfo=UTC))
+        page.evaluate(NOBODY_ANSWERS, chance)
+        server.lose()
+        expect(page.locator("body")).to_have_attribute("data-live", "offline", timeout=PATIENCE)
+        page.clock.run_for(60_000)
+        tries = page.evaluate("window.tries")
+        waited[chance] = [later - earlier for earlier, later in pairwise(tries)][:5]
+        page.clock.resume()
+    usual = [1000, 2000, 4000, 8000, 8000]
+    assert waited == {0: [each / 2 for each in usual], 0.5: usual, 1: [each * 1.5 for each in usual]}
 
 
 def test_page_says_when_nobody_sees_it_and_asks_when_it_is_seen_again(page: Page, server: Server):

@@ -94,12 +94,6 @@ def ends_of(ident: str) -> list[tuple[str, int]]:
     return list(found)
 
 
-def other_legs(call: CallRow) -> list[CallRow]:
-    """Calls with the same Call-ID: the other half of one that a proxy spiralled back."""
-    rows = cast("list[CallRow]", snapshot("calls")["rows"])
-    return [row for row in rows if row["call_id"] == call["call_id"] and row["id"] != call["id"]]
-
-
 def messages(call: str) -> list[TraceRow]:
     """With their texts; [] where none are kept."""
     return cast("list[TraceRow]", engine_items("trace", call=call))

@@ -36,7 +36,6 @@ def call(request: OperatorRequest, call_id: str) -> HttpResponse:
         "record": record,
         "config": ladder_config(),
         "rows": [*([seen.call] if seen.call else []), *seen.messages, *seen.streams] if seen else [],
-        "legs": queries.other_legs(seen.call) if seen and seen.call else [],
     }
     return render(request, "sip/call.html", context)
 

@@ -128,6 +128,32 @@ def test_call_is_told_with_its_messages_and_streams_even_after_it_left_the_table
     json.dumps(parts)
 
 
+def test_call_is_told_with_the_other_leg_that_a_proxy_sent_back_while_it_lasts_and_after():
+    world = World()
+    world.registered()
+    (sent,) = world.out(invite(body=sdp(PHONE.host, 14000)))
+    ident = str(world.call()["id"])
+
+    def legs() -> list[dict[str, object]]:
+        return [dict(leg) for part in world.engine.looks.call(ident) if part["part"] == "call" for leg in part["legs"]]
+
+    assert legs() == []
+    world.into(
+        incoming("call-1", 1, sdp(*MEDIA_PROXY), branch="spiral").replace(
+            b"<sip:200@provider.example>;tag=b", b"<sip:101@provider.example>;tag=a"
+        )
+    )
+    back = next(row for row in world.engine.rows("calls", world.now) if row["id"] != ident)
+    told = [{name: back[name] for name in ("id", "from_uri", "to_uri", "internal")}]  # type: ignore[literal-required]
+    assert legs() == told
+    established(world, "call-2", body=sdp(PHONE.host, 15000))
+    assert legs() == told
+    world.into(respond(sent.data, 486, "Busy Here", tag="b"))
+    world.wait(60)
+    assert ident not in {row["id"] for row in world.engine.rows("calls", world.now)}
+    assert legs() == told
+
+
 def test_messages_tell_both_wires_and_repeats():
     world = World()
     established(world)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""When a direction of a stream was silent: what is certain from the kernel's counts, and no more of it than is of use."""
+"""When a direction of a stream was silent: what is certain from the kernel's counts, and no more than is of use."""
 
 from __future__ import annotations
 
