@@ -48,7 +48,9 @@ def told_of_open(hole: Hole, call: Call, counted: float, wall: float, *, inward:
 
 def _lasting(hole: Hole, call: Call, counted: float, *, inward: bool) -> Silence | None:
     """From the last packet, or else the answer or the opening, to the last count. None where it is no silence."""
-    if call.answered is None or hole.shadow:  # nobody counts what passes beside us
+    if call.answered is None or hole.component == "rtcp" or hole.kind == "image":  # a fax and reports come in bursts
+        return None
+    if hole.shadow:  # nobody counts what passes beside us
         return None
     since = max(hole.last_in if inward else hole.last_out, hole.opened, call.answered)
     until = counted if call.ended is None else min(counted, call.ended)

@@ -130,10 +130,10 @@ function start() {
     const { silence, session, session_due: due, next_step: next } = call.timers;
     const lines = [];
     if (silence && !call.ended) lines.push(fill(words.silence, { seconds: silence }));
-    if (session) lines.push(`${fill(words.session, { seconds: session })} · ${clock(due - live.now())}`);
+    if (session) lines.push(fill(words.session, { seconds: session, time: clock(due - live.now()) }));
     if (next !== null && next > live.now()) {
       const text = !call.ended ? words.longest : call.pinholes ? words.drained : words.forgotten;
-      lines.push(`${text} · ${clock(next - live.now())}`);
+      lines.push(fill(text, { time: clock(next - live.now()) }));
     }
     const list = part("timers");
     while (list.children.length > lines.length) list.lastChild.remove();
@@ -194,6 +194,17 @@ function start() {
     return td;
   }
 
+  /** It breaks before its port and nowhere else. */
+  function endpoint(row, text, label) {
+    const td = cell(row, "", "mono", label);
+    const both = td.appendChild(document.createElement("span"));
+    both.className = "endpoint";
+    for (const part of [text.slice(0, text.lastIndexOf(":")), text.slice(text.lastIndexOf(":"))]) {
+      both.appendChild(document.createElement("span")).textContent = part;
+    }
+    return td;
+  }
+
   const labels = (body) => [...body.closest("table").tHead.rows[0].cells].map((head) => head.textContent);
 
   function renderTable(messages, expanded) {
@@ -231,9 +242,9 @@ function start() {
       ...inOrder.map((each) => {
         const row = document.createElement("tr");
         cell(row, `${each.media} ${each.component.toUpperCase()} · ${fill(words.line, { n: each.line })}`);
-        cell(row, each.internal, "mono", phone);
-        cell(row, each.mapped, "mono", mapped);
-        const from = cell(row, each.external, "mono", peer);
+        endpoint(row, each.internal, phone);
+        endpoint(row, each.mapped, mapped);
+        const from = endpoint(row, each.external, peer);
         if (each.instead_of) {
           const said = from.appendChild(document.createElement("span"));
           said.className = "below";

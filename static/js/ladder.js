@@ -342,7 +342,7 @@ function clock(seconds, brief) {
 /** The drawing as a file of its own: colours and fonts as they are now, lanes above. */
 export function picture(svg, lanes, withAddresses) {
   const copy = svg.cloneNode(true);
-  const styled = ["fill", "stroke", "stroke-width", "stroke-dasharray", "font-size", "font-weight", "opacity"];
+  const styled = ["fill", "stroke", "stroke-width", "stroke-dasharray", "paint-order", "font-size", "font-weight", "opacity"];
   const originals = svg.querySelectorAll("*");
   copy.querySelectorAll("*").forEach((node, at) => {
     const style = getComputedStyle(originals[at]);

@@ -40,7 +40,7 @@ def test_call_appears_within_a_second_speaks_both_ways_and_ends(page: Page, lab:
                 "data-active", "true", timeout=AUDIO_SECONDS
             )
         expect(row.locator('td[data-col="codec"]')).to_contain_text("PCM")
-        expect(row.locator('td[data-col="pinholes"]')).to_contain_text("2")
+        expect(row.locator('td[data-col="codec"]')).to_contain_text("pinholes: 2")
     expect(row).to_have_attribute("data-state", "completed", timeout=2_000)
     expect(row).to_contain_text("hung up")
 

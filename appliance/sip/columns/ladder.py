@@ -59,9 +59,9 @@ def ladder_config() -> dict[str, Any]:
             "seconds": _("{n} s"),
             "none": _("none"),
             "silence": _("Media closes after {seconds} s of silence"),
-            "session": _("The session timer of {seconds} s must be refreshed"),
-            "longest": _("The call is ended at the latest"),
-            "drained": _("Its openings close"),
-            "forgotten": _("It leaves the live table"),
+            "session": _("The session timer of {seconds} s must be refreshed within {time}"),
+            "longest": _("The call is ended in {time} at the latest"),
+            "drained": _("Its openings close in {time}"),
+            "forgotten": _("It leaves the live table in {time}"),
         },
     }

@@ -45,6 +45,7 @@ class Telephony:
     sentence: str
     details: tuple[str, ...] = ()
     why: str = ""
+    registered: int = 0  # accounts, where telephony works
 
 
 def providers() -> QuerySet[Provider]:
@@ -189,4 +190,5 @@ def _working(
         return Telephony("hint", _("Telephony is ready: no phone system has registered yet, %s.") % calls, details)
     phones = ngettext("%d account is registered", "%d accounts are registered", registered) % registered
     sentence = _("Telephony works: %(phones)s, %(calls)s.") % {"phones": phones, "calls": calls}
-    return Telephony("warning" if faults or len(registrations) > registered else "ok", sentence, details)
+    level_now: Level = "warning" if faults or len(registrations) > registered else "ok"
+    return Telephony(level_now, sentence, details, registered=registered)

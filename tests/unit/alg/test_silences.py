@@ -36,6 +36,8 @@ def test_silence_lasts_then_has_an_end_and_stays_when_the_call_is_over():
     assert silences(world) == []
     passed = lasts(world, 0.5, OUTWARD, passed)
     assert silences(world) == [], "two packets may be late"
+    reports = [row for row in world.engine.looks.ledger() if row["component"] == "rtcp"]
+    assert [(row["silent_in"], row["silent_out"]) for row in reports] == [([], [])], "reports come every five seconds"
     passed = lasts(world, 2.5, OUTWARD, passed)
     assert silences(world) == [(began, None)]
     passed = lasts(world, 1, BOTH, passed)

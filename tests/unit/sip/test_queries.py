@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The one sentence on telephony follows from what engine, broker and revision really say."""
 
+import re
+
 import pytest
 
 from appliance.firewall.services import create_address, create_rule, create_service
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
 from appliance.sip.queries import telephony
+from appliance.sip.services import note_ended
 from appliance.system.models import Revision, State
 from tests.unit.sip.test_api import CALL
-from tests.unit.sip.test_history import SILENT
+from tests.unit.sip.test_history import SILENT, ended
 
 REGISTRATION = {
     "id": "r1", "aor": "sip:100@tel.example", "contact": "", "mapped": "", "internal": "", "provider": "Tel",
@@ -76,6 +79,15 @@ def test_it_works(open_engine):
     assert (answer.level, answer.sentence, answer.details) == (
         "ok", "Telephony works: 1 account is registered, 2 calls are running.", ()
     )  # fmt: skip
+
+
+def test_page_without_calls_says_who_is_registered_and_when_the_last_call_was(open_engine, client, owner):
+    open_engine.rows["registrations"] = [REGISTRATION, REGISTRATION | {"id": "r2"}]
+    note_ended([ended("c1")])
+    client.force_login(owner)
+    told = client.get("/calls/quiet/").content.decode()
+    assert re.search(r"The ALG is active and 2 accounts are registered \(last call <time [^>]*>[^<]+</time>\)\.", told)
+    assert "Last call:" not in told
 
 
 def test_lost_registrations(open_engine):
