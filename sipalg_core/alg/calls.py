@@ -25,6 +25,8 @@ MAX_DIALOGS: Final = 16
 MAX_BRANCHES: Final = 16
 """INVITEs of one call that are under way at a time: a proxy may fork it to several contacts of one host."""
 MAX_PINHOLES: Final = 64
+MAX_CARRIED: Final = 8
+"""Audio streams that the history tells of: a call that is put on hold keeps its own."""
 KEPT_AFTER_END: Final = 20.0
 """Seconds that an ended call stays in the live table, with its reason."""
 RETRY_WAIT: Final = 32.0
@@ -94,6 +96,7 @@ class Hole:
     refused: bool = False  # to be renewed: it ends with its silence, as if it were not held
     silent_in: list[Silence] = field(default_factory=list)
     silent_out: list[Silence] = field(default_factory=list)
+    closed: Moment = 0.0
 
     @property
     def learnt(self) -> bool:
@@ -157,6 +160,7 @@ class Call:
     packets_in: int = 0  # of audio streams that are closed
     packets_out: int = 0
     deadline: Moment = 0.0  # of the next step in its life
+    carried: list[Hole] = field(default_factory=list)  # audio streams that are closed and had packets, the last few
 
     @property
     def direction(self) -> Literal["inbound", "outbound"]:

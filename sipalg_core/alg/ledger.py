@@ -12,7 +12,7 @@ from typing import Final
 
 from sipalg_core.alg.calls import Call, Hole
 from sipalg_core.alg.silences import told, told_of_open
-from sipalg_core.contract.events import ClosedBecause, OpeningRow
+from sipalg_core.contract.events import ClosedBecause, MediaRow, OpeningRow
 from sipalg_core.net import Endpoint
 
 # --- Implementation constants ---
@@ -53,6 +53,22 @@ def open_row(hole: Hole, call: Call, counted: float, wall: float) -> OpeningRow:
     row["silent_in"] = told_of_open(hole, call, counted, wall, inward=True)
     row["silent_out"] = told_of_open(hole, call, counted, wall, inward=False)
     return row
+
+
+def media_rows(call: Call, wall: float) -> list[MediaRow]:
+    """What a call that is over has carried; it went on for as long as the call did."""
+    return [
+        {
+            "external": written(hole.pinhole.external),
+            "opened": hole.opened + wall,
+            "closed": (hole.closed if call.ended is None else min(hole.closed, call.ended)) + wall,
+            "packets_in": hole.packets_in,
+            "packets_out": hole.packets_out,
+            "silent_in": told(hole.silent_in, wall),
+            "silent_out": told(hole.silent_out, wall),
+        }
+        for hole in call.carried
+    ]
 
 
 def _row(hole: Hole, ident: str, call_id: str, provider: str, rule: str, party: str, wall: float) -> OpeningRow:

@@ -7,7 +7,7 @@ from typing import Final
 
 from sipalg_core.alg.calls import Call
 from sipalg_core.alg.dialogs import Dialogs
-from sipalg_core.alg.ledger import open_row
+from sipalg_core.alg.ledger import media_rows, open_row
 from sipalg_core.alg.rows import call_row
 from sipalg_core.alg.trace import Traces
 from sipalg_core.alg.traffic import Traffic
@@ -100,7 +100,10 @@ class Looks:
     def ended(self, after: float) -> list[EndedRow]:
         """Calls that ended, in the order of `noted`."""
         found = self._dialogs.history.after(after - self._wall)
-        return [{"noted": noted + self._wall, "call": call_row(call, self._wall)} for noted, call in found]
+        return [
+            {"noted": noted + self._wall, "call": call_row(call, self._wall), "media": media_rows(call, self._wall)}
+            for noted, call in found
+        ]
 
 
 def _timers(call: Call, wall: float) -> CallTimers:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Final, NamedTuple
 
 from sipalg_core.alg import silences
-from sipalg_core.alg.calls import Call, Hole
+from sipalg_core.alg.calls import MAX_CARRIED, Call, Hole
 from sipalg_core.alg.changes import Changes
 from sipalg_core.alg.effects import Changed, ClosePinhole, Effect, OpenPinhole
 from sipalg_core.alg.ledger import Openings
@@ -185,9 +185,13 @@ class Ledger:
                 silences.over(hole, entry.call, self._counted, inward=False)
             hole.active_in = hole.active_out = False
             self.openings.closed(hole, entry.call, now, why)
+            hole.closed = now
             if hole.is_audio:
                 entry.call.packets_in += hole.packets_in
                 entry.call.packets_out += hole.packets_out
+            if hole.is_audio and (hole.packets_in or hole.packets_out):
+                entry.call.carried.append(hole)
+                del entry.call.carried[:-MAX_CARRIED]
         gone = Changed("pinholes", str(hole.pinhole.id))
         return [gone] if hole.shadow else [ClosePinhole(hole.pinhole, makes_room), gone]
 
@@ -197,6 +201,7 @@ class Ledger:
         if hole.is_audio:
             call.packets_in -= hole.packets_in
             call.packets_out -= hole.packets_out
+            call.carried = [each for each in call.carried if each is not hole]
         self.adopt(hole, call)
 
     def count(self, counters: list[Counter], now: float) -> tuple[list[Entry], list[ClosePinhole]]:

@@ -280,9 +280,22 @@ class MessageCount(TypedDict):
     messages: int
 
 
+class MediaRow(TypedDict):
+    """An audio stream of a call that is over."""
+
+    external: str
+    opened: float
+    closed: float  # at the latest when the call ended
+    packets_in: int
+    packets_out: int
+    silent_in: list[SilenceRow]
+    silent_out: list[SilenceRow]
+
+
 class EndedRow(TypedDict):
     noted: float  # Unix seconds; ask for what was noted later than the last one
     call: CallRow
+    media: list[MediaRow]
 
 
 Row = CallRow | PinholeRow | RegistrationRow | HealthRow

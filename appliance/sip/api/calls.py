@@ -22,6 +22,7 @@ from appliance.ui.requests import may
 from sipalg_core.contract.events import (
     BanRow,
     CallRow,
+    MediaRow,
     MessageCount,
     OpeningRow,
     PinholeRow,
@@ -78,6 +79,7 @@ class Record(Schema):
     ended: datetime
     packets_in: int
     packets_out: int
+    media: list[MediaRow]
     ending: Said | None
     verdict: Said | None
 

@@ -55,6 +55,7 @@ class CallRecord(models.Model):
     ended = models.DateTimeField()
     packets_in = models.PositiveBigIntegerField(default=0)
     packets_out = models.PositiveBigIntegerField(default=0)
+    media = models.JSONField(default=list)  # contract.events.MediaRow
     ending = models.JSONField(null=True)
     verdict = models.JSONField(null=True)
 

@@ -3,6 +3,7 @@
 
 from appliance.sip.queries.comparison import Line, Piece, compared
 from appliance.sip.queries.history import history_settings, last_noted, party, records
+from appliance.sip.queries.kept_media import kept_media
 from appliance.sip.queries.live import (
     CallSeen,
     Telephony,
@@ -40,6 +41,7 @@ __all__ = [
     "ends_of",
     "engine_health",
     "history_settings",
+    "kept_media",
     "last_call",
     "last_noted",
     "ledger",

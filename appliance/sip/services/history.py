@@ -86,6 +86,7 @@ def _record(row: EndedRow, node: str, masking: str) -> CallRecord:
         ended=_moment(ended),
         packets_in=call["audio_in"]["packets"],
         packets_out=call["audio_out"]["packets"],
+        media=row["media"],
         ending=call["ending"],
         verdict=call["verdict"],
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django import template
+from django.utils.formats import number_format
 
 from appliance.sip.columns import CALL_STATE, level, said
 from appliance.sip.queries import party
@@ -32,6 +33,12 @@ def state_word(state: str) -> str:
 def state_mark(state: str) -> str:
     word = CALL_STATE.get(state)
     return word.mark if word else ""
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """1,234,567, or as the reader's language writes it."""
+    return number_format(number, force_grouping=True)
 
 
 @register.filter

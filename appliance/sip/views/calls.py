@@ -34,6 +34,7 @@ def call(request: OperatorRequest, call_id: str) -> HttpResponse:
         "seen": seen,
         "call": seen.call if seen else None,
         "record": record,
+        "bars": queries.kept_media(record) if record and seen is None else [],
         "config": ladder_config(),
         "rows": [*([seen.call] if seen.call else []), *seen.messages, *seen.streams] if seen else [],
     }

@@ -65,6 +65,22 @@ def test_silence_that_lasts_to_the_end_ends_with_the_call():
     assert silences(world) == [(began, ended)]
 
 
+def test_history_is_told_of_what_a_call_carried_and_when_that_was_silent():
+    world, passed = talked()
+    began = world.now
+    passed = lasts(world, 3, OUTWARD, passed)
+    passed = lasts(world, 1, BOTH, passed)
+    world.out(invite(cseq=2, to_tag="b", method="BYE"))
+    hung_up = world.now
+    world.wait(6)
+    (ended,) = world.engine.looks.ended(0.0)
+    (media,) = ended["media"]
+    assert (media["external"], media["packets_in"], media["packets_out"]) == ("203.0.113.99:7000", *passed)
+    assert media["silent_in"] == [{"since": began + WALL, "until": began + 3 + WALL}]
+    assert media["silent_out"] == []
+    assert media["closed"] == hung_up + WALL, "it closes later, but the call is over"
+
+
 def test_before_the_answer_nobody_is_silent_and_after_it_from_the_answer_on():
     world = World()
     established(world)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The history: no ended call is lost, nothing is kept too long, numbers are masked where that is wished."""
 
+import re
 import time
 from datetime import timedelta
 
@@ -17,13 +18,19 @@ from appliance.sip.tasks import record_calls
 from tests.unit.sip.test_api import CALL
 
 pytestmark = pytest.mark.django_db
+MEDIA = [
+    {
+        "external": "203.0.113.99:7000", "opened": 20.0, "closed": 60.0, "packets_in": 1500, "packets_out": 2000,
+        "silent_in": [{"since": 30.0, "until": 40.0}, {"since": 50.0, "until": 52.0}], "silent_out": [],
+    }
+]  # fmt: skip
 SILENT = {"code": "peer-silent", "params": {"peer": "203.0.113.99:7000"}, "text": "…"}
 
 
 def ended(ident="c1", noted=100.0, **changed):
     ending = {"code": "hung-up-inside", "params": {}, "text": "hung up by the phone"}
     call = CALL | {"id": ident, "state": "completed", "ended": 60.0, "ending": ending, "reason": "hung up by the phone"}
-    return {"noted": noted, "call": call | changed}
+    return {"noted": noted, "call": call | changed, "media": MEDIA}
 
 
 class Engine:
@@ -143,3 +150,30 @@ def test_settings_are_checked_and_audited():
 )  # fmt: skip
 def test_party(uri, name):
     assert party(uri) == name
+
+
+def test_silences_of_a_call_are_kept_and_its_page_shows_them_in_bars_and_in_words(client, owner, engine):
+    services.note_ended([ended("c1")])
+    client.force_login(owner)
+    page = client.get("/calls/c1/").content.decode()
+    outward, inward = re.findall(r'<figure class="media-bar".*?</figure>', page, re.DOTALL)
+    assert "2,000 packets" in outward
+    assert 'class="gap"' not in outward
+    assert "1,500 packets" in inward
+    assert re.findall(r'class="gap" x="([\d.]+)" y="0" width="([\d.]+)"', inward) == [
+        ("250.0", "250.0"),
+        ("750.0", "50.0"),
+    ]
+    said = re.findall(
+        r"silent from <time datetime=\"([^\"]+)\"[^>]*>[^<]*</time> to <time datetime=\"([^\"]+)\"", inward
+    )
+    assert said == [
+        ("1970-01-01T00:00:30+00:00", "1970-01-01T00:00:40+00:00"),
+        ("1970-01-01T00:00:50+00:00", "1970-01-01T00:00:52+00:00"),
+    ]
+
+
+def test_direction_without_packets_is_no_gap_but_nothing():
+    services.note_ended([ended("c1") | {"media": [MEDIA[0] | {"packets_in": 0}]}])
+    outward, inward = queries.kept_media(CallRecord.objects.get())
+    assert (outward.packets, inward.packets, inward.gaps) == (2000, 0, [])
