@@ -79,7 +79,7 @@ CHECKS: Final = (
     Check("A20", "warning", _("Private address outside"),
           _("Messages of the latest calls as they left"), signalling.leaked_address, "addresses", ("engine",)),
     Check("A21", "warning", _("The kernel's SIP helper"),
-          _("Rules of the kernel that hand connections to nf_conntrack_sip"),
+          _("Rules of the kernel that hand connections to nf_conntrack_sip, such connections, and its modules"),
           surroundings.kernel_helper, "two-algs", ("kernel",)),
     Check("A22", "warning", _("Another ALG in front of us"),
           _("Our own Via in the last answer of each server"), signalling.second_alg, "two-algs", ("engine",)),

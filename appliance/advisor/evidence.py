@@ -39,15 +39,25 @@ class Old(NamedTuple):
     translated: bool  # the rules would allow it and translate it differently; else they would not allow it
 
 
+class Helper(NamedTuple):
+    """A rule that hands connections to the kernel's own SIP helper, and the command that deletes it."""
+
+    rule: str  # `inet other, prerouting`
+    command: str
+
+
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """`helper` names the table that assigns connections to the kernel's own SIP helper, "" where none does."""
+    """`helpers` is who hands connections to the kernel's own SIP helper, `helped` some that it has, and `modules` those
+    of it that are loaded."""
 
     flows: tuple[Flow, ...]
-    helper: str
     udp_stream_timeout: int  # seconds
     old_connections: int
     old: tuple[Old, ...] = ()  # some of them
+    helpers: tuple[Helper, ...] = ()
+    helped: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +82,11 @@ class Refused(NamedTuple):
 
 
 class Use(NamedTuple):
-    """Of a rule: seconds since anybody began to count, and since it was last hit (None: never)."""
+    """Of a rule: seconds since anybody began to count, and since it was last hit (None: never); packets today (UTC)."""
 
     counted: float
     last: float | None
+    today: int = 0
 
 
 class Moving(NamedTuple):

@@ -44,6 +44,7 @@ class Finding:
     fixes: tuple[Fix, ...] = ()
     severity: Severity | Literal[""] = ""  # where it is another than the check's
     help: str = ""  # the check's
+    commands: tuple[str, ...] = ()  # to be typed on the device, as root, where no draft can do it
 
     @property
     def id(self) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import urlencode
 
-from django.utils.translation import get_language
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from appliance.advisor.evidence import Evidence, Flow, Host, opens, spans
@@ -72,7 +72,7 @@ def open_to_anybody(evidence: Evidence) -> Iterator[Finding]:
             _("“%(rule)s” opens the SIP port to the whole Internet.") % {"rule": rule.name},
             _("The Internet is scanned for open SIP ports all the time; whoever guesses a password telephones at your "
               "expense."),
-            (_about(rule), *_scans(evidence)),
+            (_about(rule), *_scans(evidence, rule)),
             (Fix(_("Limit the source"), page="firewall:rules_edit", argument=rule.id), _disable(rule)),
         )  # fmt: skip
         if rule.action == "dnat":
@@ -193,9 +193,22 @@ def _alg_rules(evidence: Evidence, host: Host) -> Iterator[str]:
         yield _("SIP rule “%(rule)s” lets the ALG handle %(host)s.") % {"rule": rule.name, "host": host}
 
 
-def _scans(evidence: Evidence) -> Iterator[str]:
-    if evidence.engine and evidence.engine.bans:
-        yield _("%d hosts are banned right now because they sent SIP here.") % len(evidence.engine.bans)
+def _scans(evidence: Evidence, rule: Rule) -> Iterator[str]:
+    """How many foreign packets there are: those that the rule let in, and those of who is banned by now."""
+    use = evidence.uses.get(rule.id)
+    if use is not None:
+        yield (
+            ngettext(
+                "Today %d packet from outside came in by it.", "Today %d packets from outside came in by it.", use.today
+            )
+            % use.today
+        )
+    bans = evidence.engine.bans if evidence.engine else ()
+    if bans:
+        yield ngettext(
+            "%(hosts)d host is banned right now because it sent SIP here; dropped packets: %(packets)d.",
+            "%(hosts)d hosts are banned right now because they sent SIP here; dropped packets: %(packets)d.", len(bans),
+        ) % {"hosts": len(bans), "packets": sum(each.get("packets", 0) for each in bans)}  # fmt: skip
 
 
 def _stream(flow: Flow) -> str:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from django.utils import timezone
 
-from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Old, Refused, Use
+from appliance.advisor.evidence import Engine, Evidence, Flow, Helper, Kernel, Moved, Moving, Old, Refused, Use
 from appliance.advisor.surroundings import LATELY
 from appliance.audit.models import Entry
 from appliance.firewall import queries as firewall
@@ -79,14 +79,16 @@ def _kernel() -> Kernel | None:
         log.info("the advisor does without the kernel: %s", error)
         return None
     return Kernel(
-        tuple(Flow(**each) for each in told["flows"]), told["helper"], told["udp_stream_timeout"],
+        tuple(Flow(**each) for each in told["flows"]), told["udp_stream_timeout"],
         told["old_connections"], tuple(Old(**each) for each in told["old"]),
+        tuple(Helper(**each) for each in told["helpers"]), tuple(told["helped"]), tuple(told["modules"]),
     )  # fmt: skip
 
 
 def _uses(now: float) -> dict[int, Use]:
+    today = datetime.fromtimestamp(now, UTC).date().isoformat()
     return {
-        row.rule_id: Use(now - row.since.timestamp(), _ago(row.last, now))
+        row.rule_id: Use(now - row.since.timestamp(), _ago(row.last, now), row.days.get(today, 0))
         for row in Hits.objects.all()
     }  # fmt: skip
 

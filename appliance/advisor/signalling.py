@@ -38,7 +38,10 @@ def stun(evidence: Evidence) -> Iterator[Finding]:
                 tuple(_("%(host)s asks the STUN server %(server)s.")
                       % {"host": f"{host}:{flow.sport}", "server": f"{flow.outside}:{flow.dport}"}
                       for flow in flows[:NAMED]),
-                (Fix(_("Exempt the server from the ALG"), page="firewall:exemptions"),),
+                (
+                    Fix(_("Where to switch STUN off"), page="ui:help_page", argument="stun-off"),
+                    Fix(_("Exempt the server from the ALG"), page="firewall:exemptions"),
+                ),
             )  # fmt: skip
 
 
@@ -144,6 +147,7 @@ def second_alg(evidence: Evidence) -> Iterator[Finding]:
                        "server": message["source"]},
                     via[:200],
                 ),
+                (Fix(_("How to switch it off, by maker"), page="ui:help_page", argument="router-sip-alg"),),
             )  # fmt: skip
             return
 

@@ -18,6 +18,11 @@ from sipalg_core.contract.events import RegistrationRow
 LATELY: Final = 24 * 3600.0
 NAMED: Final = 3
 """Registrations that are evidence."""
+UNLOAD: Final = (
+    "modprobe -r nf_nat_sip nf_conntrack_sip",
+    "echo 'install nf_conntrack_sip /bin/false' > /etc/modprobe.d/no-sip-helper.conf",
+)
+"""modprobe.d(5): `blacklist` would still let it be loaded by its own name."""
 
 
 def old_connections(evidence: Evidence) -> Iterator[Finding]:
@@ -92,11 +97,30 @@ def _stands(row: RegistrationRow, at: float) -> bool:
 
 
 def kernel_helper(evidence: Evidence) -> Iterator[Finding]:
-    if evidence.kernel and evidence.kernel.helper:
-        yield Finding(
-            "A21", "helper",
-            _("Two ALGs are at work: the kernel's own SIP helper is assigned by %s.") % evidence.kernel.helper,
-            _("nf_conntrack_sip would change the same messages a second time, and can be made to open any port by a "
-              "web page. Remove the rule with “ct helper set”, and keep the module from being loaded."),
-            (evidence.kernel.helper,),
-        )  # fmt: skip
+    """A hint where it is only loaded: it does nothing before somebody hands it a connection."""
+    kernel = evidence.kernel
+    if kernel is None or not (kernel.helpers or kernel.helped or kernel.modules):
+        return
+    at_work = bool(kernel.helpers or kernel.helped)
+    if kernel.helpers:
+        text = _("Two ALGs are at work: the kernel's own SIP helper is assigned by %s.") % kernel.helpers[0].rule
+    elif kernel.helped:
+        text = _("Two ALGs are at work: the kernel's own SIP helper reads %s.") % kernel.helped[0]
+    else:
+        text = _("The kernel's own SIP helper is loaded. Nothing uses it yet.")
+    yield Finding(
+        "A21", "helper", text,
+        _("nf_conntrack_sip would change the same messages a second time, and can be made to open any port by a "
+          "web page. Remove the rule with “ct helper set”, and keep the module from being loaded."),
+        (
+            *(each.rule for each in kernel.helpers),
+            *(_("The helper reads %s.") % each for each in kernel.helped),
+            *(_("Loaded: %s.") % each for each in kernel.modules),
+        ),
+        (Fix(_("How to remove it"), page="ui:help_page", argument="kernel-helper"),),
+        "" if at_work else "hint",
+        commands=(
+            *(each.command for each in kernel.helpers),
+            *(UNLOAD if kernel.modules else ()),
+        ),
+    )  # fmt: skip

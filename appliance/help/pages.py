@@ -32,8 +32,10 @@ class Page:
     sections: tuple[Section, ...]
     ways: tuple[Way, ...] = ()
     further: tuple[str, ...] = ()  # names of other pages
+    guides: str = ""  # of help.guides: whose they are
 
 
+_ADVISOR: Final = Way(_("Advisor"), "system:advisor")
 _EXEMPTIONS: Final = Way(_("Exemptions"), "firewall:exemptions")
 _WHAT_TO_DO: Final = _("What to do")
 
@@ -98,7 +100,22 @@ PAGES: Final = {
                 "STUN.")),
         ),
         (_EXEMPTIONS,),
-        ("exempt-servers", "encrypted-sip"),
+        ("stun-off", "exempt-servers", "encrypted-sip"),
+    ),
+    "stun-off": Page(
+        _("Where is STUN switched off in a phone system?"),
+        (
+            Section(_("What to look for"), _(
+                "The field is called “STUN server” nearly everywhere and stands beside the provider's data, or with "
+                "the network settings, as “NAT traversal”. Leave it empty, and clear an outside address that was "
+                "entered there by hand. Then restart the phone system, so that it registers with its own address.")),
+            Section(_("Check with your vendor"), _(
+                "Below is what makers have published, each with its source and the day on which it was read; menus "
+                "change. For AGFEO, Auerswald, Snom, STARFACE and others no public description was found: ask there.")),
+        ),
+        (_ADVISOR, _EXEMPTIONS),
+        ("alg-and-stun",),
+        "phones",
     ),
     "encrypted-sip": Page(
         _("What can the ALG do for encrypted SIP?"),
@@ -190,6 +207,40 @@ PAGES: Final = {
                 "Linux has one, nf_conntrack_sip, which acts where a rule hands connections to it. It would change the "
                 "same messages once more, and a web page can make it open a port. Remove that rule.")),
         ),
+        (_ADVISOR,),
+        ("router-sip-alg", "kernel-helper"),
+    ),
+    "router-sip-alg": Page(
+        _("How is the SIP ALG of a router switched off?"),
+        (
+            Section(_("What to look for"), _(
+                "Its names are “SIP ALG”, “SIP helper”, “SIP passthrough”, “SIP inspection”, “SIP transformations”; it "
+                "stands with NAT, WAN or the firewall. Restart the router afterwards: connections that began before "
+                "keep the ALG that they had. The next answer of the provider shows the advisor whether it helped.")),
+            Section(_("Check with your vendor"), _(
+                "Below is what makers have published, each with its source and the day on which it was read; menus "
+                "change. For FRITZ!Box, Speedport, UniFi and others no public description was found: ask there.")),
+            Section(_("Where there is no switch"), _(
+                "Let that router be a modem only, so that this device has the outside address. Or let the phone system "
+                "speak encrypted SIP, which nobody can change on the way.")),
+        ),
+        (_ADVISOR,),
+        ("two-algs", "encrypted-sip"),
+        "routers",
+    ),
+    "kernel-helper": Page(
+        _("How is the SIP helper of the kernel removed?"),
+        (
+            Section(_("Who uses it"), _(
+                "Linux hands no connection to nf_conntrack_sip by itself. A rule does, of nftables or iptables, that "
+                "another program has set up on this device. The advisor names it, and the command that removes it.")),
+            Section(_WHAT_TO_DO, _(
+                "As root on the device: delete that rule, then unload the module and keep it from being loaded. "
+                "Connections that the helper has keep it until they end: flush them.")),
+        ),
+        (Way(_("Connections"), "system:connections"), _ADVISOR),
+        ("two-algs",),
+        "kernel",
     ),
     "from-outside": Page(
         _("How do telephones and technicians come in from outside?"),

@@ -17,7 +17,6 @@ from appliance.kernel.judgement import Judge, Judgement
 from appliance.live.control import EngineUnavailable, engine_snapshot
 from appliance.ruleset import notation
 from appliance.ruleset.spans import Spans
-from sipalg_core.net import Endpoint
 
 SHOWN: Final = 500
 """Rows of one answer; `total` says how many there are."""
@@ -152,7 +151,7 @@ def old_in_brief(table: Table, judge: Judge) -> dict[str, Any]:
     """How many connections began under other rules, beside the media of calls, and some of them."""
     old = [each for each in chosen(table, judge, Selection(old=True)) if not each.connection.of_call]
     some = [
-        {"connection": _in_words(each.connection), "translated": each.judgement.verdict == "translated"}
+        {"connection": each.connection.in_words, "translated": each.judgement.verdict == "translated"}
         for each in old[:NAMED]
     ]
     return {"old_connections": len(old), "old": some}
@@ -179,15 +178,6 @@ def _covers(span: notation.AddressRange, host: Host) -> bool:
 def _endpoint(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port) if port.isdecimal() else 0
-
-
-def _in_words(each: Connection) -> str:
-    source, destination = (_at(each.sent.source, each.sent.sport), _at(each.sent.destination, each.sent.dport))
-    return f"{each.protocol} {source} → {destination}"
-
-
-def _at(host: Host, port: int) -> str:
-    return str(Endpoint(str(host), port)) if port else str(host)
 
 
 def _ports(each: Connection) -> set[int]:

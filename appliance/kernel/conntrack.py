@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from sipalg_core.contract import names
+from sipalg_core.net import Endpoint
 from sipalg_core.nft.netlink import DumpInterrupted, Message, NetlinkSocket, attributes, nested
 
 # --- Specification: linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h, nf_conntrack_tcp.h ---
@@ -19,7 +20,9 @@ from sipalg_core.nft.netlink import DumpInterrupted, Message, NetlinkSocket, att
 _SUBSYSTEM: Final = 1
 _GET: Final = _SUBSYSTEM << 8 | 1
 _DELETE: Final = _SUBSYSTEM << 8 | 2
-_ORIGINAL, _REPLY, _STATUS, _PROTOCOL_STATE, _TIMEOUT, _MARK, _COUNT_OUT, _COUNT_BACK, _ID = 1, 2, 3, 4, 7, 8, 9, 10, 12
+_ORIGINAL, _REPLY, _STATUS, _PROTOCOL_STATE, _HELP, _TIMEOUT, _MARK = 1, 2, 3, 4, 5, 7, 8
+_COUNT_OUT, _COUNT_BACK, _ID = 9, 10, 12
+_HELP_NAME: Final = 1
 _TUPLE_HOSTS, _TUPLE_PROTOCOL = 1, 2
 _SOURCES: Final = (1, 3)
 _DESTINATIONS: Final = (2, 4)
@@ -60,6 +63,7 @@ class Connection:
     timeout: int  # seconds
     packets: int | None  # None where the kernel does not count
     _original: bytes = field(repr=False)
+    helper: str = ""  # of the kernel's own, which reads along: "sip"
 
     @property
     def of_call(self) -> bool:
@@ -67,8 +71,18 @@ class Connection:
         return bool(self.mark & names.MARK_ACCEPT)
 
     @property
+    def in_words(self) -> str:
+        """`udp 192.168.0.2:5060 → 203.0.113.1:5060`."""
+        source, destination = _at(self.sent.source, self.sent.sport), _at(self.sent.destination, self.sent.dport)
+        return f"{self.protocol} {source} → {destination}"
+
+    @property
     def hosts(self) -> tuple[Host, ...]:
         return (self.sent.source, self.sent.destination, self.reply.source, self.reply.destination)
+
+
+def _at(host: Host, port: int) -> str:
+    return str(Endpoint(str(host), port)) if port else str(host)
 
 
 class ConnectionTable:
@@ -131,6 +145,7 @@ def _connection(payload: bytes) -> Connection:
         timeout=_word(parts, _TIMEOUT),
         packets=sum(_LONG.unpack(each[1])[0] for each in counted) if counted else None,
         _original=parts[_ORIGINAL],
+        helper=_helper(parts),
     )
 
 
@@ -145,6 +160,11 @@ def _way(value: bytes) -> tuple[int, Way]:
 
 def _word(parts: dict[int, bytes], kind: int) -> int:
     return int(_WORD.unpack(parts[kind])[0]) if kind in parts else 0
+
+
+def _helper(parts: dict[int, bytes]) -> str:
+    name = dict(attributes(parts[_HELP])).get(_HELP_NAME, b"") if _HELP in parts else b""
+    return name.rstrip(b"\0").decode("ascii", "replace")
 
 
 def _state(parts: dict[int, bytes]) -> str:

@@ -14,6 +14,7 @@ from appliance.accounts import queries as people
 from appliance.advisor.reading import noted
 from appliance.firewall import queries as firewall
 from appliance.firewall.columns import age_of
+from appliance.help.guides import guides
 from appliance.help.pages import PAGES
 from appliance.network import queries as network
 from appliance.network.models import Role
@@ -69,7 +70,12 @@ def help_page(request: OperatorRequest, name: str) -> HttpResponse:
     if page is None:
         raise Http404
     ways = [(way, address_of(way)) for way in page.ways if may_open_address(request, address_of(way))]
-    context = {"page": page, "ways": ways, "further": [(other, PAGES[other]) for other in page.further]}
+    context = {
+        "page": page,
+        "ways": ways,
+        "further": [(other, PAGES[other]) for other in page.further],
+        "guides": guides().get(page.guides, ()),
+    }
     return render(request, "help/_page.html" if request.htmx else "help/page.html", context)
 
 

@@ -33,7 +33,8 @@ class FixOut(Schema):
 
 
 class FindingOut(Schema):
-    """`fixable`: POST …/fix drafts the change that it proposes. `page` shows it, `help` explains it."""
+    """`fixable`: POST …/fix drafts the change that it proposes. `commands` are for root on the device itself, where no
+    draft can do it. `page` shows it, `help` explains it."""
 
     id: str
     check: str
@@ -43,6 +44,7 @@ class FindingOut(Schema):
     evidence: list[str]
     fixable: bool
     fixes: list[FixOut]
+    commands: list[str]
     page: str
     help: str
 
@@ -92,6 +94,7 @@ def advisor(request: HttpRequest) -> dict[str, Any]:
         {
             "id": each.id, "check": each.check, "severity": each.severity, "text": each.text, "why": each.why,
             "evidence": each.evidence, "fixable": each.draft is not None, "fixes": [_fix(fix) for fix in each.fixes],
+            "commands": each.commands,
             "page": f"{reverse('system:advisor')}#{each.id}", "help": reverse("ui:help_page", args=[each.help]),
         }
         for each in advised.findings

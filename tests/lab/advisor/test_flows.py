@@ -122,19 +122,30 @@ def test_check_a14_provider_that_our_own_defence_bans(ruled: RunningLab) -> None
             lab.request("DELETE", f"bans/{host}")
 
 
-def test_check_a21_second_alg_in_the_kernel(lab: RunningLab) -> None:
+def test_check_a21_second_alg_in_the_kernel(ruled: RunningLab) -> None:
+    """The finding's own command deletes the rule; what the helper has by then is gone with its connection."""
+    lab = ruled
+    allow(lab, "Odd SIP", "5099")
+    lab.apply("odd SIP")
     rules = """
         add table inet rogue
         add ct helper inet rogue sip { type "sip" protocol udp; }
         add chain inet rogue pre { type filter hook prerouting priority 0; }
-        add rule inet rogue pre udp dport 5060 ip saddr 192.0.2.1 ct helper set "sip"
+        add rule inet rogue pre udp dport 5099 ct helper set "sip"
     """
     lab.run("fw", "nft", "\n".join(line.strip() for line in rules.strip().splitlines()))
     try:
-        assert "inet rogue, pre" in found(lab, "A21-helper")["text"]
+        seen = found(lab, "A21-helper")
+        assert "inet rogue, pre" in seen["text"]
+        with udp(topology.LAN, Endpoint(topology.PBX, 5098)) as phone:
+            phone.sendto(OPTIONS, (topology.STRANGER, 5099))
+        (command,) = seen["commands"]
+        lab.run("fw", *command.split(" ", 1))
+        assert until(lambda: f"{topology.STRANGER}:5099" in found(lab, "A21-helper")["text"], PATIENCE)
+        lab.request("POST", "connections/flush", {"host": topology.STRANGER})
+        gone(lab, "A21")
     finally:
         lab.run("fw", "nft", "delete table inet rogue")
-    gone(lab, "A21")
 
 
 @contextmanager

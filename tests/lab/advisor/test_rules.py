@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from deploy.lab import topology
+from sipalg_core.net import Endpoint
 from tests.lab.advisor.reading import PATIENCE, allow, change, finding, fixed, forward, found, gone
 from tests.lab.fake_resolver import fake_resolver
+from tests.lab.kernel_rig import udp
 from tests.lab.running import PROJECT, RunningLab, until
 
 pytestmark = pytest.mark.lab
@@ -29,6 +31,8 @@ def test_check_a01_a02_a10_a11_a15_forwardings_that_do_harm(ruled: RunningLab) -
         "Web in": forward(lab, "Web in", "443", "tcp"),
     }
     lab.apply("forwardings that do harm")
+    with udp(topology.WAN, Endpoint(topology.STRANGER, 5062)) as scanner:
+        scanner.sendto(b"OPTIONS sip:100@x SIP/2.0\r\n\r\n", (topology.APPLIANCE_OUTSIDE, 5060))
     findings = {
         check: f"{check}-rule-{numbers[name]}"
         for check, name in (
@@ -40,6 +44,7 @@ def test_check_a01_a02_a10_a11_a15_forwardings_that_do_harm(ruled: RunningLab) -
         name = next(name for name, number in numbers.items() if str(number) == ident.rpartition("-")[2])
         assert name in seen["text"]
         assert (seen["severity"] == "error") == (check in ("A01", "A02"))
+    assert until(lambda: "Today 1 packet from outside came in by it." in found(lab, findings["A10"])["evidence"], 30.0)
     fixed(lab, findings["A01"], findings["A02"], findings["A11"])
     gone(lab, *findings.values())
     rules = {each["id"]: each for each in lab.get("rules?table=dnat")["items"]}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from appliance.advisor.checks import CHECKS, advise
-from appliance.advisor.evidence import Engine, Evidence, Flow, Kernel, Moved, Moving, Old, Refused, Use
+from appliance.advisor.evidence import Engine, Evidence, Flow, Helper, Kernel, Moved, Moving, Old, Refused, Use
 from appliance.advisor.finding import Finding
 from appliance.ruleset.policy import Activation, Address, AlgSettings, Interface, Policy, Provider, Rule, Service
 
@@ -50,7 +50,7 @@ def engine(**changes: Any) -> Engine:
 
 
 def kernel(*flows: Flow, **changes: Any) -> Kernel:
-    values: dict[str, Any] = {"helper": "", "udp_stream_timeout": 600, "old_connections": 0}
+    values: dict[str, Any] = {"udp_stream_timeout": 600, "old_connections": 0}
     return Kernel(flows, **(values | changes))
 
 
@@ -98,6 +98,8 @@ media = flow(sport=14000, dport=7000)
 five_streams = kernel(*(media._replace(sport=14000 + 2 * i) for i in range(5)))
 seen_as_another = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 203.0.113.2:5060;branch=z;received=198.51.100.7\r\n"
 
+HELPER = Helper("inet other, prerouting", "nft delete rule inet other prerouting handle 4")
+
 PROVOKED = {
     "A01": evidence(forwarding(service=SIP)),
     "A02": evidence(forwarding(service=RTP)),
@@ -119,7 +121,7 @@ PROVOKED = {
     "A18": evidence(engine=engine(calls=(call,))),
     "A19": evidence(engine=engine(openings=(opening,))),
     "A20": evidence(engine=engine(messages=(message,))),
-    "A21": evidence(kernel=kernel(helper="inet other, prerouting")),
+    "A21": evidence(kernel=kernel(helpers=(HELPER,))),
     "A22": evidence(engine=engine(messages=(answer | {"before": seen_as_another},))),
     "A23": evidence(exempt=True, kernel=kernel(udp_stream_timeout=120)),
     "A24": evidence(uses={1: Use(200 * DAY, None)}, moving=(Moving(5, "sip.example.net", "no answer", 60.0),)),
@@ -149,7 +151,7 @@ SEVERITIES = {
     "hint": {"A04", "A05", "A08", "A12", "A13", "A18", "A19", "A24"},
 }
 """Of the reference, 3.8."""
-WITHOUT_FIX = {"A05": "the provider's to mend", "A21": "not ours: another program set it up", "A22": "in the router"}
+WITHOUT_FIX = {"A05": "the provider's to mend"}
 
 
 def test_checks_are_as_serious_as_the_reference_has_them_and_offer_what_helps() -> None:
@@ -289,3 +291,23 @@ def test_path_is_remembered_once_the_setting_says_so() -> None:
     assert (draft.argument, draft.value) == ("handling.idle_path", 600)
     settings = (AlgSettings("", {"handling.idle_path": 600}),)
     assert found(replace(forgotten, policy=replace(forgotten.policy, settings=settings)), "A23") == []
+
+
+def test_helper_of_the_kernel_is_at_work_where_it_has_a_connection_and_else_only_loaded() -> None:
+    reads = found(evidence(kernel=kernel(helped=(f"udp {PBX}:5060 → {SERVER}:5060",))), "A21")
+    assert reads[0].severity == "warning"
+    assert SERVER in reads[0].text
+    (loaded,) = found(evidence(kernel=kernel(modules=("nf_conntrack_sip",))), "A21")
+    assert loaded.severity == "hint"
+    assert loaded.commands[0] == "modprobe -r nf_nat_sip nf_conntrack_sip"
+    (both,) = found(evidence(kernel=kernel(helpers=(HELPER,), modules=("nf_conntrack_sip",))), "A21")
+    assert both.commands[0] == HELPER.command
+    assert len(both.commands) == 3
+
+
+def test_open_sip_port_says_how_many_foreign_packets_there_were_today() -> None:
+    rule = Rule(3, 1, "SIP in", "accept", service=SIP, table="input", from_zone="external")
+    bans = ({"host": "198.51.100.9", "packets": 40}, {"host": "198.51.100.10", "packets": 2})
+    (seen,) = found(evidence(rule, uses={3: Use(DAY, 60.0, 17)}, engine=engine(bans=bans)), "A10")
+    assert "Today 17 packets from outside came in by it." in seen.evidence
+    assert any("2 hosts" in line and line.endswith("42.") for line in seen.evidence)

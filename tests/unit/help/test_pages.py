@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+import html
 import re
+from datetime import date
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from appliance.advisor.checks import CHECKS
+from appliance.help.guides import ACTS, NOTES, guides
 from appliance.help.pages import PAGES
 from appliance.recipes.forms import RECIPES
 
@@ -60,3 +64,20 @@ def test_recipe_takes_answers_from_a_link(console):
     text = console.get("/firewall/recipes/rtp/?pbx=192.168.0.2&source=203.0.113.3&nonsense=1").content.decode()
     assert 'value="192.168.0.2"' in text
     assert 'value="203.0.113.3"' in text
+
+
+def test_guides_of_makers_name_their_source_and_date(console):
+    assert {page.guides for page in PAGES.values() if page.guides} == set(guides())
+    for name, page in PAGES.items():
+        text = html.unescape(console.get(f"/help/{name}/").content.decode()) if page.guides else ""
+        listed = guides().get(page.guides, ())
+        if page.guides in ("routers", "phones"):
+            assert [each.name for each in listed] == sorted({each.name for each in listed}, key=str.casefold)
+        for each in listed:
+            assert each.act in ACTS
+            assert set(each.notes) <= set(NOTES)
+            assert bool(each.text) == (each.act != "source")
+            assert date.fromisoformat(each.date) <= timezone.now().date()
+            assert f"{each.source}, read on {each.date}." in text
+            assert all(line in text for line in each.text)
+        assert text.count("data-copy=") == sum(each.typed for each in listed)

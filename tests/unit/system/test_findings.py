@@ -20,8 +20,10 @@ from tests.unit.advisor.test_checks import PROVOKED
 
 DRAFTS = {"A01", "A02", "A08", "A10", "A11", "A15", "A17", "A19", "A23", "A24"}
 """Checks whose fix is a change that can be made for the operator; others lead to where it is made."""
-ELSEWHERE = {"A05", "A21", "A22"}
-"""What helps against them is done at the provider, in the kernel of the machine, or in the router in front of us."""
+ELSEWHERE = {"A05"}
+"""What helps against it is the provider's to do."""
+GUIDES = {"A03": "stun-off", "A21": "kernel-helper", "A22": "router-sip-alg"}
+"""Checks against which something helps that is done on another device, or as root: the page that says how."""
 
 
 @pytest.fixture(params=[check.id for check in CHECKS])
@@ -82,12 +84,25 @@ def test_rest_tells_all_of_it(console, findings, check):
             check, each.severity, each.text, each.why,
         )  # fmt: skip
         assert item["evidence"] == list(each.evidence)
+        assert item["commands"] == list(each.commands)
         assert item["page"] == f"/system/advisor/#{each.id}"
         assert item["help"] == f"/help/{each.help}/"
         assert item["fixable"] == (each.draft is not None) == any(fix["draft"] for fix in item["fixes"])
         assert all(fix["label"] and (fix["draft"] or fix["page"].startswith("/")) for fix in item["fixes"])
     (row,) = [row for row in told["checks"] if row["id"] == check]
     assert (row["made"], bool(row["looks_at"]), bool(row["last"])) == (True, True, True)
+
+
+@pytest.mark.parametrize("check", GUIDES, indirect=True)
+def test_what_is_done_elsewhere_has_a_guide(console, findings, check):
+    text = console.get(reverse("system:advisor")).content.decode()
+    address = reverse("ui:help_page", args=[GUIDES[check]])
+    assert f'href="{address}"' in text
+    assert PAGES[GUIDES[check]].guides
+    for each in findings:
+        assert bool(each.commands) == (check == "A21")
+        assert all(command in text for command in each.commands)
+        assert (f'data-copy="#commands-{each.id}"' in text) == bool(each.commands)
 
 
 def test_it_is_let_be_with_a_reason_until_an_end(console, findings):
