@@ -62,7 +62,7 @@ class Kernel:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """`messages` are those of the latest calls."""
+    """`messages` are those of the latest calls, `call_of` says by their ids of which."""
 
     health: HealthRow
     registrations: tuple[RegistrationRow, ...]
@@ -70,6 +70,7 @@ class Engine:
     openings: tuple[OpeningRow, ...]
     messages: tuple[TraceRow, ...]
     bans: tuple[dict[str, Any], ...]
+    call_of: dict[str, str] = field(default_factory=dict)
 
 
 class Refused(NamedTuple):

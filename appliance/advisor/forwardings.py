@@ -73,7 +73,11 @@ def open_to_anybody(evidence: Evidence) -> Iterator[Finding]:
             _("The Internet is scanned for open SIP ports all the time; whoever guesses a password telephones at your "
               "expense."),
             (_about(rule), *_scans(evidence, rule)),
-            (Fix(_("Limit the source"), page="firewall:rules_edit", argument=rule.id), _disable(rule)),
+            (
+                Fix(_("Limit the source"), page="firewall:rules_edit", argument=rule.id),
+                _recipe(_("By VPN instead"), "external", how="vpn"),
+                _disable(rule),
+            ),
         )  # fmt: skip
         if rule.action == "dnat":
             yield Finding(

@@ -55,13 +55,15 @@ def _engine() -> Engine | None:
         health = engine_health()
         calls = cast("list[CallRow]", engine_snapshot("calls")["rows"])
         latest = sorted(calls, key=lambda row: row["since"])[-LATEST_CALLS:]
+        messages = {row["id"]: _messages(row["id"]) for row in latest}
         return Engine(
             health,
             tuple(cast("list[RegistrationRow]", engine_snapshot("registrations")["rows"])),
             tuple(calls),
             tuple(cast("list[OpeningRow]", engine_items("ledger"))),
-            tuple(message for row in latest for message in _messages(row["id"])),
+            tuple(message for each in messages.values() for message in each),
             tuple(engine_items("bans")),
+            {message["id"]: call for call, each in messages.items() for message in each},
         )
     except EngineUnavailable as error:
         log.info("the advisor does without the engine: %s", error)

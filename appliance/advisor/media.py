@@ -114,13 +114,15 @@ def silent(evidence: Evidence) -> Iterator[Finding]:
         and row["closed"] is not None and row["closed"] > since
     ]  # fmt: skip
     if quiet:
-        longer = min(int(2 * compile_alg(evidence.policy).timers.inactive_media), LONGEST_SILENCE)
+        timer = int(compile_alg(evidence.policy).timers.inactive_media)
+        longer = min(2 * timer, LONGEST_SILENCE)
         yield Finding(
             "A19", "media",
             ngettext(
-                "%d audio stream was closed because nobody sent anything.",
-                "%d audio streams were closed because nobody sent anything.", len(quiet),
-            ) % len(quiet),
+                "%(streams)d audio stream was closed after %(timer)d s without a packet from either side.",
+                "%(streams)d audio streams were closed after %(timer)d s without a packet from either side.",
+                len(quiet),
+            ) % {"streams": len(quiet), "timer": timer},
             _("After the inactive media timeout without a packet an opening closes; the call itself stays. Change the "
               "timer only if your calls are silent for longer on purpose."),
             tuple(f"{moment(row['closed'] or 0.0)}: {row['internal']} ⇄ {row['external']}" for row in quiet[-NAMED:]),

@@ -11,17 +11,20 @@ from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 
-from appliance.advisor.evidence import Evidence, Flow, Host, opens
+from appliance.advisor.evidence import Evidence, Flow, Host, opens, spans
 from appliance.advisor.finding import Finding, Fix, moment
 from appliance.ruleset.compile import compile_alg
+from appliance.ruleset.policy import Rule
 from sipalg_core.contract.control import SIP_PORT, SIPS_PORT
 from sipalg_core.contract.events import TraceRow
 
 STUN_PORT: Final = 3478  # RFC 8489
+LOWEST_SPEECH: Final = 1024
 NAMED: Final = 3
 """Flows that are evidence."""
 IDLE_SETTING: Final = "handling.idle_path"
 LONGEST_IDLE: Final = 86_400  # s, of the setting
+LEAST_EARLIER: Final = 10  # s
 USUAL_REFRESH: Final = 600
 """Seconds after which a phone system registers again where nobody has seen it do so."""
 
@@ -46,7 +49,9 @@ def stun(evidence: Evidence) -> Iterator[Finding]:
 
 
 def encrypted(evidence: Evidence) -> Iterator[Finding]:
-    """A04, and A05 where media of the same host is seen."""
+    """A04, and A05 where media of the same host is seen; A04 as well of a rule for SIPS that no rule for speech
+    belongs to."""
+    yield from _encrypted_without_speech(evidence)
     for host, flows in _by_host(evidence, lambda flow: flow.dport == SIPS_PORT and flow.protocol == "tcp"):
         server = flows[0].outside
         yield Finding(
@@ -63,12 +68,40 @@ def encrypted(evidence: Evidence) -> Iterator[Finding]:
         if media:
             yield Finding(
                 "A05", f"{host}-{server}",
-                _("Signalling with %(server)s is encrypted; whether speech is, nobody can see from outside.")
+                _("Signalling with %(server)s is encrypted, speech perhaps not. Ask the provider for SRTP.")
                 % {"server": server},
-                _("SIPS without SRTP hides who telephones with whom, not what they say. Ask the provider for SRTP and "
-                  "switch it on in the phone system."),
+                _("SIPS without SRTP hides who telephones with whom, not what they say. Whether speech is encrypted, "
+                  "nobody can see from outside: see whether SRTP is switched on in the phone system."),
                 tuple(f"{flow.inside}:{flow.sport} → {flow.outside}:{flow.dport} UDP" for flow in media[:NAMED]),
             )  # fmt: skip
+
+
+def _encrypted_without_speech(evidence: Evidence) -> Iterator[Finding]:
+    rules = [rule for rule in evidence.rules("forward") if rule.action == "accept" and rule.from_zone != "external"]
+    for rule in rules:
+        if not _is_for_sips(rule) or any(_lets_speech_out(other, rule) for other in rules):
+            continue
+        server = rule.destination.name if rule.destination else _("anybody")
+        yield Finding(
+            "A04", f"rule-{rule.id}",
+            _("“%(rule)s” is for encrypted SIP: the ALG cannot help there, and no rule lets speech out.")
+            % {"rule": rule.name},
+            _("The ALG does not read what is encrypted, so it opens nothing. Rules for SIPS, for UDP outwards and for "
+              "STUN are needed."),
+            (_("Rule %(number)d “%(rule)s”.") % {"number": rule.position, "rule": rule.name},
+             f"{rule.source.name if rule.source else _('anybody')} → {server}:{SIPS_PORT} TCP"),
+            (Fix(_("Draft the rules for encrypted SIP"), page="firewall:recipes_one", argument="sips"),),
+        )  # fmt: skip
+
+
+def _is_for_sips(rule: Rule) -> bool:
+    return rule.service is not None and (SIPS_PORT, SIPS_PORT) in spans(rule.service, "tcp")
+
+
+def _lets_speech_out(rule: Rule, sips: Rule) -> bool:
+    """From where the encrypted SIP comes, or from anywhere; speech takes several ports."""
+    same = rule.source is None or sips.source is None or rule.source.name == sips.source.name
+    return same and any(max(first, LOWEST_SPEECH) < last for first, last in spans(rule.service, "udp"))
 
 
 def registration_interval(evidence: Evidence) -> Iterator[Finding]:
@@ -122,8 +155,14 @@ def leaked_address(evidence: Evidence) -> Iterator[Finding]:
                        "server": message["sent_to"]},
                     line[:200],
                 ),
-                (Fix(_("Exempt the server from the ALG"), page="firewall:exemptions"),),
+                (*_report(evidence, message), Fix(_("Exempt the server from the ALG"), page="firewall:exemptions")),
             )  # fmt: skip
+
+
+def _report(evidence: Evidence, message: TraceRow) -> Iterator[Fix]:
+    call = evidence.engine.call_of.get(message["id"]) if evidence.engine else None
+    if call:
+        yield Fix(_("Report it (support bundle of the call)"), page="sip:calls_bundle", argument=call)
 
 
 def second_alg(evidence: Evidence) -> Iterator[Finding]:
@@ -207,13 +246,13 @@ def _by_host(evidence: Evidence, wanted: Callable[[Flow], bool]) -> Iterator[tup
 def _is_speech(flow: Flow, host: str) -> bool:
     return (
         flow.protocol == "udp" and flow.inside == host and flow.answered
-        and flow.dport >= 1024 and flow.dport not in (STUN_PORT, SIPS_PORT, SIP_PORT)
+        and flow.dport >= LOWEST_SPEECH and flow.dport not in (STUN_PORT, SIPS_PORT, SIP_PORT)
     )  # fmt: skip
 
 
 def _below(granted: int) -> int:
-    """A value that a phone may be given: a tenth less, in whole minutes where it is long enough."""
-    value = granted * 9 // 10
+    """A value that a phone may be given: a twentieth less, in whole minutes where it is long enough."""
+    value = granted - max(granted // 20, LEAST_EARLIER)
     return value // 60 * 60 if value >= 120 else value
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlencode
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -60,7 +61,10 @@ def banned_provider(evidence: Evidence) -> Iterator[Finding]:
                   "server that the object names singly, and not as part of a network, is never banned."),
                 (_("Banned for %(seconds)d s more; %(packets)d packets were dropped.")
                  % {"seconds": ban.get("seconds", 0), "packets": ban.get("packets", 0)},),
-                (Fix(_("Show the banned hosts"), page="sip:bans"),),
+                (
+                    Fix(_("Lift the ban"), page="sip:bans"),
+                    Fix(_("Name the server singly"), page="firewall:objects", query=urlencode({"q": named.name})),
+                ),
             )  # fmt: skip
 
 

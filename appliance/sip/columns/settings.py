@@ -93,7 +93,7 @@ _TIMERS: Final = Group(
         ),
         Number(
             "timers.teardown", _("Teardown delay"),
-            _("Pinholes stay open for so long after a hang-up, so that the last words arrive."), _RARELY,
+            _("Pinholes stay open for so long after BYE or CANCEL, so that the last words arrive."), _RARELY,
             5, low=0, high=30, unit=_S,
         ),
         Number(

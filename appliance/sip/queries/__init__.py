@@ -19,6 +19,7 @@ from appliance.sip.queries.live import (
     telephony,
     transactions,
 )
+from appliance.sip.queries.parties import Speaker, speakers
 from appliance.sip.queries.quality import measured_providers, quality
 from appliance.sip.queries.quiet import Awaited, Tried, awaited, last_call, tried
 from appliance.sip.queries.selftests import selftests
@@ -30,6 +31,7 @@ __all__ = [
     "CallSeen",
     "Line",
     "Piece",
+    "Speaker",
     "Standing",
     "Telephony",
     "Template",
@@ -56,6 +58,7 @@ __all__ = [
     "records",
     "selftests",
     "snapshot",
+    "speakers",
     "standing",
     "telephony",
     "templates",

@@ -18,6 +18,7 @@ from appliance.ruleset.snapshot import values_of
 from appliance.sip import queries, services
 from appliance.sip.forms import ProviderForm
 from appliance.sip.models import Provider
+from appliance.system.queries import policy_asked
 from appliance.ui.requests import OperatorRequest, may
 
 ROWS = (("name",), ("signalling", "media"), ("symmetric_media",))
@@ -25,12 +26,19 @@ ROWS = (("name",), ("signalling", "media"), ("symmetric_media",))
 
 @may("providers.see")
 def providers(request: OperatorRequest) -> HttpResponse:
-    proof = queries.proof()
+    proof, speakers = queries.proof(), queries.speakers(policy_asked(draft=True))
     listed = [
-        (each, values_of(each.signalling), len(queries.values_of(each)), proof.get(each.name))
+        {
+            "provider": each,
+            "servers": values_of(each.signalling),
+            "speakers": speakers.get(each.signalling.name, []),
+            "media": values_of(each.media) if each.media else [],
+            "own": len(queries.values_of(each)),
+            "proof": proof.get(each.name),
+        }
         for each in queries.providers()
     ]
-    context = {"providers": listed, "templates": queries.templates().values(), "known": proof is not None}
+    context = {"providers": listed, "templates": queries.templates().values()}
     return render(request, "sip/providers.html", context)
 
 
@@ -40,6 +48,7 @@ def provider(request: OperatorRequest, pk: int) -> HttpResponse:
     context = {
         "provider": row,
         "servers": values_of(row.signalling),
+        "speakers": queries.speakers(policy_asked(draft=True)).get(row.signalling.name, []),
         "media": values_of(row.media) if row.media else [],
         "template": queries.templates().get(row.template),
         "groups": queries.standing(row),

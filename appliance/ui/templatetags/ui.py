@@ -175,7 +175,13 @@ def undo_offer(context: Context) -> dict[str, Any] | None:
     return requests.undo_offer(request) if isinstance(request, HttpRequest) and hasattr(request, "session") else None
 
 
-@register.simple_tag(name="fix_address")
+@register.simple_tag(takes_context=True)
+def fix_address(context: Context, fix: Fix) -> str:
+    """Of the page that a finding's fix leads to; "" where the reader would be refused."""
+    address = address_of(fix)
+    return address if may_open_address(context["request"], address) else ""
+
+
 def address_of(way: Fix | Way) -> str:
     """Of the page that a finding's fix, or an answer of the help, leads to."""
     place = reverse(way.page, args=[] if way.argument is None else [way.argument])

@@ -76,7 +76,7 @@ registration: dict[str, Any] = {
     "warning": "it keeps to 1200 s", "status": "200 OK", "registered": NOW - 60, "expires": NOW + 600,
 }  # fmt: skip
 message: dict[str, Any] = {
-    "t": NOW - 5, "source": f"{PBX}:5060",
+    "id": "m1", "t": NOW - 5, "source": f"{PBX}:5060",
     "side": "internal", "sent_to": f"{SERVER}:5060", "applied": True, "method": "INVITE", "status": 0,
     "before": "", "after": "INVITE sip:x@example.net SIP/2.0\r\nHistory-Info: <sip:7@192.168.0.44>\r\n",
 }  # fmt: skip
@@ -120,7 +120,7 @@ PROVOKED = {
     "A17": evidence(refused=(no_ports,)),
     "A18": evidence(engine=engine(calls=(call,))),
     "A19": evidence(engine=engine(openings=(opening,))),
-    "A20": evidence(engine=engine(messages=(message,))),
+    "A20": evidence(engine=engine(messages=(message,), call_of={"m1": "c1"})),
     "A21": evidence(kernel=kernel(helpers=(HELPER,))),
     "A22": evidence(engine=engine(messages=(answer | {"before": seen_as_another},))),
     "A23": evidence(exempt=True, kernel=kernel(udp_stream_timeout=120)),
@@ -193,7 +193,7 @@ def test_overdue_registration_is_an_error_and_the_advice_fits_into_the_time_gran
     (finding,) = found(evidence(engine=engine(registrations=(registration | {"state": "overdue"},))), "A06")
     assert finding.severity == "error"
     assert "540" in finding.text  # 1200 - 660
-    assert "to 540." in finding.why
+    assert "to 600." in finding.why, "as the reference has it for 660 s"
 
 
 def test_phone_that_only_asked_for_more_is_a_hint_and_one_that_got_it_is_none() -> None:
@@ -311,3 +311,24 @@ def test_open_sip_port_says_how_many_foreign_packets_there_were_today() -> None:
     (seen,) = found(evidence(rule, uses={3: Use(DAY, 60.0, 17)}, engine=engine(bans=bans)), "A10")
     assert "Today 17 packets from outside came in by it." in seen.evidence
     assert any("2 hosts" in line and line.endswith("42.") for line in seen.evidence)
+
+
+def test_rule_for_encrypted_sip_wants_one_for_speech() -> None:
+    sips = Rule(4, 2, "SIPS", "accept", PHONES, PROVIDER, Service("SIPS", "tcp", "5061"))
+    (finding,) = found(evidence(sips), "A04")
+    assert finding.id == "A04-rule-4"
+    assert "no rule lets speech out" in finding.text
+    speech = Rule(5, 3, "Speech", "accept", PHONES, None, Service("Speech", "udp", "1024-65535"))
+    assert found(evidence(sips, speech), "A04") == []
+    elsewhere = replace(speech, source=Address("Others", ("192.168.0.77",)))
+    assert found(evidence(sips, elsewhere), "A04")
+
+
+def test_private_address_outside_is_reported_with_its_call() -> None:
+    (finding,) = found(PROVOKED["A20"], "A20")
+    assert next((each.page, each.argument) for each in finding.fixes) == ("sip:calls_bundle", "c1")
+
+
+def test_silence_is_told_with_the_timer() -> None:
+    (finding,) = found(PROVOKED["A19"], "A19")
+    assert "after 120 s without a packet from either side" in finding.text

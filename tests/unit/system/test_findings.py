@@ -14,9 +14,11 @@ from appliance.advisor.checks import CHECKS, advise
 from appliance.advisor.evidence import Evidence
 from appliance.advisor.finding import Finding
 from appliance.help.pages import PAGES
+from appliance.permissions import Role
 from appliance.sip.models import AlgSettings
 from appliance.system import services
 from tests.unit.advisor.test_checks import PROVOKED
+from tests.unit.people import person
 
 DRAFTS = {"A01", "A02", "A08", "A10", "A11", "A15", "A17", "A19", "A23", "A24"}
 """Checks whose fix is a change that can be made for the operator; others lead to where it is made."""
@@ -103,6 +105,18 @@ def test_what_is_done_elsewhere_has_a_guide(console, findings, check):
         assert bool(each.commands) == (check == "A21")
         assert all(command in text for command in each.commands)
         assert (f'data-copy="#commands-{each.id}"' in text) == bool(each.commands)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("check", ["A20"], indirect=True)
+def test_fix_that_the_reader_may_not_open_is_not_offered(client, findings):
+    shown = {}
+    for role in (Role.TECHNICIAN, Role.ADMINISTRATOR):
+        client.force_login(person(role))
+        shown[role] = client.get(reverse("system:advisor")).content.decode()
+        assert f'id="{findings[0].id}"' in shown[role]
+    assert "/calls/c1/bundle/" not in shown[Role.TECHNICIAN]
+    assert "/calls/c1/bundle/" in shown[Role.ADMINISTRATOR]
 
 
 def test_it_is_let_be_with_a_reason_until_an_end(console, findings):

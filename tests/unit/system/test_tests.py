@@ -109,3 +109,11 @@ def test_every_sentence_is_filled_in():
     for code, text in _TOLD.items():
         names = {part.partition("}")[0] for part in str(text).split("{")[1:]}
         assert "{" not in sentence(said(code, **dict.fromkeys(names, "x")))
+
+
+def test_page_leads_to_the_support_bundle_of_a_call_for_who_may_make_one(console, client):
+    assert 'href="/calls/history/">Call history' not in console.get("/system/tests/").content.decode()
+    client.force_login(person(Role.ADMINISTRATOR))
+    text = client.get("/system/tests/").content.decode()
+    assert "<h2>Support bundle</h2>" in text
+    assert 'href="/calls/history/">Call history' in text
