@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
@@ -180,5 +180,27 @@ class Setup(models.Model):
     revision = models.PositiveIntegerField(null=True, blank=True)
     ended = models.DateTimeField(null=True, blank=True)
 
+    def in_shape(self) -> Setup:
+        """Without what is no answer, no step, no key. What an answer says is for the wizard to judge."""
+        answers, drafted, seen = (_mapping(each) for each in (self.answers, self.drafted, self.seen))
+        self.answers = {step: answer for step, answer in answers.items() if isinstance(answer, dict)}
+        self.passed = [each for each in _list(self.passed) if isinstance(each, str)]
+        self.drafted = {model: [key for key in _list(keys) if is_key(key)] for model, keys in drafted.items()}
+        self.seen = {word: now for word, now in seen.items() if isinstance(now, bool)}
+        return self
+
     def __str__(self) -> str:
         return self.node
+
+
+def is_key(value: object) -> bool:
+    """Whether a row could have it."""
+    return type(value) is int and 0 < value < 2**63
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -173,7 +173,7 @@ class Pending:
 
 def setup_now(node: str = names.NODE) -> Setup:
     """How far the first-run wizard is; an unsaved row where nobody has begun."""
-    return Setup.objects.filter(node=node).first() or Setup(node=node)
+    return (Setup.objects.filter(node=node).first() or Setup(node=node)).in_shape()
 
 
 def is_new(node: str = names.NODE) -> bool:

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from appliance.accounts import services as accounts
+from appliance.backup import document
 from appliance.firewall import queries as firewall_queries
 from appliance.firewall import services as firewall
 from appliance.kernel.inquiry import NetadminUnavailable
@@ -58,8 +59,12 @@ def upload(request: OperatorRequest, setup: Setup, given: Mapping[str, Any]) -> 
 
 
 def kept_file(setup: Setup) -> Restoration | None:
-    """What was looked into; gone after an hour, or once it is restored."""
-    return Restoration.objects.filter(pk=setup.answers.get("restore", {}).get("kept", 0)).first()
+    """What was looked into; gone after an hour, once it is restored, or where this program cannot read it any more."""
+    kept = Restoration.objects.filter(pk=setup.answers.get("restore", {}).get("kept", 0)).first()
+    try:
+        return kept if kept and document.checked(kept.content) else None
+    except document.Refused:
+        return None
 
 
 def mapping(request: OperatorRequest, setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +94,8 @@ def zones(request: OperatorRequest, _setup: Setup, given: Mapping[str, Any]) -> 
                 interfaces.adopt_interface(actor=request.user, name=name, role=role, masquerade=role == Role.EXTERNAL)
             except NetadminUnavailable as error:
                 raise ValidationError(str(error)) from error
-    return {"roles": roles}
+    here = {link["name"] for link in looking.links()}
+    return {"roles": roles, "missing": sorted(name for name, role in roles.items() if role and name not in here)}
 
 
 def internet(request: OperatorRequest, _setup: Setup, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,7 +128,12 @@ def plan_of(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
 
 def review(request: OperatorRequest, setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
     services.draft_setup(actor=request.user, plan=plan_of(setup.answers))
-    return {}
+    return {"of": asked_of(setup.answers)}
+
+
+def asked_of(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """What the drafts follow from: another answer asks for others."""
+    return {step: dict(answers.get(step, {})) for step in ("phones", "provider", "mode")}
 
 
 # --- Into the kernel, and out of the wizard ---

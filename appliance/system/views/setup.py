@@ -17,14 +17,14 @@ from django_htmx.http import trigger_client_event
 from appliance.system import queries, services
 from appliance.system.models import Setup, State
 from appliance.ui.requests import OperatorRequest, access, may
-from appliance.wizard import looking, showing, steps
+from appliance.wizard import kept, looking, showing, steps
 from appliance.wizard.steps import Step
 
 
 @may("setup.run")
 def setup(request: OperatorRequest) -> HttpResponse:
     """To where it was left, or what became of it."""
-    now = queries.setup_now()
+    now, _lost = kept.sound(queries.setup_now())
     if now.ended is not None:
         return render(request, "setup/ended.html", {"setup": now})
     return redirect("system:setup_step", step=steps.next_open(now).name)
@@ -32,29 +32,31 @@ def setup(request: OperatorRequest) -> HttpResponse:
 
 @may("setup.run")
 def step(request: OperatorRequest, step: str) -> HttpResponse:
-    now = queries.setup_now()
+    now, lost = kept.sound(queries.setup_now())
     found = steps.reachable(now, step)
     if found is None or (step == "owner" and request.method == "POST"):
         return redirect("system:setup_step", step=steps.next_open(now).name)
-    return _take(request, now, found)
+    return _take(request, now, found, again=found.name in lost)
 
 
 @require_POST
 @may("setup.run", fresh=True)
 def password(request: OperatorRequest) -> HttpResponse:
     """The step of the account: a password asks for a fresh proof, such as the link just used."""
-    now = queries.setup_now()
+    now, _lost = kept.sound(queries.setup_now())
     found = steps.reachable(now, "owner")
     return _take(request, now, found) if found else redirect("system:setup")
 
 
-def _take(request: OperatorRequest, now: Setup, found: Step) -> HttpResponse:
+def _take(request: OperatorRequest, now: Setup, found: Step, *, again: bool = False) -> HttpResponse:
+    """`again`: it was done, and what was answered does not hold any more."""
     posted = request.method == "POST"
     form = found.form(request.user, now, request.POST if posted else None, request.FILES if posted else None)
-    kept: list[dict[str, Any]] = []
-    if not posted or not form.accepted(lambda values: kept.append(found.save(request, now, values))):
-        return _page(request, now, found, form)
-    now = services.pass_step(actor=request.user, step=found.name, answers=kept[0])
+    answers: list[dict[str, Any]] = []
+    if not posted or not form.accepted(lambda values: answers.append(found.save(request, now, values))):
+        return _page(request, now, found, form, again=again)
+    services.pass_step(actor=request.user, step=found.name, answers=answers[0])
+    now, _lost = kept.sound(queries.setup_now())
     following = steps.after(now, found)
     if following is None:
         services.end_setup(actor=request.user, verb="finish set-up")
@@ -63,17 +65,17 @@ def _take(request: OperatorRequest, now: Setup, found: Step) -> HttpResponse:
     answer = redirect("system:setup_step", step=following.name)
     if found.name == "look":
         answer.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME, kept[0]["language"], max_age=settings.LANGUAGE_COOKIE_AGE,
+            settings.LANGUAGE_COOKIE_NAME, answers[0]["language"], max_age=settings.LANGUAGE_COOKIE_AGE,
             secure=settings.SESSION_COOKIE_SECURE, samesite="Lax",
         )  # fmt: skip
     return answer
 
 
-def _page(request: OperatorRequest, now: Setup, found: Step, form: Any) -> HttpResponse:
+def _page(request: OperatorRequest, now: Setup, found: Step, form: Any, *, again: bool) -> HttpResponse:
     listed = steps.visible(now.answers)
     context = {
         "step": found, "form": form, "setup": now, "steps": listed, "number": listed.index(found) + 1,
-        "back": steps.before(now, found),
+        "back": steps.before(now, found), "again": again,
         "reachable": {each.name for each in listed if steps.reachable(now, each.name)},
     }  # fmt: skip
     if found.name == "apply":
@@ -95,7 +97,7 @@ def _to_apply(request: OperatorRequest, now: Setup) -> dict[str, Any]:
 @may("setup.run")
 def preview(request: OperatorRequest) -> HttpResponse:
     """What restoring would change with these interfaces."""
-    now = queries.setup_now()
+    now = kept.fitting(queries.setup_now())
     prefix = "interface-"
     chosen = {name.removeprefix(prefix): request.GET[name] for name in request.GET if name.startswith(prefix)}
     return render(request, "setup/_preview.html", showing.preview(now, chosen))
@@ -123,7 +125,7 @@ def apply(request: OperatorRequest) -> HttpResponse:
             context["refusal"] = " ".join(error.messages)
     if not request.htmx:
         return redirect("system:setup_step", step="apply")
-    shown = _to_apply(request, queries.setup_now())
+    shown = _to_apply(request, kept.fitting(queries.setup_now()))
     if shown["revision"] and request.GET.get("state") == shown["revision"].state and not shown["done"]:
         return HttpResponse(status=204)  # nothing is another: no button is taken away from under a hand
     answer = render(request, "setup/_apply.html", shown | context)
@@ -133,7 +135,7 @@ def apply(request: OperatorRequest) -> HttpResponse:
 @may("setup.run")
 def heard(request: OperatorRequest) -> HttpResponse:
     """The middle of the live check; what it has seen once stays seen."""
-    now = queries.setup_now()
+    now = kept.fitting(queries.setup_now())
     shown = showing.check(now)
     found = shown["heard"]
     if now.pk is not None:
