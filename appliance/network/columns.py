@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from appliance.firewall.queries import rules
 from appliance.network.models import Interface, Role
+from appliance.ruleset.policy import Rule
+from appliance.ruleset.sides import Between, between_all
+from appliance.system.queries import policy_asked
 
 JUST_NOW: Final = 15.0
 """Seconds for which a cable that was plugged or pulled is pointed out."""
@@ -58,24 +62,37 @@ def _origin(held: Mapping[str, Any]) -> str:
     return _("fixed") if held["static"] else _("by DHCP")
 
 
+class Cell(NamedTuple):
+    source: Role
+    target: Role
+    rules: int
+    sip: int
+
+    @property
+    def words(self) -> str:
+        return ngettext("%d rule", "%d rules", self.rules) % self.rules if self.rules else _("closed")
+
+    @property
+    def page(self) -> str:
+        """Where the list of rules shows just those that are counted here."""
+        asked = f"from:{self.source.value} to:{self.target.value} {_LET_IN}"
+        return f"{reverse('firewall:rules')}?{urlencode({'table': 'forward', 'q': asked})}"
+
+
+_LET_IN: Final = "is:accept -is:disabled -is:expired"
+
+
 def matrix() -> list[dict[str, Any]]:
     """Zone by zone: how many rules of the draft let something pass from one to the other."""
     used = set(Interface.objects.values_list("role", flat=True))
     roles = [role for role in Role if role in used]
-    let_in = [rule for rule in rules("forward") if rule.enabled and rule.expired_at is None and rule.action == "accept"]
-    return [
-        {
-            "role": source,
-            "cells": [
-                _cell(source, target, [r for r in let_in if r.from_zone in ("", source) and r.to_zone in ("", target)])
-                for target in roles
-            ],
-        }
-        for source in roles
-    ]
+    policy = policy_asked(draft=True)
+    between = between_all(policy)
+    let_in = [rule for rule in policy.rules
+              if rule.table == "forward" and rule.action == "accept" and rule.enabled and not rule.expired]  # fmt: skip
+    return [{"role": source, "cells": [_cell(source, target, let_in, between) for target in roles]} for source in roles]
 
 
-def _cell(source: Role, target: Role, let_in: list[Any]) -> dict[str, Any]:
-    sip = sum(1 for rule in let_in if rule.service and rule.service.application)
-    words = ngettext("%d rule", "%d rules", len(let_in)) % len(let_in) if let_in else _("closed")
-    return {"source": source, "target": target, "rules": len(let_in), "sip": sip, "words": words}
+def _cell(source: Role, target: Role, let_in: Iterable[Rule], between: Mapping[int, Between]) -> Cell:
+    found = [each for each in let_in if source in between[each.id].sources and target in between[each.id].targets]
+    return Cell(source, target, len(found), sum(each.opens_alg for each in found))

@@ -117,8 +117,8 @@ def policy_asked(*, draft: bool, node: str = names.NODE) -> ruleset.Policy:
     return pending.asked if draft else pending.decides
 
 
-def rule_asked(rule: int, *, draft: bool, node: str = names.NODE) -> ruleset.Rule | None:
-    """One of policy_asked's, without building all others."""
+def policy_of_rule(rule: int, *, draft: bool, node: str = names.NODE) -> ruleset.Policy:
+    """What policy_asked says, with no rule but this one, without building all others."""
     running = None if draft else running_revision(node)
     if running is None:
         policy = snapshot(node, 0, only=rule)
@@ -126,7 +126,11 @@ def rule_asked(rule: int, *, draft: bool, node: str = names.NODE) -> ruleset.Rul
         kept = [each for each in running.policy.get("rules", ()) if each["id"] == rule]
         policy = ruleset.load(running.policy | {"rules": kept})
         policy = replace(policy, rules=_marked(policy.rules, running))
-    return next(iter(_at(policy, time.time()).rules), None)
+    return _at(as_found(policy), time.time())
+
+
+def rule_asked(rule: int, *, draft: bool, node: str = names.NODE) -> ruleset.Rule | None:
+    return next(iter(policy_of_rule(rule, draft=draft, node=node).rules), None)
 
 
 class Pending:

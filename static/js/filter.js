@@ -3,6 +3,7 @@
 // the same of a permanent link); only which objects hold an address or a country is asked of the server, once for each.
 
 const PAUSE = 150; // ms without a key before the server is asked
+const DAY = 86_400; // s
 const COUNTRY = /^\p{L}{3,}$/u; // a part of its name, where some object names countries
 const ADDRESS = /^(\d{1,3}\.){3}\d{1,3}$|^[0-9a-f.]*:[0-9a-f.]*:[0-9a-f:.]*$/;
 
@@ -25,8 +26,31 @@ function atPort(ports, port) {
   });
 }
 
-function has({ words, tags, ports, objects }, word) {
-  if (word.startsWith("tag:")) return tags.split("\n").includes(word.slice("tag:".length));
+function endsWithin(ends, days) {
+  if (!ends || !days) return Boolean(ends) && !days;
+  return /^\d+$/.test(days) && Number(ends) - Date.now() / 1000 <= Number(days) * DAY;
+}
+
+function isIn(row, state) {
+  return row.querySelector("[data-rule-state]").dataset.ruleState === state
+    || (state === "changed" && row.querySelector("[data-draft]") !== null);
+}
+
+const fact = (row, word) => row.dataset.facts.split(" ").includes(word);
+
+const ONLY = { // words that look at one thing, by what stands before their colon
+  tag: (row, _word, rest) => row.dataset.tags.split("\n").includes(rest),
+  is: (row, word, rest) => isIn(row, rest) || fact(row, word),
+  from: fact,
+  to: fact,
+  ends: (row, _word, rest) => endsWithin(row.dataset.ends, rest),
+};
+
+function has(row, word) {
+  const { words, ports, objects } = row.dataset;
+  const colon = word.indexOf(":");
+  const only = colon > 0 && Object.hasOwn(ONLY, word.slice(0, colon)) && ONLY[word.slice(0, colon)];
+  if (only) return only(row, word, word.slice(colon + 1));
   if (words.includes(word)) return true;
   if (/^\d+$/.test(word)) return ports !== "" && atPort(ports, Number(word));
   const holding = held.get(word);
@@ -38,7 +62,7 @@ function show() {
   const words = asked();
   const filled = new Set();
   for (const row of document.querySelectorAll("#rule-list tr[data-words]")) {
-    row.hidden = !words.every(({ word, excluded }) => word && has(row.dataset, word) !== excluded);
+    row.hidden = !words.every(({ word, excluded }) => word && has(row, word) !== excluded);
     if (!row.hidden) filled.add(row.dataset.section);
     else if (row.querySelector("input[name=rule]:checked")) row.querySelector("input[name=rule]").click();
   }

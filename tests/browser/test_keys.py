@@ -98,6 +98,9 @@ def test_rules_are_filtered_switched_and_dragged_where_they_stand(page: Page, la
         assert lab.get(f"rules/{made[2]}")["enabled"]
         expect(row[2].get_by_role("switch")).to_be_focused()
         expect(page.locator("#rule-states")).to_be_attached()  # what the others are now
+        page.get_by_role("searchbox", name="Filter rules").fill("in place is:disabled from:internal -ends:7")
+        expect(row[1]).to_be_visible()
+        expect(row[2]).to_be_hidden()
         page.get_by_role("searchbox", name="Filter rules").fill("in place")
         row[2].locator("[data-grip]").hover()
         page.mouse.down()

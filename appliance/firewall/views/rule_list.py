@@ -19,12 +19,14 @@ from appliance.firewall.views.rule_columns import COLUMNS, Column, Text, columns
 from appliance.recipes.forms import RECIPES
 from appliance.ruleset import notation
 from appliance.ruleset.policy import Rule as Compiled
-from appliance.system.queries import Pending, rule_asked
+from appliance.ruleset.sides import Between, between_all
+from appliance.system.queries import Pending, policy_of_rule
 from appliance.system.views.revisions import review_context
 from appliance.ui.columns import Mark
 from appliance.ui.requests import OperatorRequest
 
 HitsOf = Mapping[int, Hits]
+BetweenOf = Mapping[int, Between]
 NEVER_HIT_AFTER: Final = timedelta(days=90)
 
 
@@ -63,12 +65,6 @@ class States:
     def all(cls, pending: Pending, hits: HitsOf) -> States:
         shadowed = {finding.rule for finding in pending.findings() if finding.code == "shadowed"}
         return cls(pending.asked.rules, pending.decides.rules, shadowed, hits)
-
-    @classmethod
-    def alone(cls, rule: int, hits: HitsOf) -> States:
-        """Of one rule, at once: whether another covers it only `all` know."""
-        draft, running = (rule_asked(rule, draft=each) for each in (True, False))
-        return cls(filter(None, [draft]), filter(None, [running]), (), hits)
 
     def of(self, rule: Rule) -> State:
         compiled = self._rules.get(rule.pk)
@@ -111,9 +107,11 @@ class Sought(NamedTuple):
     tags: str  # a line each
     ports: str  # "443,8080-8090"
     objects: frozenset[int]
+    facts: frozenset[str]  # "from:internal", "is:accept"
+    ends: float | None  # Unix seconds
 
     @classmethod
-    def of(cls, rule: Rule) -> Sought:
+    def of(cls, rule: Rule, between: Between) -> Sought:
         objects = [each for each in (rule.source, rule.destination, rule.target) if each is not None]
         ports, service = _ports(rule.service), rule.service.name if rule.service else ""
         tags = [str(tag) for tag in rule.tags]
@@ -121,16 +119,39 @@ class Sought(NamedTuple):
         text += [word for each in objects for word in (each.name, each.value)]
         return cls(
             " ".join(filter(None, text)).casefold(), "\n".join(tags).casefold(), ports,
-            frozenset(each.pk for each in objects),
+            frozenset(each.pk for each in objects), frozenset(_facts(rule, between)),
+            rule.until.timestamp() if rule.until and not rule.expired_at else None,
         )  # fmt: skip
 
-    def has(self, word: str, holding: Collection[int]) -> bool:
-        if word.startswith("tag:"):
-            return word.removeprefix("tag:") in self.tags.split("\n")
+    def has(self, word: str, holding: Collection[int], state: Collection[str]) -> bool:
+        prefix, colon, rest = word.partition(":")
+        match prefix if colon else "":
+            case "tag":
+                return rest in self.tags.split("\n")
+            case "is":
+                return rest in state or word in self.facts
+            case "from" | "to":
+                return word in self.facts
+            case "ends":
+                return self._ends(rest)
         return word in self.words or not self.objects.isdisjoint(holding) or (word.isdecimal() and self._at(int(word)))
+
+    def _ends(self, days: str) -> bool:
+        """Within so many; at all, where none are named."""
+        if self.ends is None or not days:
+            return self.ends is not None and not days
+        return days.isdecimal() and self.ends - time.time() <= int(days) * 86_400
 
     def _at(self, port: int) -> bool:
         return any(first <= port <= last for first, last in notation.port_ranges(self.ports))
+
+
+def _facts(rule: Rule, between: Between) -> Iterable[str]:
+    yield f"is:{rule.action}"
+    if rule.log:
+        yield "is:logged"
+    yield from (f"from:{zone}" for zone in between.sources)
+    yield from (f"to:{zone}" for zone in between.targets)
 
 
 def _ports(service: Service | None) -> str:
@@ -140,22 +161,27 @@ def _ports(service: Service | None) -> str:
     return ",".join(each.ports for each in held if each.ports)
 
 
+PREFIXES: Final = ("tag", "is", "from", "to", "ends")
+"""Of words that look at one thing only."""
+
+
 class Filter:
     """Every word must be there: in name, comment, tags, section, objects, ports; an address finds the objects that
-    hold it, a number the ranges of ports around it. A word with `-` in front excludes, `tag:` looks at tags only.
+    hold it, a number the ranges of ports around it. A word with `-` in front excludes, `tag:` looks at tags only, `is:`
+    at states and actions, `from:` and `to:` at zones, `ends:7` finds what ends within seven days.
     """
 
     def __init__(self, text: str) -> None:
         words = [(word.lstrip("-"), word.startswith("-")) for word in text.casefold().split()]
         self._words = [(word, excluded, set(holding(word))) for word, excluded in words]
 
-    def shows(self, sought: Sought) -> bool:
-        return all(word and sought.has(word, objects) != excluded for word, excluded, objects in self._words)
+    def shows(self, sought: Sought, state: Collection[str]) -> bool:
+        return all(word and sought.has(word, objects, state) != excluded for word, excluded, objects in self._words)
 
 
 def holding(word: str) -> list[int]:
     """The objects that hold an address or a country, or have the word in their name."""
-    if word.startswith("tag:") or not word:
+    if not word or word.partition(":")[0] in PREFIXES:
         return []
     return [address.pk for address in found_addresses(word, KnownContents())]
 
@@ -170,15 +196,17 @@ class Line(NamedTuple):
 
 
 def lines(
-    rules: Iterable[Rule], shown: Sequence[Column], states: States, hits: HitsOf, text: str = ""
+    rules: Iterable[Rule], shown: Sequence[Column], states: States, between: BetweenOf, hits: HitsOf, text: str = ""
 ) -> list[Line]:  # fmt: skip
     """Those that the filter does not show are lines as well: the browser shows them as soon as it is another."""
     asked = Filter(text)
     found = []
     for rule in rules:
-        counted, sought = hits.get(rule.pk), Sought.of(rule)
+        counted, sought = hits.get(rule.pk), Sought.of(rule, between[rule.pk])
         cells = [(column, column.cell(rule, counted)) for column in shown]
-        found.append(Line(rule, cells, states.of(rule), states.is_draft(rule), sought, asked.shows(sought)))
+        state, draft = states.of(rule), states.is_draft(rule)
+        told = (state.name, "changed") if draft else (state.name,)
+        found.append(Line(rule, cells, state, draft, sought, asked.shows(sought, told)))
     return found
 
 
@@ -193,7 +221,7 @@ def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict
     listed = list(queries.rules(table).prefetch_related("service__members"))
     shown, hits, pending = columns_of(request.user), queries.hits(), Pending()
     before, after = columns.AUTOMATIC[table]
-    found = lines(listed, shown, States.all(pending, hits), hits, text)
+    found = lines(listed, shown, States.all(pending, hits), between_all(pending.asked), hits, text)
     return review_context(request, pending) | {
         "table": table,
         "tables": columns.TABLES.items(),
@@ -216,8 +244,10 @@ def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict
 
 
 def line_context(request: OperatorRequest, pk: int) -> dict[str, Any]:
-    """One of the list, as it stands there."""
+    """One of the list, as it stands there; whether another covers it only all together know."""
     rule = queries.rules().prefetch_related("service__members").get(pk=pk)
     hits = queries.hits()
-    (line,) = lines([rule], columns_of(request.user), States.alone(pk, hits), hits)
+    draft, running = (policy_of_rule(pk, draft=each) for each in (True, False))
+    states = States(draft.rules, running.rules, (), hits)
+    (line,) = lines([rule], columns_of(request.user), states, between_all(draft), hits)
     return {"line": line, "last": queries.rules(rule.table).count()}

@@ -18,7 +18,6 @@ from appliance.firewall.views.forms import done, form_page
 from appliance.firewall.views.rule_changes import conflict
 from appliance.firewall.views.rule_columns import chosen
 from appliance.firewall.views.rule_list import STATES, holding, list_context, states
-from appliance.network.models import Role
 from appliance.system.queries import Pending
 from appliance.system.views.revisions import review_context
 from appliance.ui.requests import OperatorRequest, may
@@ -41,10 +40,6 @@ RULE_ROWS: Final = (
 @may("rules.see")
 def rules(request: OperatorRequest) -> HttpResponse:
     context = list_context(request, _table(request), request.GET.get("q", "")[:200])
-    zones = {name: request.GET[name] for name in ("from_zone", "to_zone") if request.GET.get(name) in Role.values}
-    if zones:
-        inside = [each for each in context["rules"] if all(getattr(each.rule, n) in ("", z) for n, z in zones.items())]
-        context |= {"rules": inside, "zones": {name: Role(zone).label for name, zone in zones.items()}}
     template = "firewall/_rule_list.html" if request.htmx else "firewall/rules.html"
     return render(request, template, context)
 

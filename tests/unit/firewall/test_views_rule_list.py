@@ -61,8 +61,9 @@ def state_of(console, rule: Rule) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["surf", "BÜRO", "10.0.0.77", "443", "8085", "tag:pc", "pc", "mai", "web accept", "-drucker"]
-)
+    "text", ["surf", "BÜRO", "10.0.0.77", "443", "8085", "tag:pc", "pc", "mai", "web accept", "-drucker",
+             "is:accept", "-is:drop"]
+)  # fmt: skip
 def test_filter_finds_by_what_a_rule_means(console, office, other, text):
     page = listed(console, text)
     assert "Surfen" in page
@@ -82,12 +83,27 @@ def test_filter_finds_by_a_country_within_a_group(console, owner, office, other,
     assert "data-countries" in console.get("/firewall/rules/").content.decode()
 
 
-@pytest.mark.parametrize("text", ["zebra", "-tag:pc", "10.0.1.1", "8091", "-8085", "surf -10.0.0.5"])
+@pytest.mark.parametrize("text", ["zebra", "-tag:pc", "10.0.1.1", "8091", "-8085", "surf -10.0.0.5",
+                                  "to:moon", "-from:internal", "is:drop", "ends:7", "is:", "-is:accept"])  # fmt: skip
 def test_filter_excludes(console, office, text):
     page = listed(console, text)
     assert "Surfen" not in page
     assert "No rule matches this filter." in page
     assert "1 rule exists." in page
+
+
+def test_filter_finds_by_state_and_by_end(console, owner, office, other):
+    run()
+    assert "Surfen" not in listed(console, "is:changed")
+    Rule.objects.filter(pk=office.pk).update(until=timezone.now() + timedelta(days=5), log=True)
+    Rule.objects.filter(pk=other.pk).update(enabled=False)
+    for text in ("ends:7", "ends:", "ends:5", "is:active", "is:changed -is:disabled", "is:logged"):
+        page = listed(console, text)
+        assert "Surfen" in page, text
+        assert "Drucken" not in page, text
+    assert "No rule matches this filter." in listed(console, "ends:4")
+    assert "Drucken" in listed(console, "is:disabled")
+    assert "Drucken" in listed(console, "-ends:7")
 
 
 def test_filtered_page_has_an_address_of_its_own(console, office, other):

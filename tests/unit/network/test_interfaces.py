@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Zones and interfaces: what the kernel has, adopted with a role; the running policy goes by what was found."""
 
+import html
+import re
 import time
 
 import pytest
@@ -66,19 +68,48 @@ def test_adopting_what_is_not_there_is_refused_at_the_field(owner, kernel, name,
     assert list(refused.value.message_dict) == [field]
 
 
-def test_zone_matrix_counts_rules_and_leads_to_them(client, owner, api, kernel):
+def cells(page: str) -> dict[tuple[str, str], tuple[int, str]]:
+    """By the zones of row and column: how many rules are said, and where the cell leads."""
+    found = re.findall(r'<td data-label="to (\w+)"><a href="([^"]+)">(?:(\d+) rules?|closed)</a>', page)
+    roles = list(dict.fromkeys(target for target, _address, _said in found))
+    return {
+        (roles[at // len(roles)], target): (int(said or 0), html.unescape(address))
+        for at, (target, address, said) in enumerate(found)
+    }
+
+
+def shown(client, address: str) -> set[str]:
+    rows = client.get(address).content.decode().split("<tr ")
+    names = (re.search(r'id="rule-\d+"[^>]*>([^<]+)</a>', row) for row in rows if " hidden>" not in row.split("\n")[0])
+    return {name[1] for name in names if name}
+
+
+def test_zone_matrix_counts_rules_and_leads_to_just_those(client, owner, api, kernel):
     for name, role in (("lan0", "internal"), ("wan0", "external")):
         services.adopt_interface(actor=owner, name=name, role=role)
-    api("post", "rules", {"name": "surfing", "action": "accept", "from_zone": "internal", "to_zone": "external"})
-    api("post", "rules", {"name": "inward", "action": "accept", "from_zone": "external", "to_zone": "internal"})
+    for name, value in (("PC", "192.168.0.66"), ("Shop", "198.51.100.7")):
+        api("post", "addresses", {"name": name, "kind": "host", "value": value})
+    for name, fields in {
+        "surfing": {"from_zone": "internal", "to_zone": "external"},
+        "inward": {"from_zone": "external", "to_zone": "internal"},
+        "shopping": {"source": "PC", "destination": "Shop"},
+        "anything of the PC": {"source": "PC"},
+        "off": {"from_zone": "internal", "enabled": False},
+        "closed": {"from_zone": "internal", "action": "drop"},
+    }.items():
+        assert api("post", "rules", {"name": name, "action": "accept"} | fields).status_code == 201
     client.force_login(owner)
-    page = client.get("/network/").content.decode()
-    assert page.count("1 rule<") == 2
-    assert page.count("closed<") == 2
-    listed = client.get("/firewall/rules/?table=forward&from_zone=internal&to_zone=external").content.decode()
-    rows = listed[listed.index('<table class="grid middle rules">') :]
-    assert "surfing" in rows
-    assert "inward" not in rows
+    found = cells(client.get("/network/").content.decode())
+    expected = {
+        ("internal", "internal"): {"anything of the PC"},
+        ("internal", "external"): {"surfing", "shopping", "anything of the PC"},
+        ("external", "internal"): {"inward"},
+        ("external", "external"): set(),
+    }
+    assert {zones: said for zones, (said, _address) in found.items()} == {
+        zones: len(names) for zones, names in expected.items()
+    }
+    assert {zones: shown(client, address) for zones, (_said, address) in found.items()} == expected
 
 
 def test_found_addresses_go_into_the_running_policy_and_into_no_draft(owner):
