@@ -248,10 +248,11 @@ class Hits(models.Model):
 
 
 class ListColumns(models.Model):
-    """Which columns somebody wants to see in the list of rules: no configuration, a taste."""
+    """What somebody wants to see in the list of rules: columns, and filters by name. No configuration, a taste."""
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+")
     shown = models.JSONField(default=list)
+    filters = models.JSONField(default=dict)
 
 
 # --- What objects that move hold: no configuration, and never part of a revision ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from appliance.firewall.views import activations, countries, objects, questions, recipes, rule_acts, rules
+from appliance.firewall.views import activations, countries, objects, questions, recipes, rule_acts, rule_filters, rules
 
 app_name = "firewall"
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("rules/bar/", rules.bar, name="rules_bar"),
     path("rules/holding/", rules.holding_objects, name="rules_holding"),
     path("rules/columns/", rules.choose_columns, name="rules_columns"),
+    path("rules/filters/keep/", rule_filters.keep, name="rules_filters_keep"),
+    path("rules/filters/forget/", rule_filters.forget, name="rules_filters_forget"),
     path("rules/sentence/", rules.sentence, name="rules_sentence"),
     path("rules/<int:pk>/", rules.edit_rule, name="rules_edit"),
     path("rules/<int:pk>/enabled/", rule_acts.switch, name="rules_switch"),

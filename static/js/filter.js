@@ -90,6 +90,7 @@ function changed() {
   if (field.value) address.searchParams.set("q", field.value);
   else address.searchParams.delete("q");
   history.replaceState(history.state, "", address);
+  for (const words of document.querySelectorAll("[data-filter-words]")) words.value = field.value;
 }
 
 if (form) {

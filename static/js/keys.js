@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The keys of the console, from the one table that the server gives (appliance/ui/columns.py): a key leads to a page
-// or clicks what is marked with it. Single keys can be switched off.
+// or clicks what is marked with it (in a form: goes to its first field). Single keys can be switched off.
 
 const TABLE = JSON.parse(document.getElementById("keys").textContent);
 const TYPED_INTO = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
@@ -47,5 +47,6 @@ document.addEventListener("keydown", (event) => {
   if (!entry || (!entry.address && !target)) return;
   event.preventDefault();
   if (entry.address) location.assign(entry.address);
+  else if (target.matches("form")) target.querySelector(":is(input, select, textarea):not([type=hidden])").focus();
   else if (!target.disabled) target.click();
 });

@@ -56,6 +56,21 @@ def test_keys_lead_to_pages_and_open_what_they_name(page: Page):
         expect(page.locator(opened)).to_be_visible()
 
 
+def test_new_and_edit_work_wherever_there_is_something_new_or_to_edit(page: Page):
+    for path in ("/firewall/objects/", "/alg/providers/", "/firewall/exemptions/"):
+        live(page, path)
+        press(page, "n")
+        expect(page.locator("#panel")).to_be_visible()
+    for path in ("/accounts/people/", "/accounts/api-tokens/", "/system/tests/"):
+        live(page, path)
+        press(page, "n")
+        expect(page.locator("main :focus")).to_have_attribute("name", re.compile("."))
+    live(page, "/firewall/objects/")
+    page.get_by_role("link", name="PBX", exact=True).focus()
+    press(page, "e")
+    expect(page.locator("#panel").get_by_label("Name", exact=True)).to_have_value("PBX")
+
+
 def test_keys_of_a_row_edit_choose_and_move_it(page: Page, lab: RunningLab):
     with rules(lab, "key one", "key two") as made:
         live(page, "/firewall/rules/")

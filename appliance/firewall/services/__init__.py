@@ -52,9 +52,9 @@ from appliance.firewall.services.objects import (
 )
 from appliance.firewall.services.recipes import Drafted, draft_plan, draft_seen, preview_plan
 from appliance.firewall.services.replacing import replace_everywhere
+from appliance.firewall.services.rule_lists import choose_columns, forget_filter, keep_filter
 from appliance.firewall.services.rules import (
     RULE_FIELDS,
-    choose_columns,
     clone_rule,
     count_connections,
     count_hits,
@@ -109,9 +109,11 @@ __all__ = [
     "drop_unused",
     "end_overdue",
     "expire_rules",
+    "forget_filter",
     "have_country_data",
     "held_by",
     "hold",
+    "keep_filter",
     "let_in",
     "move_rule",
     "not_activated",

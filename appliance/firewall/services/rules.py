@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,7 +21,6 @@ from appliance.firewall.models import (
     AddressObject,
     Application,
     Hits,
-    ListColumns,
     Rule,
     Table,
 )
@@ -207,11 +206,6 @@ def count_connections(*, counted: Mapping[int, int]) -> None:
             Hits.objects.filter(pk=rule_id).update(connections=connections)
     Hits.objects.exclude(pk__in=counted).exclude(connections=0).update(connections=0)
     Hits.objects.update(connections_at=timezone.now())
-
-
-def choose_columns(*, actor: User, shown: Sequence[str]) -> None:
-    """What this account wants to see in the list of rules."""
-    ListColumns.objects.update_or_create(user=actor, defaults={"shown": list(shown)})
 
 
 def describe_rule(rule: Rule) -> dict[str, Any]:

@@ -46,10 +46,17 @@ def menu(request: OperatorRequest, pk: int) -> HttpResponse:
 
 @may("rules.change")
 def place(request: OperatorRequest, pk: int) -> HttpResponse:
-    """The rules above which it can be moved, to be found by typing."""
+    """The rules above which it can be moved, to be found by typing; and both ends of its section."""
     rule = get_object_or_404(queries.rules(), pk=pk)
-    others = [(each, columns.rule_sentence(each)) for each in queries.rules(rule.table) if each.pk != pk]
-    return render(request, "firewall/_rule_place.html", {"rule": rule, "others": others})
+    order = list(queries.rules(rule.table))
+    inside = [each for each in order if each.section == rule.section]
+    context = {
+        "rule": rule,
+        "others": [(each, columns.rule_sentence(each)) for each in order if each != rule],
+        "top": inside[0] if inside[0] != rule else None,
+        "bottom": inside[-1] if inside[-1] != rule else None,
+    }
+    return render(request, "firewall/_rule_place.html", context)
 
 
 @require_POST

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -78,8 +80,14 @@ def _hit(rule: Rule, hits: Hits | None) -> Text:
         )
     if hits is None:
         return "–"
-    last = moment(hits.last) if hits.last else format_html("{} {}", _("never since"), moment(hits.since))
-    return format_html('{}{}<span class="below">{}</span>', spark(hits), hits.packets, last)
+    day = date_format(hits.since, "j N" if hits.since.year == timezone.now().year else "j N Y")
+    exact = f"{hits.since:%Y-%m-%d %H:%M} UTC"
+    since = format_html('<time datetime="{}" title="{}">{}</time>', hits.since.isoformat(), exact, day)
+    words = [moment(hits.last), format_html(_("since {day}"), day=since)]
+    if hits.last is None:
+        words = [format_html(_("never since {day}"), day=since)]
+    below = format_html_join("", '<span class="below">{}</span>', ((each,) for each in words))
+    return format_html("{}{}{}", spark(hits), hits.packets, below)
 
 
 def _connections(rule: Rule, hits: Hits | None) -> Text:

@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from appliance.firewall import columns, queries
+from appliance.firewall import queries
 from appliance.firewall.models import AddressKind, AddressObject, Hits, Protocol, Rule, Service, Table
 from appliance.firewall.queries import KnownContents, found_addresses
 from appliance.firewall.views.rule_columns import COLUMNS, Column, Text, columns_of
+from appliance.firewall.views.rule_filters import LEGEND, READY, filters_of
+from appliance.firewall.views.rule_tables import AUTOMATIC, TABLES
 from appliance.recipes.forms import RECIPES
 from appliance.ruleset import notation
 from appliance.ruleset.policy import Rule as Compiled
@@ -220,12 +222,12 @@ def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict
     """The list, and above it what waits to be applied."""
     listed = list(queries.rules(table).prefetch_related("service__members"))
     shown, hits, pending = columns_of(request.user), queries.hits(), Pending()
-    before, after = columns.AUTOMATIC[table]
+    before, after = AUTOMATIC[table]
     found = lines(listed, shown, States.all(pending, hits), between_all(pending.asked), hits, text)
     return review_context(request, pending) | {
         "table": table,
-        "tables": columns.TABLES.items(),
-        "words": columns.TABLES[table],
+        "tables": TABLES.items(),
+        "words": TABLES[table],
         "columns": shown,
         "all_columns": COLUMNS,
         "width": len(shown) + 4,
@@ -236,6 +238,9 @@ def list_context(request: OperatorRequest, table: Table, text: str = "") -> dict
         "sections": list(dict.fromkeys(rule.section for rule in listed if rule.section)),
         "recipes": RECIPES,
         "asked": text,
+        "ready_filters": READY,
+        "kept_filters": filters_of(request.user),
+        "legend": LEGEND,
         "countries_named": AddressObject.objects.filter(kind=AddressKind.COUNTRY).exists(),
         "last": len(listed),
         "before_rules": before,

@@ -69,7 +69,7 @@ def choose_columns(request: OperatorRequest) -> HttpResponse:
 
 @may("rules.change")
 def add_rule(request: OperatorRequest) -> HttpResponse:
-    """At the end, or above or below another one, whose table and section it shares."""
+    """At the end, above or below another one, whose table and section it shares, or at either end of a section."""
     word, neighbour = _neighbour(request)
     table = Table(neighbour.table) if neighbour else _table(request)
     form = RuleForm(request.POST or None, table=table, initial={"section": neighbour.section} if neighbour else None)
@@ -122,6 +122,9 @@ def _neighbour(request: OperatorRequest) -> tuple[str, Rule | None]:
     for word in ("before", "after"):
         if request.GET.get(word, "").isdecimal():
             return word, get_object_or_404(Rule, pk=int(request.GET[word]))
+    if section := request.GET.get("section", ""):
+        inside = queries.rules(_table(request)).filter(section=section)
+        return ("before", inside.first()) if request.GET.get("at") == "top" else ("after", inside.last())
     return "after", None
 
 

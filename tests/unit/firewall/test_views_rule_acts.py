@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from appliance.accounts.services import create_api_token
 from appliance.firewall.models import Content, Rule
-from appliance.firewall.services import create_address, create_service, delete_rule, update_rule
+from appliance.firewall.services import create_address, create_rule, create_service, delete_rule, update_rule
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
@@ -205,3 +205,29 @@ def test_testing_a_translation_asks_for_our_own_address(console, owner, make_rul
     rule = make_rule("asked", table="dnat", action="dnat", service=web, target=pbx)
     page = re.sub(r"<[^>]*>", "", asked_from_menu(console, rule))
     assert "translated to 192.168.0.2 80 by rule 1 “asked”" in page
+
+
+def test_new_rule_at_either_end_of_a_section_and_moves_to_its_ends(console, owner):
+    for name, section in (("one", ""), ("two", "Office"), ("three", "Office"), ("four", "")):
+        create_rule(actor=owner, name=name, action="drop", section=section)
+    page = console.get("/firewall/rules/").content.decode()
+    assert "section=Office&amp;at=top" in page
+    for at in ("top", "bottom"):
+        form = console.get(f"/firewall/rules/add/?table=forward&section=Office&at={at}", headers=HTMX).content.decode()
+        assert 'value="Office"' in form
+        posted = {"name": f"new at the {at}", "action": "drop", "section": "Office", "enabled": "on"}
+        console.post(f"/firewall/rules/add/?table=forward&section=Office&at={at}", posted)
+    assert names() == ["one", "new at the top", "two", "three", "new at the bottom", "four"]
+    three = Rule.objects.get(name="three")
+    places = console.get(f"/firewall/rules/{three.pk}/place/", headers=HTMX).content.decode()
+    for words in ("To the top of “Office”", "To the bottom of “Office”", "To the end"):
+        assert words in places
+    first = Rule.objects.get(name="new at the top")
+    assert f'name="before" value="{first.pk}"' in places
+    assert "To the top of" not in console.get(f"/firewall/rules/{first.pk}/place/", headers=HTMX).content.decode()
+
+
+def test_new_rule_for_a_section_that_is_gone_stands_at_the_end(console, owner):
+    create_rule(actor=owner, name="one", action="drop")
+    console.post("/firewall/rules/add/?section=Gone&at=top", {"name": "new", "action": "drop", "enabled": "on"})
+    assert names() == ["one", "new"]

@@ -6,14 +6,17 @@ from __future__ import annotations
 from datetime import time, timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from django.utils.html import escape
 
-from appliance.firewall.columns import TABLES
+from appliance.accounts.models import User
 from appliance.firewall.models import Hits, Rule, Table
-from appliance.firewall.services import create_address, create_rule, create_schedule, create_service
+from appliance.firewall.services import create_address, create_rule, create_schedule, create_service, keep_filter
+from appliance.firewall.services.rule_lists import FILTERS_KEPT
+from appliance.firewall.views.rule_tables import AUTOMATIC, TABLES
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import snapshot
@@ -245,3 +248,60 @@ def test_rule_whose_packets_the_alg_takes_has_no_figure_of_its_own(console, owne
     assert "counts its messages" in cell
     assert 'href="/alg/providers/"' in cell
     assert "4711" not in cell
+
+
+def test_filter_is_kept_for_the_account_with_its_name_and_forgotten(console, client, owner, office):
+    kept = {"table": "forward", "name": "Büro", "q": "  is:accept   -tag:voip "}
+    answer = console.post("/firewall/rules/filters/keep/", kept)
+    assert answer.url == "/firewall/rules/?table=forward&q=++is%3Aaccept+++-tag%3Avoip+"
+    page = console.get("/firewall/rules/?table=dnat").content.decode()
+    assert 'href="?table=dnat&amp;q=is%3Aaccept%20-tag%3Avoip" title="is:accept -tag:voip">Büro</a>' in page
+    assert "The filter is kept." in page
+    client.force_login(User.objects.create(username="berta", role="administrator"))
+    assert "Büro</a>" not in client.get("/firewall/rules/?q=nothing").content.decode()
+    client.force_login(owner)
+    console.post("/firewall/rules/filters/forget/", {"name": "Büro"})
+    assert '-tag:voip">Büro' not in console.get("/firewall/rules/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"name": " ", "q": "x"}, "at most 40 characters"),
+        ({"name": "x" * 41, "q": "x"}, "at most 40 characters"),
+        ({"name": "x", "q": "  "}, "There is no filter to keep"),
+        ({"name": "x", "q": "y" * 201}, "There is no filter to keep"),
+    ],
+)
+def test_filter_without_name_or_words_is_refused(console, asked, said):
+    console.post("/firewall/rules/filters/keep/", asked)
+    assert said in console.get("/firewall/rules/").content.decode()
+
+
+def test_only_so_many_filters_are_kept(owner):
+    for number in range(FILTERS_KEPT):
+        keep_filter(actor=owner, name=str(number), words="x")
+    keep_filter(actor=owner, name="0", words="another")
+    with pytest.raises(ValidationError):
+        keep_filter(actor=owner, name="one more", words="x")
+
+
+def test_figures_say_since_when_they_count(console, office):
+    Hits.objects.create(rule_id=office.pk, packets=7, last=timezone.now(), since=timezone.now() - timedelta(days=40))
+    cell = console.get("/firewall/rules/").content.decode().partition('data-col="hits"')[2].partition("</td>")[0]
+    assert "since <time" in cell
+    assert cell.count("<time") == 2
+    Hits.objects.update(last=None)
+    cell = console.get("/firewall/rules/").content.decode().partition('data-col="hits"')[2].partition("</td>")[0]
+    assert "never since <time" in cell
+
+
+@pytest.mark.parametrize("table", Table.values)
+def test_automatic_rules_have_a_section_and_lead_to_what_makes_them(console, table):
+    page = console.get(f"/firewall/rules/?table={table}").content.decode()
+    before, after = AUTOMATIC[table]
+    assert ("Automatic: before your rules" in page) == bool(before)
+    assert "Automatic: behind your rules" in page
+    for rule in (*before, *after):
+        assert not rule.page or f'<a href="{rule.page}">Its setting' in page
+    assert any(rule.page for rule in (*before, *after))
