@@ -110,6 +110,7 @@ export const kinds = {
 
   uri(cell, { key, link }) {
     const name = element(link ? "a" : "span", "party", cell);
+    if (link) name.dataset.opens = "";
     const user = writer(name);
     const host = writer(element("span", "below mono", cell));
     return (row) => {

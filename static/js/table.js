@@ -129,7 +129,7 @@ export class LiveTable {
         const term = (event.shiftKey ? "-" : "") + chosen.dataset.term;
         input.value = [...input.value.split(/\s+/).filter((word) => word && word !== term), term].join(" ");
         input.dispatchEvent(new Event("input"));
-      } else if (!event.target.closest("a, button")) {
+      } else if (!event.target.closest("a, button") && getSelection().isCollapsed) {
         event.target.closest("tr")?.querySelector("[data-opens]")?.click();
       }
     });

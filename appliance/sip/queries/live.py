@@ -129,7 +129,7 @@ def telephony(changes: int | None = None) -> Telephony:
     try:
         health = engine_health()
         registrations = cast("list[RegistrationRow]", snapshot("registrations")["rows"])
-        faults = _faults(cast("list[CallRow]", snapshot("calls")["rows"])) if health["calls"] else ()
+        wrong = _wrong(cast("list[CallRow]", snapshot("calls")["rows"])) if health["calls"] else []
         broker = broker_answers()
     except EngineUnavailable as error:
         sentence = _("The SIP engine does not answer. Running calls continue; new calls get no openings.")
@@ -138,7 +138,7 @@ def telephony(changes: int | None = None) -> Telephony:
         return Telephony(
             "error", _("The pinhole broker does not answer. Running calls continue; new calls get no audio.")
         )
-    return _closed(health) or _working(health, registrations, faults, changes)
+    return _closed(health) or _working(health, registrations, wrong, changes)
 
 
 def _closed(health: HealthRow) -> Telephony | None:
@@ -160,9 +160,13 @@ def _closed(health: HealthRow) -> Telephony | None:
     return None
 
 
-def _faults(calls: list[CallRow]) -> tuple[str, ...]:
-    """What is wrong with calls that are running; the first few."""
-    wrong = [row for row in calls if row["ended"] is None and level(row["verdict"]) == "error"]
+def _wrong(calls: list[CallRow]) -> list[CallRow]:
+    """Those that are running and that something is wrong with."""
+    return [row for row in calls if row["ended"] is None and level(row["verdict"]) == "error"]
+
+
+def _faults(wrong: list[CallRow]) -> tuple[str, ...]:
+    """What is wrong, with the first few."""
     return tuple(
         _("Call %(from)s → %(to)s: %(what)s")
         % {"from": party(row["from_uri"]), "to": party(row["to_uri"]), "what": said(row["verdict"])}
@@ -171,9 +175,9 @@ def _faults(calls: list[CallRow]) -> tuple[str, ...]:
 
 
 def _working(
-    health: HealthRow, registrations: list[RegistrationRow], faults: tuple[str, ...], changes: int | None
+    health: HealthRow, registrations: list[RegistrationRow], wrong: list[CallRow], changes: int | None
 ) -> Telephony:  # fmt: skip
-    details = faults + tuple(
+    details = _faults(wrong) + tuple(
         _("%(aor)s is not registered at %(registrar)s: %(status)s.") % dict(row)
         for row in registrations
         if row["state"] != "registered"
@@ -189,6 +193,17 @@ def _working(
             return Telephony("error", _("No phone system is registered: incoming calls do not arrive."), details)
         return Telephony("hint", _("Telephony is ready: no phone system has registered yet, %s.") % calls, details)
     phones = ngettext("%d account is registered", "%d accounts are registered", registered) % registered
+    if wrong:
+        sentence = _in_part(phones, len(wrong), max(health["calls"], len(wrong)))
+        return Telephony("warning", sentence, details, registered=registered)
     sentence = _("Telephony works: %(phones)s, %(calls)s.") % {"phones": phones, "calls": calls}
-    level_now: Level = "warning" if faults or len(registrations) > registered else "ok"
+    level_now: Level = "warning" if len(registrations) > registered else "ok"
     return Telephony(level_now, sentence, details, registered=registered)
+
+
+def _in_part(phones: str, wrong: int, calls: int) -> str:
+    return ngettext(
+        "Telephony works in part: %(phones)s, but something is wrong with the running call.",
+        "Telephony works in part: %(phones)s, but something is wrong with %(wrong)d of %(calls)d running calls.",
+        calls,
+    ) % {"phones": phones, "wrong": wrong, "calls": calls}
