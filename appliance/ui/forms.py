@@ -34,6 +34,9 @@ class OperatorForm(forms.Form):
     """Each field has a sentence of help, or `about` is the id of what explains all of them."""
 
     about = ""
+    ids: ClassVar[str] = "id_%s"
+    """How its fields are called in the page; of two forms with a field of one name on a page, one has other words."""
+
     meant_for: ClassVar[dict[str, tuple[str, str]]] = {}
     """Fields that mean something for some answers to another field only, as its name and those answers: the page hides
     them elsewhere (static/js/page.js); without its script all are there."""
@@ -42,6 +45,7 @@ class OperatorForm(forms.Form):
     use_required_attribute = False  # the sentence at the field says more than the browser's bubble
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("auto_id", self.ids)
         super().__init__(*args, **kwargs)
         self.label_suffix = ""
         self._dress()

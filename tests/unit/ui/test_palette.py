@@ -27,6 +27,15 @@ def test_without_a_word_all_pages_stand_there(console):
     assert 'role="option"' in text
 
 
+@pytest.mark.parametrize(("words", "address"), [
+    ("wizard", "/system/setup/"), ("set up", "/system/setup/"), ("undo", "/system/changes/"),
+    ("port forward", "/firewall/rules/?table=dnat"), ("support bundle", "/calls/"), ("blocked", "/system/log/"),
+    ("password", "/accounts/"), ("technician access", "/accounts/people/"), ("restore", "/system/backup/"),
+])  # fmt: skip
+def test_what_people_come_to_do_is_found_by_their_words(console, words, address):
+    assert f'href="{address}"' in found(console, words)
+
+
 def test_every_word_must_fit(console):
     assert "Live calls" in found(console, "live CALLS")
     assert "Nothing found." in found(console, "live zebra")
