@@ -153,6 +153,7 @@ class UserForm(RoleForm):
 
 
 class PassForm(OperatorForm):
+    ids = "id_pass_%s"
     username = forms.CharField(
         label=_("Name"), required=False, max_length=80, help_text=_("Of the person; never one pass for two.")
     )  # fmt: skip

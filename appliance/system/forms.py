@@ -147,6 +147,8 @@ class PlanForm(BackupForm):
 class RestoreForm(OperatorForm):
     """A backup with its passphrase, or readable JSON without one."""
 
+    ids = "id_restore_%s"
+
     file = forms.FileField(
         label=_("File"), max_length=200,
         help_text=_("As this or another Pinhole wrote it; you see what it would change."),

@@ -39,6 +39,8 @@ AXE: Final = """levels => axe.run({
 WIDER: Final = """() => document.documentElement.scrollWidth > innerWidth ? [...document.querySelectorAll('main *')]
   .filter(each => each.getBoundingClientRect().right > innerWidth + 1)
   .slice(0, 3).map(each => `sideways: ${each.outerHTML.slice(0, 120)}`).concat(['scrolls sideways']) : []"""
+TWICE: Final = """() => [...document.querySelectorAll('[id]')].map(each => each.id)
+  .filter((id, place, ids) => ids.indexOf(id) < place).map(id => `two of one id: ${id}`)"""
 KEY: Final = {
     "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
     "isUserVerified": True, "automaticPresenceSimulation": True,
@@ -179,6 +181,6 @@ def look(page: Page, path: str, axe: str, looks: tuple[Look, ...]) -> list[str]:
     for theme, size in looks:
         page.emulate_media(color_scheme=theme, reduced_motion="reduce")
         page.set_viewport_size(size)
-        found = page.evaluate(WIDER) + page.evaluate(AXE, LEVELS)
+        found = page.evaluate(WIDER) + page.evaluate(TWICE) + page.evaluate(AXE, LEVELS)
         wrong += [f"{path} {theme} {size['width']}: {each}" for each in found]
     return wrong
