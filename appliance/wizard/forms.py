@@ -42,6 +42,23 @@ MODES: Final = {
 """How calls pass: by the word that the answer holds, name and consequence. The words are names of recipes, "alg" is
 "pbx"."""
 
+NOTHING: Final = "nothing"
+OUTWARDS: Final = {
+    "usual": (
+        _("the usual: web, mail, names, time (recommended)"),
+        _("What computers and telephones ask for every day. A program that needs other ports gets a rule of its own."),
+    ),
+    "all": (
+        _("everything"),
+        _("Convenient, and a computer that was taken over uses it as well."),
+    ),
+    NOTHING: (
+        _("nothing but telephony"),
+        _("Computers inside do not reach the Internet through this firewall until a rule lets them."),
+    ),
+}  # fmt: skip
+"""What may be reached from inside: by the word that the answer holds, name and consequence."""
+
 
 class StepForm(OperatorForm):
     """What its step says first is said of each of its fields (templates/setup/step.html)."""
@@ -143,6 +160,13 @@ class InternetForm(StepForm):
     def clean_servers(self) -> list[str]:
         text: str = self.cleaned_data["servers"]
         return [each.strip() for each in text.split(",") if each.strip()]
+
+
+class OfficeForm(StepForm):
+    what = forms.ChoiceField(
+        label=_("What may be reached"), widget=forms.RadioSelect, initial="usual",
+        choices=[(word, label) for word, (label, _consequence) in OUTWARDS.items()],
+    )  # fmt: skip
 
 
 class PhonesForm(StepForm):

@@ -59,6 +59,7 @@ _FITS: Final[dict[str, Callable[[Answer], bool]]] = {
     "restore": lambda answer: is_key(answer.get("kept")),
     "mapping": lambda answer: isinstance(answer.get("interfaces"), dict),
     "zones": _roles,
+    "office": lambda answer: answer.get("what") in list(forms.OUTWARDS),
     "phones": _pbx,
     "provider": _provider,
     "mode": lambda answer: answer.get("mode") in list(forms.MODES),

@@ -28,6 +28,7 @@ from appliance.system import queries, services
 from appliance.system.models import Restoration, Setup
 from appliance.ui.requests import OperatorRequest
 from appliance.wizard import looking
+from appliance.wizard.forms import NOTHING
 
 
 def nothing(_request: OperatorRequest, _setup: Setup, _values: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,7 +114,16 @@ def provider(_request: OperatorRequest, setup: Setup, given: Mapping[str, Any]) 
 
 
 def plan_of(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
-    """The recipe that the answers ask for; raise ValidationError by the wizard's fields."""
+    """The recipes that the answers ask for; raise ValidationError by the wizard's fields."""
+    outwards = answers.get("office", {}).get("what", NOTHING)
+    office = Plan() if outwards == NOTHING else RECIPES["office"].plan({"what": outwards})
+    if not answers["phones"]["pbx"]:
+        return office
+    calls = _calls(answers)
+    return replace(calls, rules=calls.rules + office.rules, advice=calls.advice + office.advice)
+
+
+def _calls(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
     asked, mode = answers["provider"], answers["mode"]["mode"]
     common = {"pbx": answers["phones"]["pbx"], "server": asked["server"]}
     if mode != "alg":
@@ -133,7 +143,7 @@ def review(request: OperatorRequest, setup: Setup, _values: Mapping[str, Any]) -
 
 def asked_of(answers: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """What the drafts follow from: another answer asks for others."""
-    return {step: dict(answers.get(step, {})) for step in ("phones", "provider", "mode")}
+    return {step: dict(answers.get(step, {})) for step in ("office", "phones", "provider", "mode")}
 
 
 # --- Into the kernel, and out of the wizard ---

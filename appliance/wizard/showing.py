@@ -129,6 +129,10 @@ def internet_form(_user: User, _setup: Setup, given: Given, _files: Given) -> Op
     return forms.InternetForm(given, initial={"servers": ", ".join(firewall.name_servers())})
 
 
+def office(_setup: Setup) -> dict[str, Any]:
+    return {"hints": {word: consequence for word, (_label, consequence) in forms.OUTWARDS.items()}}
+
+
 def phones_form(_user: User, setup: Setup, given: Given, _files: Given) -> OperatorForm:
     found = looking.neighbours()
     answer = setup.answers.get("phones")

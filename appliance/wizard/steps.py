@@ -51,6 +51,11 @@ def _calls(answers: Answers) -> bool:
     return _new(answers) and bool(answers.get("phones", {"pbx": "?"})["pbx"])
 
 
+def _drafts(answers: Answers) -> bool:
+    """Whether rules follow from the answers."""
+    return _calls(answers) or (_new(answers) and answers.get("office", {}).get("what") != forms.NOTHING)
+
+
 def _checks(answers: Answers) -> bool:
     return _restores(answers) or _calls(answers)
 
@@ -99,6 +104,11 @@ STEPS: Final = (
         showing.internet_form, saving.internet,
     ),
     Step(
+        "office", _("Internet for the office"),
+        _("What computers and telephones inside may reach in the Internet, beside telephony."),
+        showing.plain(forms.OfficeForm, "office"), saving.values, showing.office, _new,
+    ),
+    Step(
         "phones", _("Phone system"), _("Do you have one? These hosts were found behind this firewall."),
         showing.phones_form, saving.values, showing.phones, _new,
     ),
@@ -114,7 +124,7 @@ STEPS: Final = (
     Step(
         "review", _("The rules, in words"),
         _("This follows from your answers. All else stays closed. Nothing of it runs before the next step."),
-        showing.no_form, saving.review, showing.review, _calls, _("Make drafts of it"),
+        showing.no_form, saving.review, showing.review, _drafts, _("Make drafts of it"),
     ),
     Step(
         "apply", _("Apply"),

@@ -33,7 +33,7 @@ def test_link_of_a_new_appliance_leads_into_the_wizard(client, engine):
     token = create_owner_link()
     answer = client.post(f"/accounts/link/{token}/", follow=True)
     assert answer.redirect_chain[-1][0] == "/system/setup/look/"
-    assert "Step 1 of 13" in text_of(answer)
+    assert "Step 1 of 14" in text_of(answer)
 
 
 def test_every_page_of_a_new_appliance_leads_there_until_it_is_dismissed(wizard):

@@ -34,6 +34,7 @@ def test_language_holds_for_the_pages_that_follow(wizard):
         ("zones", {"role-lan0": "", "role-wan0": "external"}, "at least one interface with telephones"),
         ("zones", {"role-lan0": "nowhere", "role-wan0": "external"}, "not one of the available choices"),
         ("internet", {"servers": "dns.example"}, "no address of a name server"),
+        ("office", {"what": "some"}, "not one of the available choices"),
         ("phones", {}, "Choose the phone system"),
         ("phones", {"pbx": "typed", "address": ""}, "Write its address"),
         ("phones", {"pbx": "typed", "address": "192.168.0.0/24"}, "Write one address"),
@@ -129,7 +130,7 @@ def test_typed_address_counts(wizard):
 
 def test_without_a_phone_system_the_questions_about_it_are_left_out(wizard):
     up_to(wizard, "phones")
-    assert on_the_way(wizard.post("/system/setup/phones/", {"pbx": "none"})) == "apply"
+    assert on_the_way(wizard.post("/system/setup/phones/", {"pbx": "none"})) == "review"
     assert wizard.get("/system/setup/provider/").status_code == 302
 
 
@@ -165,11 +166,12 @@ def test_template_fills_in_what_it_knows_and_says_where_from(wizard):
 def test_review_shows_the_rules_in_words_and_drafts_them(wizard):
     up_to(wizard, "review")
     page = text_of(wizard.get("/system/setup/review/"))
-    assert page.count('class="sentence"') == 1
+    assert page.count('class="sentence"') == 5
     assert not Rule.objects.exists()
     take(wizard, "review")
-    (rule,) = snapshot("local", 0).rules
+    rule, *office = snapshot("local", 0).rules
     assert rule.opens_alg
+    assert [(each.from_zone, each.to_zone, each.opens_alg) for each in office] == [("internal", "external", False)] * 4
     assert rule.source.values == ("192.168.0.2",)
     assert rule.destination.lookups == ("srv:_sip._udp.sip.example.net",)
 
@@ -179,9 +181,20 @@ def test_each_mode_drafts_what_it_needs(wizard, mode, rules):
     up_to(wizard, "mode")
     take(wizard, "mode", mode=mode)
     take(wizard, "review")
-    drafted = snapshot("local", 0).rules
-    assert len(drafted) == rules
-    assert not any(rule.opens_alg for rule in drafted)
+    assert Rule.objects.filter(section="Telephony").count() == rules
+    assert not any(rule.opens_alg for rule in snapshot("local", 0).rules)
+
+
+@pytest.mark.parametrize(("what", "services"), [("usual", 4), ("all", 1), ("nothing", 0)])
+def test_office_gets_what_is_answered_with_and_without_telephones(wizard, what, services):
+    up_to(wizard, "office")
+    take(wizard, "office", what=what)
+    take(wizard, "phones", pbx="none")
+    going_on = on_the_way(wizard.get("/system/setup/"))
+    assert going_on == ("review" if services else "apply")
+    if services:
+        take(wizard, "review")
+    assert Rule.objects.filter(section="Office", to_zone="external").count() == Rule.objects.count() == services
 
 
 def test_another_answer_replaces_what_the_first_one_drafted(wizard, owner):
@@ -189,8 +202,9 @@ def test_another_answer_replaces_what_the_first_one_drafted(wizard, owner):
     take(wizard, *GOOD)
     take(wizard, "provider", server="203.0.113.7")
     take(wizard, "mode", "review")
-    assert [rule.name for rule in Rule.objects.order_by("position")] == ["mine", "Telephone system to provider"]
+    names = [rule.name for rule in Rule.objects.order_by("position") if rule.section != "Office"]
+    assert names == ["mine", "Telephone system to provider"]
     assert Provider.objects.get().signalling.value == "203.0.113.7"
     assert not AddressObject.objects.filter(kind="dns").exists()
     take(wizard, "review")
-    assert Rule.objects.count() == 2
+    assert Rule.objects.count() == 6

@@ -28,6 +28,7 @@ GOOD = {
     "interfaces": {},
     "zones": {"role-lan0": "internal", "role-wan0": "external", "role-eth2": ""},
     "internet": {"servers": ""},
+    "office": {"what": "usual"},
     "phones": {"pbx": "192.168.0.2"},
     "provider": {"server": "sip.example.net", "media_from": "203.0.113.99", "symmetric": "on"},
     "mode": {"mode": "alg"},
