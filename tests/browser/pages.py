@@ -27,7 +27,7 @@ def _call(lab: RunningLab) -> str:
     def running() -> str | None:
         return next((str(row["id"]) for row in lab.get("calls")["items"] if row["state"] == "in_call"), None)
 
-    found = until(running, 10)
+    found = until(running, 20)
     assert found
     return found
 

@@ -27,7 +27,7 @@ WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 def call(lab: RunningLab) -> Iterator[dict[str, Any]]:
     """A call with audio both ways."""
     with lab.place_call() as placed:
-        row = until(lambda: (found := lab.call_row(placed)) and found["verdict"] and found, 5)
+        row = until(lambda: (found := lab.call_row(placed)) and found["verdict"] and found, 20)
         assert row
         yield row
 
@@ -67,7 +67,7 @@ def test_they_cannot_hear_us_in_four_clicks(page: Page, lab: RunningLab, tmp_pat
 
 def test_ladder_grows_before_ones_eyes(page: Page, lab: RunningLab):
     with lab.place_call() as placed:
-        row = until(lambda: lab.call_row(placed), 3)
+        row = until(lambda: lab.call_row(placed), 20)
         assert row
         opened(page, row)
         before = page.locator("[data-message]").count()
@@ -332,7 +332,7 @@ def test_ladder_of_sixty_messages_is_drawn_in_time(page: Page, lab: RunningLab, 
 
 def test_history_is_accessible_and_finds_the_call(page: Page, lab: RunningLab):
     with lab.place_call() as placed:
-        row = until(lambda: lab.call_row(placed), 3)
+        row = until(lambda: lab.call_row(placed), 20)
         assert row
     until(lambda: lab.get(f"calls/history?q={row['call_id']}")["count"], 20)
     page.goto("/calls/history/")

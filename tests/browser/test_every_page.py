@@ -112,7 +112,7 @@ def dropped(lab: RunningLab) -> str:
             computer.sendto(b"?", ("203.0.113.66", 9))
             return list(lab.get("log")["items"])
 
-        found = until(lines, 15)
+        found = until(lines, 20)
     return str(found[0]["id"]) if found else pages.NOBODY
 
 

@@ -55,7 +55,7 @@ def test_a41_no_word_of_a_caller_runs_in_any_page(page: Page, lab: RunningLab):
         def known() -> list[str]:
             return [row["id"] for row in lab.get("calls")["items"] if row["call_id"].startswith("hostile")]
 
-        assert until(lambda: len(known()) == len(CORPUS), 5)
+        assert until(lambda: len(known()) == len(CORPUS), 20)
     visit(page, "/calls/")
     expect(page.locator("body")).to_have_attribute("data-live", "live")
     for ident in known():

@@ -147,7 +147,7 @@ def test_j3_rule_is_moved_in_two_clicks_and_by_keys_and_back(clicks: Clicks, lab
         assert order(lab, *names) == list(names)
         page.locator(f"#rule-{made[1]}").focus()
         page.keyboard.press("Alt+ArrowUp")
-        assert until(lambda: order(lab, *names) == ["journey two", "journey one", "journey three"], 10)
+        assert until(lambda: order(lab, *names) == ["journey two", "journey one", "journey three"], 20)
         expect(page.locator(f"#rule-{made[1]}")).to_be_focused()
 
 
@@ -255,7 +255,7 @@ def test_j9_object_is_replaced_where_it_is_used_in_four_clicks(clicks: Clicks, l
         dialog = page.locator("#panel")
         clicks.choose(dialog.locator("select").first, "journey new")
         clicks.at(dialog.locator("button[type=submit]").first)
-        assert until(lambda: lab.get(f"rules/{made}")["destination"] == "journey new", 10)
+        assert until(lambda: lab.get(f"rules/{made}")["destination"] == "journey new", 20)
         assert clicks.spent <= 4
 
 

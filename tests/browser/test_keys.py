@@ -80,11 +80,11 @@ def test_keys_of_a_row_edit_choose_and_move_it(page: Page, lab: RunningLab):
         expect(page.get_by_role("checkbox", name="Choose key two")).to_be_checked()
         expect(page.locator("#chosen")).to_contain_text("1 chosen")
         press(page, "Alt+ArrowUp")
-        assert until(lambda: order(lab, "key one", "key two") == ["key two", "key one"], 10)
+        assert until(lambda: order(lab, "key one", "key two") == ["key two", "key one"], 20)
         expect(page.get_by_role("button", name="Move key two down")).to_be_enabled()  # it was the last one before
         expect(row).to_be_focused()
         press(page, "Alt+ArrowDown")
-        assert until(lambda: order(lab, "key one", "key two") == ["key one", "key two"], 10)
+        assert until(lambda: order(lab, "key one", "key two") == ["key one", "key two"], 20)
         expect(page.get_by_role("button", name="Move key two down")).to_be_disabled()
         expect(row).to_be_focused()
         press(page, "e")
@@ -92,7 +92,7 @@ def test_keys_of_a_row_edit_choose_and_move_it(page: Page, lab: RunningLab):
         expect(panel.get_by_label("Name")).to_have_value("key two")
         panel.get_by_label("Comment").fill("by keys")
         press(page, "Ctrl+s")
-        assert until(lambda: lab.get(f"rules/{made[1]}")["comment"] == "by keys", 10)
+        assert until(lambda: lab.get(f"rules/{made[1]}")["comment"] == "by keys", 20)
 
 
 def test_rules_are_filtered_switched_and_dragged_where_they_stand(page: Page, lab: RunningLab):

@@ -84,7 +84,7 @@ def test_pause_holds_lines_back_and_autoscroll_lets_them_in(page: Page, lab: Run
     pause.click()
     drop()
     expect(page.locator("body")).to_have_attribute("data-live", "live")
-    assert until(lambda: len(lab.get(f"log?q=saddr:192.168.0.66+daddr:{TARGET}")["items"]) > before, 10)
+    assert until(lambda: len(lab.get(f"log?q=saddr:192.168.0.66+daddr:{TARGET}")["items"]) > before, 20)
     expect(rows).to_have_count(before)
     pause.click()
     expect(rows).to_have_count(before + 1, timeout=10_000)

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from deploy.lab import topology
 from deploy.lab.processes import console_port
+from tests import pace
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.lab.running import RunningLab, until
 from tests.unit.accounts import factors
@@ -80,7 +81,7 @@ def owner(chromium: Browser, lab: RunningLab) -> Iterator[Page]:
     yield page
     context.close()
     lab.manage("shell", "-c", CLEAR)
-    assert until(lambda: lab.get("activations")["count"] == 0, 15)
+    assert until(lambda: lab.get("activations")["count"] == 0, 20)
 
 
 def connects(lab: RunningLab, source: str) -> socket.socket | None:
@@ -180,8 +181,9 @@ def test_whole_life_of_a_window(owner: Page, outside: Browser, lab: RunningLab):
         assert answers(open_wire)
         began = time.monotonic()
         owner.locator("#maintenance-banner").get_by_role("button", name="End now").click(no_wait_after=True)
-        assert until(lambda: not answers(open_wire, 0.1), 3)
-        assert time.monotonic() - began < 1.3, "a second, and the tenth in which no answer came"
+        assert until(lambda: not answers(open_wire, 0.1), 20)
+        took = time.monotonic() - began
+        assert took < 1.3 * pace.of_clock(), "a second, and the tenth in which no answer came"
         open_wire.close()
         owner.wait_for_url("**/accounts/maintenance/*/")
         assert connects(lab, topology.SUPPORT) is None, "and nothing afterwards"
@@ -199,7 +201,7 @@ def test_the_kernel_ends_it_with_every_daemon_killed(owner: Page, outside: Brows
     prepare(lab, owner)
     lab.manage("shell", "-c", OPEN_SHORTLY.format(seconds=20))
     ends = time.time() + 20
-    first = until(lambda: connects(lab, topology.SUPPORT), 5)
+    first = until(lambda: connects(lab, topology.SUPPORT), 20)
     assert first is not None
     first.close()
     with lab.ended(*DAEMONS):

@@ -94,7 +94,7 @@ def test_j6_exempting_a_server_takes_four_clicks(page: Page, lab: RunningLab):
     for rule in lab.get("rules")["items"]:
         if any(tag.startswith("exempt-") for tag in rule["tags"]):
             lab.request("DELETE", f"rules/{rule['id']}")
-    assert until(lambda: lab.get("activations")["count"] == 0, 5)
+    assert until(lambda: lab.get("activations")["count"] == 0, 20)
 
 
 def look_into(page: Page, configuration: str) -> None:

@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser]
 def test_pinhole_is_closed_by_hand_and_the_ledger_says_so(page: Page, lab: RunningLab):
     page.on("dialog", lambda dialog: dialog.accept())
     with lab.place_call() as call:
-        row = until(lambda: lab.call_row(call), 3)
+        row = until(lambda: lab.call_row(call), 20)
         assert row
         page.goto(f"/calls/pinholes/?q={row['id']}")
         exact = page.locator('tr[data-state="exact"]')

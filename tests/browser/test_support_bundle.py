@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser]
 
 def test_j12_support_bundle_of_a_call(page: Page, lab: RunningLab):
     with lab.place_call() as call:
-        known = until(lambda: lab.call_row(call), 10)
+        known = until(lambda: lab.call_row(call), 20)
         assert known
         page.goto(f"/calls/{known['id']}/")
         page.get_by_role("link", name="Support bundle").click()  # 1
@@ -35,7 +35,7 @@ def test_j12_support_bundle_of_a_call(page: Page, lab: RunningLab):
 
 def test_bundle_fits_a_telephone(page: Page, lab: RunningLab):
     with lab.place_call() as call:
-        known = until(lambda: lab.call_row(call), 10)
+        known = until(lambda: lab.call_row(call), 20)
         page.set_viewport_size({"width": 360, "height": 740})
         page.goto(f"/calls/{known['id']}/bundle/")
         expect(page.get_by_role("heading", name="Support bundle")).to_be_visible()

@@ -30,6 +30,9 @@ from tests.lab.kernel_rig import (
     udp,
 )
 
+SAID_AGAIN = 0.9
+"""Seconds: a SYN that is dropped, not answered, is sent again after one (RFC 6298 §2): connecting takes longer."""
+
 pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("wires")]
 
 AFTER = POLICY.screening.ban_after
@@ -183,7 +186,7 @@ def test_a31_one_host_holds_so_many_connections_and_the_rest_is_reset_at_once(en
                 began = time.monotonic()
                 with pytest.raises(ConnectionRefusedError):
                     refused.connect(V4.provider_sip)
-                assert time.monotonic() - began <= 0.1
+                assert time.monotonic() - began < SAID_AGAIN
         assert engine.rig.drops()["connections-of-host"] == 50
         with tcp(LAN, V4.phone_sip._replace(host="192.168.0.2", port=0)) as other:
             other.connect(V4.provider_sip)
@@ -212,5 +215,5 @@ def test_a31_strangers_leave_room_for_who_is_known(engine):
         began = time.monotonic()
         with tcp(WAN, V4.provider_sip._replace(port=0)) as provider:
             provider.connect(V4.own_sip)
-        assert time.monotonic() - began <= 0.05
+        assert time.monotonic() - began < SAID_AGAIN
     assert engine.rig.drops()["connections-of-strangers"] == refused

@@ -20,7 +20,7 @@ PATIENCE = 30  # seconds; the worker reconnects, beat has its rhythm
 def over(lab: RunningLab) -> str:
     """A call that was placed and hung up; returns its id."""
     with lab.place_call() as call:
-        row = until(lambda: lab.call_row(call), 3)
+        row = until(lambda: lab.call_row(call), 20)
         assert row
     return str(row["id"])
 

@@ -79,7 +79,7 @@ def test_the_registrar_sees_only_the_appliance(lab: RunningLab) -> None:
 def test_a_call_crosses_with_audio_both_ways_and_leaves_nothing(lab: RunningLab, direction: str) -> None:
     until(lambda: not lab.elements("pinholes"), TEARDOWN_SECONDS + 3)  # of the test before
     with lab.capture("fw", "wan0") as outside, lab.place_call(direction) as call:
-        row = until(lambda: lab.audible(call), 5)
+        row = until(lambda: lab.audible(call), 20)
         assert row, f"no audio both ways: {lab.call_row(call)}"
         assert (row["direction"], row["state"]) == (direction, "in_call")
         assert row["codec"].startswith("PCM")
@@ -173,4 +173,4 @@ def test_the_laboratory_goes_without_a_trace_and_comes_again(lab: RunningLab) ->
     lab.down()  # twice is as good as once
     lab.up()
     with lab.place_call() as call:
-        assert until(lambda: lab.audible(call), 5)
+        assert until(lambda: lab.audible(call), 20)

@@ -89,7 +89,7 @@ async def test_deltas_come_at_once_and_a_gap_heals(redis_server, engine, bearer)
             await asyncio.to_thread(publish, engine, {"id": "a", "packets": packets}, seq)
             delta = await socket.receive("calls")
             assert delta["ops"] == [{"op": "put", "row": {"id": "a", "packets": packets}}]
-            assert time.monotonic() - began < 0.6
+            assert time.monotonic() - began < 4  # not with the next look at the engine's own copy
 
 
 async def test_junk_in_the_channel_does_no_harm(redis_server, engine, bearer):

@@ -21,17 +21,17 @@ def lines(lab: RunningLab, words: str) -> list[dict[str, object]]:
 
 
 def test_dropped_packet_has_a_line_and_a_flood_has_few_and_a_number(lab: RunningLab):
-    assert until(lambda: lab.get("log")["listening"], 15), lab.get("log")["unavailable"]
+    assert until(lambda: lab.get("log")["listening"], 20), lab.get("log")["unavailable"]
     with lab.socket("lan", "192.168.0.66") as sender:
         port = sender.getsockname()[1]
         sender.sendto(b"?", ("203.0.113.66", 7311))
-        found = until(lambda: lines(lab, f"dport:7311%20sport:{port}"), 10)
+        found = until(lambda: lines(lab, f"dport:7311%20sport:{port}"), 20)
         assert [(each["verdict"], each["rule"], each["iif"], each["oif"]) for each in found] == [
             ("drop", "auto:default_deny", "lan0", "wan0")
         ]
         for _ in range(FLOOD):
             sender.sendto(b"?", ("203.0.113.66", 7312))
-        told = until(lambda: sum(int(str(each["count"])) for each in lines(lab, "verdict:skipped")) >= FLOOD / 2, 15)
+        told = until(lambda: sum(int(str(each["count"])) for each in lines(lab, "verdict:skipped")) >= FLOOD / 2, 20)
         assert told
         assert 0 < len(lines(lab, f"dport:7312%20sport:{port}")) < FLOOD / 2
 
@@ -54,7 +54,7 @@ def logged_rule(lab: RunningLab) -> Iterator[str]:
 def test_packet_of_a_rule_that_logs_has_a_line_with_its_name_and_verdict(lab: RunningLab, logged_rule: str):
     with lab.socket("lan", "192.168.0.66") as sender:
         sender.sendto(b"?", ("203.0.113.66", 7313))
-        (found,) = until(lambda: lines(lab, "dport:7313"), 10)
+        (found,) = until(lambda: lines(lab, "dport:7313"), 20)
     assert (found["verdict"], found["rule"], found["by"]) == ("accept", logged_rule, "Seen and let out")
     assert (found["saddr"], found["daddr"], found["oif"]) == ("192.168.0.66", "203.0.113.66", "wan0")
 
@@ -76,7 +76,7 @@ def test_drop_of_the_alg_has_a_line_with_its_reason(lab: RunningLab, scanner: st
     with lab.socket("wan", scanner) as sender:
         for _ in range(BANNED_AFTER + 3):
             sender.sendto(b"OPTIONS sip:nm SIP/2.0\r\n\r\n", ("203.0.113.2", 5060))
-        found = until(lambda: lines(lab, f"saddr:{scanner}%20rule:alg:banned-source"), 10)
+        found = until(lambda: lines(lab, f"saddr:{scanner}%20rule:alg:banned-source"), 20)
     assert {(each["verdict"], each["by"], each["iif"]) for each in found} == {
         ("drop", "SIP ALG: banned host", "wan0")
     }  # fmt: skip

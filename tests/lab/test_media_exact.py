@@ -24,7 +24,7 @@ def rtp_pinhole(lab: RunningLab) -> dict[str, Any]:
         rows = lab.get("pinholes")["items"]
         return [row for row in rows if (row["kind"], row["component"]) == ("exact", "rtp")]
 
-    found = until(exact, 3)
+    found = until(exact, 20)
     assert found
     return found[0]
 
@@ -69,7 +69,7 @@ def test_not_one_packet_more_after_the_pinhole_closed(lab: RunningLab) -> None:
     """The far end goes on sending from the right endpoint: the established flow must not carry it."""
     with lab.place_call():
         pinhole = rtp_pinhole(lab)
-    assert until(lambda: not [row for row in lab.get("pinholes")["items"] if row["call"] == pinhole["call"]], 8)
+    assert until(lambda: not [row for row in lab.get("pinholes")["items"] if row["call"] == pinhole["call"]], 20)
     host, port = endpoint(pinhole["external"])
     with lab.capture("lan", "uplink") as inside:
         lab.send_raw("wan", raw_udp(host, port, *endpoint(pinhole["mapped"]), MARK), endpoint(pinhole["mapped"])[0])

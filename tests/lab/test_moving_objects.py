@@ -40,7 +40,7 @@ def by_name(lab: RunningLab, server: FakeResolver) -> Iterator[dict[str, Any]]:
     made = lab.request("POST", "addresses", {"name": "Tel by name", "kind": "dns", "value": SERVICE})
     group = next(each for each in lab.get("addresses")["items"] if each["name"] == "Provider")
     try:
-        assert until(lambda: addresses(lab, made) == [FIRST, SECOND], 10), lab.get(f"addresses/{made['id']}")
+        assert until(lambda: addresses(lab, made) == [FIRST, SECOND], 20), lab.get(f"addresses/{made['id']}")
         assert lab.request("POST", f"addresses/{group['id']}/replace?by={made['id']}")["places"] == 2
         lab.apply("provider by name")
         yield made
@@ -65,7 +65,7 @@ def peers() -> set[str]:
 def refresh(lab: RunningLab, made: dict[str, Any]) -> None:
     before = outcome(lab, made)
     lab.request("POST", f"addresses/{made['id']}/refresh")
-    assert until(lambda: outcome(lab, made) != before, 15)
+    assert until(lambda: outcome(lab, made) != before, 20)
 
 
 def outcome(lab: RunningLab, made: dict[str, Any]) -> tuple[Any, ...]:
@@ -79,11 +79,11 @@ def test_provider_by_name_moves_under_a_running_call(
     assert peers() == {FIRST, SECOND}
     revision = lab.get("revisions")["items"][0]["number"]
     with lab.place_call() as call:
-        assert until(lambda: lab.audible(call), 5), lab.call_row(call)
+        assert until(lambda: lab.audible(call), 20), lab.call_row(call)
         server.zone["two.tel.example", "A"] = [MOVED]
         refresh(lab, by_name)
         assert addresses(lab, by_name) == [FIRST, SECOND, MOVED]  # the union of a day
-        assert until(lambda: peers() == {FIRST, SECOND, MOVED}, 10)
+        assert until(lambda: peers() == {FIRST, SECOND, MOVED}, 20)
         server.zone["two.tel.example", "A"] = ["192.168.0.66", "127.0.0.1"]  # poisoned
         refresh(lab, by_name)
         holding = lab.get(f"addresses/{by_name['id']}")["holding"]
@@ -96,7 +96,7 @@ def test_provider_by_name_moves_under_a_running_call(
     assert peers() == {FIRST, SECOND, MOVED}
     assert lab.get("revisions")["items"][0]["number"] == revision
     with lab.place_call() as call:
-        assert until(lambda: lab.audible(call), 5), lab.call_row(call)
+        assert until(lambda: lab.audible(call), 20), lab.call_row(call)
 
 
 def test_name_in_a_rule_of_the_filter_follows_without_an_apply(lab: RunningLab, server: FakeResolver) -> None:
@@ -104,13 +104,13 @@ def test_name_in_a_rule_of_the_filter_follows_without_an_apply(lab: RunningLab, 
     made = lab.request("POST", "addresses", {"name": "Pages", "kind": "dns", "value": "pages.example"})
     rule = lab.request("POST", "rules", {"name": "Pages", "action": "accept", "destination": "Pages"})
     try:
-        assert until(lambda: addresses(lab, made) == [MOVED], 10)
+        assert until(lambda: addresses(lab, made) == [MOVED], 20)
         lab.apply("a name in a rule")
         assert passes(lab, MOVED)
         assert not passes(lab, topology.SUPPORT)
         server.zone["pages.example", "A"] = [topology.SUPPORT]
         refresh(lab, made)
-        assert until(lambda: passes(lab, topology.SUPPORT), 10)
+        assert until(lambda: passes(lab, topology.SUPPORT), 20)
     finally:
         lab.request("DELETE", f"rules/{rule['id']}")
         lab.request("DELETE", f"addresses/{made['id']}")

@@ -11,6 +11,7 @@ from appliance.firewall.tasks.names import refresh_names
 from appliance.firewall.tasks.resolver import resolve
 from appliance.network.services import save_interface
 from appliance.ruleset.resolution import Failure
+from tests import pace
 from tests.lab.fake_resolver import BROKEN, SILENT, fake_resolver
 
 pytestmark = pytest.mark.lab
@@ -79,7 +80,7 @@ def test_failures_have_their_words_and_an_end(server, zone, error):
     server.zone = zone
     began = time.monotonic()
     assert ask(server, "address:a.example") == {"address:a.example": Failure(error)}
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20  # not for ever
 
 
 def test_name_without_addresses_is_an_empty_answer(server):
@@ -110,7 +111,7 @@ def test_a_thousand_names_in_bounded_time(server):
     assert {outcome.addresses for outcome in outcomes.values()} == {
         (f"198.51.{each // 250}.{each % 250 + 1}",) for each in range(1000)
     }
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 20 * pace.of_clock()
 
 
 @pytest.fixture

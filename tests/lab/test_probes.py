@@ -41,7 +41,7 @@ def test_where_nobody_answers_it_is_said(lab: RunningLab):
 
 def test_capture_has_headers_of_the_host_and_leaves_nothing_in_the_kernel(lab: RunningLab):
     job = lab.request("POST", "tests", {"kind": "capture", "host": "192.168.0.66", "seconds": 3})["id"]
-    assert until(lambda: "table inet capture" in lab.run("fw", "nft", "list", "tables"), 5)
+    assert until(lambda: "table inet capture" in lab.run("fw", "nft", "list", "tables"), 20)
     with lab.socket("lan", "192.168.0.66") as sender:
         for _ in range(5):
             sender.sendto(b"secret words", (PROVIDER, 7777))

@@ -68,16 +68,16 @@ def tones(packets: list[Packet]) -> set[tuple[str, int]]:
 
 def test_baresip_holds_resumes_and_sends_tones(lab: RunningLab) -> None:
     with lab.place_call("outbound") as call:
-        first = until(lambda: lab.audible(call), 5)
+        first = until(lambda: lab.audible(call), 20)
         assert first
         ports = mapped(lab, first)
         call.control.command("hold")
-        assert until(lambda: kinds(lab, first) == {"held"}, 5)
+        assert until(lambda: kinds(lab, first) == {"held"}, 20)
         call.control.command("resume")
-        assert until(lambda: kinds(lab, first) == {"exact"}, 5)
+        assert until(lambda: kinds(lab, first) == {"exact"}, 20)
         assert mapped(lab, first) == ports
         packets = first["audio_in"]["packets"]
-        assert until(lambda: (row := lab.audible(call)) and row["audio_in"]["packets"] > packets, 5)
+        assert until(lambda: (row := lab.audible(call)) and row["audio_in"]["packets"] > packets, 20)
         with lab.capture("fw", "wan0") as outside:
             call.control.command("sndcode", "5")
             time.sleep(1)
@@ -87,9 +87,9 @@ def test_baresip_holds_resumes_and_sends_tones(lab: RunningLab) -> None:
 def test_baresip_transfers_a_caller_to_another_subscriber(lab: RunningLab) -> None:
     """REFER outward: the outside party calls the third one, and ours is let go."""
     with lab.capture("fw", "wan0") as outside, lab.place_call("outbound") as call:
-        assert until(lambda: lab.audible(call), 5)
+        assert until(lambda: lab.audible(call), 20)
         call.control.command("transfer", f"sip:{peers.SUBSCRIBERS[1].user}@{topology.PROVIDER}")
-        assert until(lambda: (row := lab.call_row(call)) is None or row["state"] == "completed", 10)
+        assert until(lambda: (row := lab.call_row(call)) is None or row["state"] == "completed", 20)
     said = [packet.payload.partition(b"\r\n")[0] for packet in outside]
     assert [line for line in said if line.startswith(b"REFER sip:")]
     assert [line for line in said if line.startswith(b"NOTIFY sip:")]

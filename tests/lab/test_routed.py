@@ -73,7 +73,7 @@ def rig() -> Iterator[Rig]:
             run("ip", "route", "add", inside, "via", net.mapped.host, namespace=WAN)
             size = ("/24",) if net.word == "ip" else ("/64", "nodad")
             run("ip", "addr", "add", SECOND[net.word] + size[0], "dev", "wan0", *size[1:], namespace=FW)
-        assert until(lambda: "tentative" not in run("ip", "addr", namespace=FW), 5)
+        assert until(lambda: "tentative" not in run("ip", "addr", namespace=FW), 20)
         made = Rig(ENGINE_UID)
         made.write_policy(ROUTED)
         made.start()
@@ -248,7 +248,7 @@ def test_routed_call_opens_exact_pinholes_without_translation(engine: Engine, ne
         carries(phone, proxy, f"rtp-{net.word}")
         is_shut((LAN, net.phone), (WAN, net.stranger))
         is_shut((LAN, net.phone._replace(port=4010)), proxy)
-    assert until(lambda: not engine.ask(op="snapshot", topic="pinholes")["rows"], 8)
+    assert until(lambda: not engine.ask(op="snapshot", topic="pinholes")["rows"], 20)
     is_shut(phone, proxy)
 
 
@@ -261,7 +261,7 @@ def test_server_in_the_dmz_and_phone_hear_each_other(engine: Engine, net: Net) -
         is_shut((LAN, net.phone), (DMZ, sbc._replace(port=8000)))
     is_inside = engine.ask(op="snapshot", topic="calls")["rows"]
     assert {row["provider"] for row in is_inside if row["call_id"] == f"d-{net.word}"} == {"sbc"}
-    assert until(lambda: not engine.ask(op="snapshot", topic="pinholes")["rows"], 8)
+    assert until(lambda: not engine.ask(op="snapshot", topic="pinholes")["rows"], 20)
     is_shut((LAN, net.phone), (DMZ, media))
 
 

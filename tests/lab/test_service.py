@@ -249,7 +249,7 @@ def test_engine_that_is_back_takes_over_what_went_by(rig: Rig, net: Net) -> None
 
         engine = started(rig)
         try:
-            sent, source = until(taken, 10)  # the engine answers a moment before it has its sockets
+            sent, source = until(taken, 20)  # the engine answers a moment before it has its sockets
             assert source == net.own_sip
             provider.sendto(answer(sent), source)
             back, source = arrived(phone)

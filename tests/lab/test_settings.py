@@ -45,7 +45,7 @@ def test_new_calls_take_the_new_ports_and_the_running_one_goes_on(lab: RunningLa
         before = mapped_ports(lab, row["id"])
         with applied(lab, "alg/settings", {"policy.media_ports": "41000-41999", "timers.inactive_media": 300}):
             assert mapped_ports(lab, row["id"]) == before
-            assert until(lambda: (lab.call_row(call) or row)["audio_in"]["active"], 3)
+            assert until(lambda: (lab.call_row(call) or row)["audio_in"]["active"], 20)
             with lab.place_call("inbound") as other:
                 found = lab.call_row(other)
                 assert found
@@ -59,7 +59,7 @@ def test_new_calls_take_the_new_ports_and_the_running_one_goes_on(lab: RunningLa
 
 
 def test_shadow_mode_of_a_provider_shows_what_it_would_open_and_opens_nothing(lab: RunningLab) -> None:
-    assert until(lambda: not lab.elements("pinholes_"), 8)
+    assert until(lambda: not lab.elements("pinholes_"), 20)
     with applied(lab, provider(lab), {"peering.shadow": True}):
         with lab.capture("wan", "uplink") as outside, suppress(CallFailed), lab.place_call():
             assert not lab.elements("pinholes_")
@@ -73,4 +73,4 @@ def test_shadow_mode_of_a_provider_shows_what_it_would_open_and_opens_nothing(la
         row = lab.call_row(call)
         assert row
         assert not row["shadow"]
-        assert until(lambda: lab.elements("pinholes_"), 3)
+        assert until(lambda: lab.elements("pinholes_"), 20)

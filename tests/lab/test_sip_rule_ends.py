@@ -61,7 +61,7 @@ def test_calls_and_signalling_end_at_the_second_with_nobody_told(
     lab: RunningLab, ending: float, dead: tuple[str, ...]
 ) -> None:
     with lab.cut_call() as call:
-        assert until(lambda: lab.audible(call), 5)
+        assert until(lambda: lab.audible(call), 20)
         with lab.ended(*dead):
             assert time.time() < ending - 1.5
             time.sleep(max(0.0, ending - 1.2 - time.time()))
@@ -81,7 +81,7 @@ def test_trial_that_nobody_keeps_ends_for_the_alg_with_the_console_dead(lab: Run
     lab.request("PATCH", f"rules/{rule['id']}", {"version": rule["version"], "enabled": False})
     try:
         number = lab.request("POST", "apply", {"reason": "a mistake", "confirm_within": 30})["number"]
-        assert until(lambda: lab.get(f"revisions/{number}")["state"] == "waiting", 10)
+        assert until(lambda: lab.get(f"revisions/{number}")["state"] == "waiting", 20)
         began = time.monotonic()
         with lab.ended(*CONSOLE):
             with pytest.raises(CallFailed):
@@ -93,7 +93,7 @@ def test_trial_that_nobody_keeps_ends_for_the_alg_with_the_console_dead(lab: Run
                 assert until(lambda: any(row["call_id"] == call.id and row["state"] == "in_call"  # type: ignore[typeddict-item]
                                          for row in engine_snapshot("calls")["rows"]), 3)  # fmt: skip
         assert until(lambda: _console_answers(lab), 20)
-        assert until(lambda: lab.get(f"revisions/{number}")["state"] == "rolled_back", 15)
+        assert until(lambda: lab.get(f"revisions/{number}")["state"] == "rolled_back", 20)
     finally:
         assert until(lambda: _console_answers(lab), 20)
         rule = lab.get(f"rules/{rule['id']}")

@@ -219,7 +219,7 @@ def test_a31_silent_connections_keep_nobody_out(engine):
             phone.connect(V4.provider_sip)
             phone.sendall(options(7))
             provider.accept()[0].close()
-        assert time.monotonic() - began <= 0.05
+        assert time.monotonic() - began < PART_TIMEOUT / 2  # it does not wait for the end of the silent ones
         assert engine.rig.drops()["connections-of-host"] == 200 - MAX_OF_INTERNAL_HOST
         time.sleep(PART_TIMEOUT + 1.5)
         assert engine.counters()["closed:slow-message"] == MAX_OF_INTERNAL_HOST

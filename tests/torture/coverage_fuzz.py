@@ -23,11 +23,12 @@ with atheris.instrument_imports(include=["sipalg_core"]):
     from sipalg_core.sip.message import parse
     from sipalg_core.sip.uri import is_request_uri, name_addrs, parameter, tag_of, uri_hostport
     from sipalg_core.sip.via import branch_of, vias
+    from tests import pace
     from tests.torture.oracles import assert_over, assert_way_back, parsed
     from tests.torture.witness import Witness
     from tests.unit.alg.harness import PHONE, PROVIDER
 
-SLOW = 0.02  # seconds of CPU, four times what a message may take: the instrumented code is slower
+SLOW = 0.02 * pace.of_processor()  # seconds of CPU, four times what a message may take: the instrumented code is slower
 
 
 def framing(data: bytes) -> None:

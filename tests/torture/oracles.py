@@ -15,9 +15,10 @@ from sipalg_core.contract.control import Pinhole
 from sipalg_core.net import Side
 from sipalg_core.sip.errors import ParseError
 from sipalg_core.sip.message import Message, parse
+from tests import pace
 from tests.unit.alg.harness import MEDIA_PROXY, OTHER_PHONE, OURS, PHONE, PROVIDER, World
 
-PATIENCE = 0.005  # seconds of CPU for one message
+PATIENCE = 0.005 * pace.of_processor()  # seconds of CPU for one message
 FOREVER = 50_000  # seconds; longer than any call
 INSIDE = {PHONE.host, OTHER_PHONE.host}
 MAY_BE_GATES = {PROVIDER.host, "203.0.113.3", MEDIA_PROXY.host}

@@ -50,7 +50,7 @@ def test_check_a13_media_that_comes_before_its_opening_is_let_be(lab: RunningLab
     talk.invite(sdp(topology.PBX, 14000))
     ours = Endpoint(topology.APPLIANCE_OUTSIDE, port_of(talk.arrived()))
     with media(topology.WAN, Endpoint(topology.SUPPORT, 7000)) as (early,):
-        until(lambda: early.play(ours) and _strays(lab), 10)
+        until(lambda: early.play(ours) and _strays(lab), 20)
     talk.answer(200, body=sdp(*SPEECH))
     talk.confirm()
     seen = found(lab, "A13-strays")

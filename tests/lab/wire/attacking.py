@@ -117,7 +117,7 @@ def ports_held(appliance: Appliance) -> set[str]:
 
 
 def holds_no_port_beyond(before: set[str], appliance: Appliance) -> bool:
-    return until(lambda: ports_held(appliance) <= before, 3)
+    return until(lambda: ports_held(appliance) <= before, 20)
 
 
 def cpu(appliance: Appliance) -> float:

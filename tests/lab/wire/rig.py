@@ -179,7 +179,7 @@ class Wire:
         """Standard end: no pinhole is left, neither with the engine nor in the kernel."""
         self._closing.close()
         if clean:
-            ended = until(lambda: not self.opened(), 10)
+            ended = until(lambda: not self.opened(), 20)
             assert ended, f"pinholes left: {self.opened()}"
 
 

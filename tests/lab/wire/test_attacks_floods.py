@@ -28,7 +28,7 @@ def test_a43_a_flood_of_faults_writes_some_lines(wire: Wire):
             wire.a.send(b"INVITE nonsense\r\n\r\n", wire.b.at)
             if not number % 500:
                 alg.counters()  # it keeps up
-        assert until(lambda: changed_counters(alg, counters).get("dropped:not-sip", 0) >= FLOOD * 0.9, 10)
+        assert until(lambda: changed_counters(alg, counters).get("dropped:not-sip", 0) >= FLOOD * 0.9, 20)
     wire.cross(wire.a, wire.request(wire.a, wire.dialog(wire.a), "OPTIONS"), wire.b, wire.b.at)  # a connection stands
     alg.rig.stop()
     try:

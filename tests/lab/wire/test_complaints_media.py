@@ -258,7 +258,7 @@ def test_c53_source_is_learnt_where_the_operator_wants_that_and_never_a_stranger
         assert wire.counted("learnt:media") == 1
         assert {row["kind"] for row in wire.alg.rows("pinholes") if row["external"] == str(real.at)} == {"learnt"}
         call.hang_up()
-        assert until(lambda: not wire.opened(), 5)
+        assert until(lambda: not wire.opened(), 20)
         real.play(call.mapped)
         assert phone.silent()
 
