@@ -8,7 +8,7 @@ from asgiref.testing import ApplicationCommunicator
 
 from appliance.asgi import application
 
-PATIENCE = 5.0  # seconds until a message that should come counts as missing
+PATIENCE = 20.0  # seconds until a message that should come counts as missing
 
 
 class LiveSocket:

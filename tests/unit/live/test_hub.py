@@ -76,7 +76,7 @@ async def test_hidden_page_gets_a_snapshot_now_and_then_and_all_when_it_is_seen_
             hub._flush()
     assert viewer.messages.empty()
     reminding = module.asyncio.create_task(hub._remind_often())
-    word = await module.asyncio.wait_for(viewer.messages.get(), 5)
+    word = await module.asyncio.wait_for(viewer.messages.get(), 20)
     reminding.cancel()
     assert (word["kind"], word["topic"], {row["id"] for row in word["rows"]}) == ("snapshot", "calls", {"a", "b", "c"})
     hub.look_away(viewer, False)

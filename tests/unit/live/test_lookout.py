@@ -82,7 +82,9 @@ async def test_nobody_looks_any_more(engine, bearer):
     async with live(bearer) as socket:
         await socket.send({"subscribe": ["call:c1"]})
         await socket.receive("call:c1")
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(20):
+        while hub._lookout.feeds:
+            await asyncio.sleep(0.01)
     engine.requests.clear()
     await asyncio.sleep(0.3)
     assert [request for request in engine.requests if request["op"] == "call"] == []
