@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.utils import translation
 
 from appliance.accounts.models import User
@@ -19,6 +20,15 @@ from tests.doubles import BrokerDouble, EngineDouble
 def _no_queue_in_reach():
     """A unit test must never hand a job to the netadmin of a laboratory that runs on this machine."""
     celery.conf.broker_url = "redis+socket:///nonexistent/redis.sock"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _passwords_cost_little():
+    """The same Argon2, with less work and memory: guesses by the dozen would cost minutes."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, least in (("time_cost", 1), ("memory_cost", 8), ("parallelism", 1)):
+            patched.setattr(Argon2PasswordHasher, name, least)
+        yield
 
 
 @pytest.fixture(autouse=True)
