@@ -96,7 +96,7 @@ def connects(lab: RunningLab, source: str) -> socket.socket | None:
     return None
 
 
-def answers(wire: socket.socket, wait: float = 0.25) -> bool:
+def answers(wire: socket.socket, wait: float) -> bool:
     """Whether the console still answers on this open connection."""
     wire.settimeout(wait)
     with suppress(OSError):
@@ -139,7 +139,7 @@ def let_support_in(owner: Page) -> None:
     owner.get_by_label("Support company").check()
     owner.get_by_label("Why").fill("no audio since Monday")
     owner.locator("main").get_by_role("button", name="Let support in").click()
-    expect(owner.locator("#support-acts")).to_contain_text("The kernel lets in", timeout=6_000)
+    expect(owner.locator("#support-acts")).to_contain_text("The kernel lets in", timeout=20_000)
 
 
 @contextmanager
@@ -173,17 +173,17 @@ def test_whole_life_of_a_window(owner: Page, outside: Browser, lab: RunningLab):
         helper.goto(f"{base}/accounts/people/")
         expect(helper.locator("main")).to_contain_text("Only the owner can see users")
         owner.goto("/accounts/maintenance/")
-        expect(owner.locator("#support-acts")).to_contain_text("made by support", timeout=5_000)
+        expect(owner.locator("#support-acts")).to_contain_text("made by support", timeout=20_000)
         owner.goto("/calls/")
         expect(owner.locator("#maintenance-banner")).to_contain_text("Vendor support may come in")
         open_wire = connects(lab, topology.SUPPORT)
         assert open_wire is not None
-        assert answers(open_wire)
+        assert answers(open_wire, 20)
         began = time.monotonic()
         owner.locator("#maintenance-banner").get_by_role("button", name="End now").click(no_wait_after=True)
-        assert until(lambda: not answers(open_wire, 0.1), 20)
+        assert until(lambda: not answers(open_wire, 1), 20)
         took = time.monotonic() - began
-        assert took < 1.3 * pace.of_clock(), "a second, and the tenth in which no answer came"
+        assert took < 2.2 * pace.of_clock(), "a second, and the one in which no answer came"
         open_wire.close()
         owner.wait_for_url("**/accounts/maintenance/*/")
         assert connects(lab, topology.SUPPORT) is None, "and nothing afterwards"

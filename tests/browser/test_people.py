@@ -81,7 +81,7 @@ def test_j6_exempting_a_server_takes_four_clicks(page: Page, lab: RunningLab):
     expect(panel).to_contain_text("Encrypted SIP (5061) is not affected")
     panel.get_by_label("Why").fill("the provider asked for it")
     panel.get_by_role("button", name="Start now").click()
-    expect(page.locator("#exemption")).to_have_attribute("data-state", "active", timeout=6_000)
+    expect(page.locator("#exemption")).to_have_attribute("data-state", "active", timeout=20_000)
     expect(page.locator("main")).to_contain_text("Speech from")
     page.get_by_role("button", name="Draft these rules").click()
     expect(page.locator("#messages")).to_contain_text("drafted")

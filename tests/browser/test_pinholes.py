@@ -19,7 +19,7 @@ def test_pinhole_is_closed_by_hand_and_the_ledger_says_so(page: Page, lab: Runni
         assert row
         page.goto(f"/calls/pinholes/?q={row['id']}")
         exact = page.locator('tr[data-state="exact"]')
-        expect(exact).to_have_count(2, timeout=3_000)
+        expect(exact).to_have_count(2, timeout=20_000)
         first = exact.first
         ident = first.get_attribute("data-id")
         first.get_by_role("button", name="Close").click()
