@@ -9,7 +9,8 @@ from tests.unit.alg.harness import MEDIA_PROXY, PHONE, World, incoming, invite, 
 
 TORTURE = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*/*.sip"))]
 OFFER = sdp(PHONE.host, 14000, "a=rtcp:14003", "a=sendonly", "m=video 14002/1 RTP/AVP 31", "c=IN IP6 ::1")
-ICE = sdp(PHONE.host, 14000, "a=candidate:1 1 UDP 2130706431 192.168.0.10 14000 typ host", "a=rtcp-mux")
+ICE = sdp(PHONE.host, 14000, "a=candidate:1 1 UDP 2130706431 192.168.0.10 14000 typ host", "a=rtcp-mux",
+          "a=altc:1 IP4 192.168.0.10 14000/14001", "a=altc:2 IP6 2001:db8::1 7")  # fmt: skip
 
 
 def course(tag: str = "b") -> bytes:
@@ -33,7 +34,7 @@ SEEDS = {
     "headers": [
         b'"A, \\"B" <sip:a@[2001:db8::1]:5060;lr>;tag=1, sips:b@x',
         b"SIP / 2.0 / UDP h:5060 ; branch=z9hG4bK1;rport, SIP/2.0/TCP [::1]",
-        b"sip:a:b@192.168.0.10:5060;transport=tcp?x=y", b"*",
+        b"sip:a:b@192.168.0.10:5060;transport=tcp?x=y", b"*", b"<sip:a@b;maddr=192.168.0.10>, sip:b@[::1]",
     ],
     "sdp": [OFFER, ICE, sdp(*MEDIA_PROXY)],
     "engine": [*TORTURE, course(), course(tag=""), b"\r\n\0\0" + incoming(body=sdp(*MEDIA_PROXY))],

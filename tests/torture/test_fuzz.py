@@ -30,7 +30,8 @@ from tests.unit.alg.harness import MEDIA_PROXY, OURS, PHONE, PROVIDER, World, in
 from tests.unit.alg.test_shadow import shadowed
 
 SEEDS = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*/*.sip"))]
-OFFER = sdp(PHONE.host, 14000, "a=rtcp:14003", "a=sendonly", "m=video 14002/1 RTP/AVP 31", "c=IN IP6 ::1")
+OFFER = sdp(PHONE.host, 14000, "a=rtcp:14003", "a=sendonly", "m=video 14002/1 RTP/AVP 31", "c=IN IP6 ::1",
+            "a=altc:1 IP4 192.168.0.10 14002")  # fmt: skip
 PARTS = b"--x\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s\r\n--x--\r\n" % (len(OFFER), OFFER)
 MULTIPART = invite().replace(b"Content-Length: 0", b"c: multipart/mixed;boundary=x\r\nl: %d" % len(PARTS)) + PARTS
 SEEDS += [invite(body=OFFER), incoming(body=sdp(*MEDIA_PROXY)), MULTIPART]
@@ -40,7 +41,7 @@ SCRAPS = [
     b"\r\n ", b"\r\n\r\n", b"=", b"[", b"]", b"/", b"--x", b"--x--\r\n", b"99999999999", b"-1", b"l: 3\r\n",
     b"Via: SIP/2.0/UDP x\r\n", b"c=IN IP4 ", b"m=audio 9 RTP/AVP 0\r\n", b"tag=", b"branch=z9hG4bK", b"SIP/2.0",
     b"REGISTER ", PHONE.host.encode(),
-    OURS.encode(), b"<sip:a@192.168.0.10:5060>", b"sips:", b"::1",
+    OURS.encode(), b"<sip:a@192.168.0.10:5060>", b"sips:", b"::1", b";maddr=192.168.0.10", b";maddr=",
 ]  # fmt: skip
 
 scraps = st.one_of(st.sampled_from(SCRAPS), st.binary(max_size=6))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -14,7 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from sipalg_core.alg.effects import Forward
 from sipalg_core.alg.engine import Engine
 from sipalg_core.contract.control import Counter, Status, Stray
-from sipalg_core.contract.policy import Limits
+from sipalg_core.contract.policy import Limits, PortRange, Timers
 from sipalg_core.net import Endpoint, Side
 from tests.torture.oracles import assert_contract, assert_effects, assert_over, assert_way_back, pinned
 from tests.torture.witness import NARROW, TIGHT, Witness
@@ -39,6 +40,7 @@ PORTS = [*ORDINARY, 0, 22, 1023, 1024, 5060, 14001, 20000, 65535]
 LINES = [
     "a=rtcp:14009", "a=rtcp-mux", "a=sendonly", "a=inactive", "m=video 14010 RTP/AVP 31", "m=image 14020 udptl t38",
     f"c=IN IP4 {MEDIA_PROXY.host}", "m=audio 0 RTP/AVP 8", "a=candidate:1 1 UDP 1 192.168.0.10 14000 typ host",
+    "a=altc:1 IP4 192.168.0.10 14000/14001",
 ]  # fmt: skip
 
 
@@ -241,6 +243,16 @@ class Calls(RuleBasedStateMachine):
     @rule(refusal=st.sampled_from([Status.REFUSED, Status.FAILED]))
     def broker_refuses_or_is_away_for_a_while(self, refusal: Status) -> None:
         self.world.refuse, self.world.refusal = not self.world.refuse, refusal
+
+    @rule(silence=st.sampled_from([30, 120, 600]), first=st.sampled_from([20000, 20050]))
+    def policy_changes(self, silence: float, first: int) -> None:
+        """Of the world's ports one half or the other; what is open stays open, with another lifetime."""
+        ports, timers = PortRange(first, first + 49), Timers(inactive_media=silence)
+        self.witness.policy = replace(self.witness.policy, media_ports=ports, timers=timers)
+        before = set(self.world.open)
+        self.world.policy(self.witness.policy)
+        assert set(self.world.open) == before
+        self.witness.looks()
 
     @rule()
     def engine_is_restarted(self) -> None:
