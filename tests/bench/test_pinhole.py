@@ -11,7 +11,6 @@ from typing import TypeVar
 import pytest
 
 from sipalg_core.contract.control import Pinhole, Reply, Status
-from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint
 from tests.bench.conftest import Limits
 from tests.bench.report import quantile, table
@@ -64,10 +63,8 @@ def test_latency_of_a_pinhole(tables: list[str], limits: Limits) -> None:
     gates = [pinhole(number, gate=True) for number in range(GATES)]
     again = [pinhole(number, mapped=50000) for number in range(GATES)]
     pairs = list(zip(holes[::2], holes[1::2], strict=True))
-    with wire("alg") as through:
-        assert through.broker_socket is not None
+    with wire("alg") as through, through.broker() as broker:
         load_countries("bn-alg-fw")
-        broker = BrokerClient(through.broker_socket, timeout=2)
         spent = {
             "open": timed(broker.open, holes),
             "renew": timed(broker.open, holes),
@@ -78,7 +75,6 @@ def test_latency_of_a_pinhole(tables: list[str], limits: Limits) -> None:
             "close a gate": timed(broker.close, gates),
             "open where a gate was": timed(broker.open, again),
         }
-        broker.disconnect()
     rows = [(verb, quantile(each, 0.5), quantile(each, 0.99)) for verb, each in spent.items()]
     columns = ("verb", "p50 ms", "p99 ms")
     tables.append(

@@ -13,7 +13,6 @@ from statistics import median
 import pytest
 
 from sipalg_core.contract.control import Pinhole, Status
-from sipalg_core.io.pinholes import BrokerClient
 from sipalg_core.net import Endpoint
 from tests.bench import messages
 from tests.bench.conftest import Limits
@@ -150,12 +149,9 @@ def test_cost_of_a_media_packet(wires: dict[str, Wire], tables: list[str], limit
     Most telephones mark their speech; that of others is marked here, which plain forwarding does not do.
     """
     through = {name: wires[name] for name in ("direct", "plain", "alg")}
-    broker_socket = through["alg"].broker_socket
-    assert broker_socket is not None
-    broker = BrokerClient(broker_socket)
-    assert broker.open(MEDIA).status is Status.OK
-    broker.disconnect()
     with contextlib.ExitStack() as stack:
+        broker = stack.enter_context(through["alg"].broker())
+        assert broker.open(MEDIA).status is Status.OK
         ends = {name: stack.enter_context(media_ends(each.name, dscp)) for name, each in through.items()}
 
         def run(each: Wire) -> Cost:

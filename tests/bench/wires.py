@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from typing import Final
 from sipalg_core.compiled import SWITCH
 from sipalg_core.contract.names import MARK_ACCEPT
 from sipalg_core.contract.policy import PortRange, dump
+from sipalg_core.io.pinholes import BrokerClient
 from tests.bench import messages
 from tests.bench.load import Cost, burst
 from tests.lab.kernel_rig import BROKER_UID, ROOT, SHARED_GID, as_user, run, within
@@ -97,6 +99,19 @@ class Wire:
         for process in self.processes:
             for thread in Path(f"/proc/{process.pid}/task").iterdir():
                 os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(PRIORITY))
+
+    @contextlib.contextmanager
+    def broker(self) -> Iterator[BrokerClient]:
+        """For the bench alone: the engine, which closes what it does not know, stands still meanwhile."""
+        assert self.broker_socket is not None
+        *_, engine = self.processes
+        engine.send_signal(signal.SIGSTOP)
+        client = BrokerClient(self.broker_socket, timeout=2)
+        try:
+            yield client
+        finally:
+            client.disconnect()
+            engine.send_signal(signal.SIGCONT)
 
     def out(self, sent: list[bytes]) -> tuple[Cost, list[bytes]]:
         return burst(self.phone, self.provider, sent, self.cpu)

@@ -68,6 +68,9 @@ def owner(chromium: Browser, lab: RunningLab) -> Iterator[Page]:
     Whatever becomes of the test, no way in and no factor stays.
     """
     lab.manage("shell", "-c", CLEAR)
+    for rule in lab.get("rules")["items"]:  # of a run that failed
+        if rule["name"] == "made by support":
+            lab.request("DELETE", f"rules/{rule['id']}")
     context = chromium.new_context(base_url=lab.console)
     page = context.new_page()
     page.goto(lab.manage("signin_link").split()[-1])
