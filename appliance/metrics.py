@@ -17,6 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from appliance import redis_socket
 from appliance.accounts.models import User
 from appliance.accounts.queries import began, in_place, lacks_factor, outlived, permits, user_for_token
 from appliance.advisor import reading
@@ -24,7 +25,6 @@ from appliance.advisor.checks import CHECKS
 from appliance.live.control import EngineUnavailable, broker_answers
 from appliance.sip import queries
 from appliance.ui.requests import anybody
-from sipalg_core.contract import names
 
 # --- Implementation constants ---
 
@@ -141,9 +141,7 @@ def _code(row: Any) -> str:
 
 
 def _redis_answers() -> bool:
-    client = redis.Redis(
-        unix_socket_path=str(names.redis_socket()), socket_timeout=REDIS_PATIENCE, socket_connect_timeout=REDIS_PATIENCE
-    )
+    client = redis_socket.client(REDIS_PATIENCE)
     try:
         return bool(client.ping())
     except (redis.RedisError, OSError):
