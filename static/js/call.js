@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The page of one call: its verdict, media and messages, kept current by the topic call:<id>.
 
-import { Ladder, collapsed, picture, silentText, stateOf, what } from "./ladder.js";
+import { Ladder, collapsed, isInterrupted, picture, silentText, stateOf, what } from "./ladder.js";
 import { live } from "./live.js";
 import { clock, fill, number, party, sentence, timeOfDay } from "./words.js";
 
@@ -17,6 +17,7 @@ function start() {
   const rates = { in: [], out: [] };
   const counted = { in: null, out: null };
   let drawn = "";
+  let counts = "";
   let scheduled = false;
 
   const all = () => [...live.rows(topic).values()];
@@ -97,12 +98,17 @@ function start() {
     const options = { delta: part("delta").checked, repeats: part("repeats").checked };
     const silent = shown.some((row) => [...row.silent_in, ...row.silent_out].some(({ until }) => until === null));
     const grown = silent && Math.floor(live.now()); // a gap that lasts gets longer
-    const fresh = JSON.stringify([messages.map((row) => row.id), shown, options, call?.internal, call?.ended, grown]);
-    if (fresh === drawn) return;
+    const bars = shown.map((row) => [row.id, row.external, isInterrupted(row)]);
+    const fresh = JSON.stringify([messages.map((row) => row.id), bars, options, call?.internal, call?.ended]);
+    const count = JSON.stringify([shown, grown]);
+    if (fresh === drawn && count === counts) return;
     if (!ladder.room) return schedule(); // the page is not laid out yet
-    drawn = fresh;
-    ladder.draw(call, messages, shown, { ...options, now: live.now() });
-    renderTable(messages, options.repeats);
+    if (fresh === drawn) ladder.recount(shown, live.now());
+    else {
+      ladder.draw(call, messages, shown, { ...options, now: live.now() });
+      renderTable(messages, options.repeats);
+    }
+    [drawn, counts] = [fresh, count];
     renderOpenings(of("stream"));
   }
 

@@ -71,6 +71,7 @@ export class Ladder {
   #width = 0;
   #ended = null; // when the call did, or null
   #now = 0;
+  #bars = new Map(); // id of a stream -> {group, y}
   selected = null; // id of a message
 
   get lanes() {
@@ -96,6 +97,7 @@ export class Ladder {
     this.#layOut(call, messages, streams);
     const focused = this.#svg.contains(document.activeElement);
     this.#svg.replaceChildren();
+    this.#bars.clear();
     const lines = add(this.#svg, "g", { class: "lifelines" });
     let y = TOP;
     let before = null;
@@ -112,6 +114,16 @@ export class Ladder {
     this.#svg.setAttribute("width", this.#width);
     this.#svg.setAttribute("viewBox", `0 0 ${this.#width} ${y}`);
     this.#mark(focused);
+  }
+
+  /** The bars anew, and nothing else: messages are pressed and read while packets are counted. */
+  recount(streams, now) {
+    this.#now = now;
+    for (const stream of streams) {
+      const { group, y } = this.#bars.get(stream.id);
+      group.replaceChildren();
+      this.#fill(group, stream, y);
+    }
   }
 
   get narrow() {
@@ -267,20 +279,25 @@ export class Ladder {
 
   // --- media ---
 
-  /** Within a bar time runs from left to right whichever way the packets go, so that gaps can be compared. */
+  /** Returns where the next row begins. */
   #stream(stream, y) {
+    const group = add(this.#svg, "g", { class: "stream" });
+    this.#bars.set(stream.id, { group, y });
+    this.#fill(group, stream, y);
+    return y + 2 * BAR + 10 + (isInterrupted(stream) ? AXIS : 0);
+  }
+
+  /** Within a bar time runs from left to right whichever way the packets go, so that gaps can be compared. */
+  #fill(group, stream, y) {
     const far = this.#lanes.some((lane) => lane.key === "media") && hostOf(stream.external) === this.#lanes.at(-1).address;
     const ends = [this.#x("phone"), this.#x(far ? "media" : "provider")];
     const until = Math.min(stream.closed ?? Infinity, this.#ended ?? Infinity, this.#now);
-    const group = add(this.#svg, "g", { class: "stream" });
     this.#bar(group, stream, ends, y + 4, "out", until);
     this.#bar(group, stream, ends, y + 4 + BAR, "in", until);
-    const below = y + 2 * BAR + 10;
-    if (!silencesOf(stream, "out").length && !silencesOf(stream, "in").length) return below;
-    const axis = { y: below + 3, class: "axis", "aria-hidden": "true" };
+    if (!isInterrupted(stream)) return;
+    const axis = { y: y + 2 * BAR + 13, class: "axis", "aria-hidden": "true" };
     add(group, "text", { ...axis, x: ends[0] + 4 }, timeOfDay(stream.opened));
     add(group, "text", { ...axis, x: ends[1] - 4, "text-anchor": "end" }, timeOfDay(until));
-    return below + AXIS;
   }
 
   #bar(group, stream, [left, right], y, way, until) {
@@ -311,6 +328,11 @@ export class Ladder {
 /** Where it had packets at all; "no packets" says the rest. */
 function silencesOf(stream, way) {
   return stream[`packets_${way}`] ? stream[`silent_${way}`] : [];
+}
+
+/** Whether there is a gap in one of its bars, and thus an axis of time below them. */
+export function isInterrupted(stream) {
+  return silencesOf(stream, "out").length + silencesOf(stream, "in").length > 0;
 }
 
 function silenceText({ since, until }, words) {

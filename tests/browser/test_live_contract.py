@@ -138,6 +138,16 @@ def test_nothing_moves_while_the_focus_is_in_the_table(page: Page, server: Serve
     expect(names(page)).to_have_text(["five", "four", "three", "two", "one"], timeout=PATIENCE)
 
 
+def test_with_autoscroll_new_rows_come_in_whatever_has_the_focus(page: Page, server: Server):
+    follow = page.get_by_role("button", name="Autoscroll")
+    follow.click()
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    names(page).nth(1).focus()
+    server.call("four")
+    expect(names(page)).to_have_text(["four", "three", "two", "one"], timeout=PATIENCE)
+    expect(names(page).nth(2)).to_be_focused()
+
+
 def test_a_burst_is_painted_in_one_frame(page: Page, server: Server):
     page.evaluate(HOLD_FRAMES)
     for number in range(6):
