@@ -21,7 +21,7 @@ _SUBSYSTEM: Final = 1
 _GET: Final = _SUBSYSTEM << 8 | 1
 _DELETE: Final = _SUBSYSTEM << 8 | 2
 _ORIGINAL, _REPLY, _STATUS, _PROTOCOL_STATE, _HELP, _TIMEOUT, _MARK = 1, 2, 3, 4, 5, 7, 8
-_COUNT_OUT, _COUNT_BACK, _ID = 9, 10, 12
+_COUNT_OUT, _COUNT_BACK, _ID, _LABELS = 9, 10, 12, 22
 _HELP_NAME: Final = 1
 _TUPLE_HOSTS, _TUPLE_PROTOCOL = 1, 2
 _SOURCES: Final = (1, 3)
@@ -137,7 +137,7 @@ def _connection(payload: bytes) -> Connection:
     counted = [dict(attributes(parts[kind])) for kind in (_COUNT_OUT, _COUNT_BACK) if kind in parts]
     return Connection(
         id=_word(parts, _ID),
-        protocol=_PROTOCOLS.get(number, str(number)),
+        protocol=_PROTOCOLS.get(number, str(number)) if not _is_authenticated(parts) else str(socket.IPPROTO_AH),
         sent=sent,
         reply=reply,
         mark=_word(parts, _MARK),
@@ -160,6 +160,11 @@ def _way(value: bytes) -> tuple[int, Way]:
 
 def _word(parts: dict[int, bytes], kind: int) -> int:
     return int(_WORD.unpack(parts[kind])[0]) if kind in parts else 0
+
+
+def _is_authenticated(parts: dict[int, bytes]) -> bool:
+    """Whether an authentication header stands in front of what conntrack tells (IPv6)."""
+    return bool(int.from_bytes(parts.get(_LABELS, b""), "little") >> names.LABEL_AUTHENTICATED & 1)
 
 
 def _helper(parts: dict[int, bytes]) -> str:

@@ -83,7 +83,8 @@ class Judge:
         decision = self._decided.get(key)
         if decision is None:
             port = sent.dport if connection.protocol in ("tcp", "udp") else None
-            protocol = cast(Protocol, connection.protocol)
+            word = connection.protocol
+            protocol: Protocol = int(word) if word.isdecimal() else cast(Protocol, word)
             packet = packet_of(self._policy, sent.source, sent.destination, protocol, port, self._now)
             decision = self._decided[key] = decide(self._policy, packet)
         return decision

@@ -19,6 +19,8 @@ MARK_ACCEPT: Final = 0x00010000
 MARK_DIVERT: Final = 0x00020000
 """Packet mark: to the engine's transparent socket; `ip rule fwmark` routes it to `lo`."""
 DIVERT_ROUTING_TABLE: Final = 100
+LABEL_AUTHENTICATED: Final = 0
+"""Bit of the ct label: over IPv6, conntrack looks behind an authentication header (AH), and rules see nothing else."""
 
 LOG_GROUP: Final = 5
 """NFLOG group of both tables: what the live log shows; netadmin listens."""

@@ -2,6 +2,7 @@
 """C50: connections that outlive a change of the rules, with packets: counted, shown, closed; calls go on."""
 
 import json
+import socket
 import time
 from contextlib import closing
 
@@ -16,8 +17,21 @@ from appliance.system import tasks
 from appliance.system.models import OldConnections, Revision, State
 from sipalg_core.contract import names
 from sipalg_core.nft.ranges import RangeTable
-from tests.lab.kernel_rig import run
-from tests.lab.ruleset_rig import BOX, HOST, INTERFACES, OUTSIDE, PEER, STRANGER, namespaces, passes
+from tests.lab.kernel_rig import run, within
+from tests.lab.raw_packets import behind
+from tests.lab.ruleset_rig import (
+    BOX,
+    HOST,
+    HOST6,
+    INTERFACES,
+    LAN,
+    OUTSIDE,
+    PEER,
+    PEER6,
+    STRANGER,
+    namespaces,
+    passes,
+)
 
 MEDIA = f"""
 table inet media {{
@@ -127,6 +141,22 @@ def test_twenty_thousand_connections_are_judged_in_the_time_of_an_apply(wire):
     assert answers.list_connections({"protocol": "udp"})["total"] > 19_000
     assert counted["old"] == 0
     assert spent < 10, json.dumps(counted)
+
+
+@pytest.mark.parametrize("header", ["authentication", "destination"])
+def test_connection_over_ipv6_is_what_the_rules_see_in_it(wire, header):
+    """Conntrack looks behind an authentication header, and calls it by what is there; the rules do not."""
+    authenticated = Rule(1, 1, "AH", "accept", service=Service("AH", "other", number=51))
+    applied(1, authenticated, allow(2, 3000))
+    with within(LAN, lambda: socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)) as raw:
+        raw.sendto(behind(header, HOST6, PEER6, 3000, "?"), (PEER6, 0))
+    (row,) = answers.list_connections({"host": PEER6})["items"]
+    seen = ("51", None, "rule:1") if header == "authentication" else ("udp", 3000, "rule:2")
+    assert (row["protocol"], row["dport"], row["rule"]) == seen
+    assert row["verdict"] == ""
+    applied(2, allow(2, 3000) if header == "authentication" else authenticated)
+    (row,) = answers.list_connections({"host": PEER6})["items"]
+    assert row["verdict"] == "denied"
 
 
 def test_answer_is_delivered_to_who_waits_and_nobody_waits_for_long(lab):

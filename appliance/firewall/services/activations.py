@@ -23,10 +23,18 @@ from appliance.accounts.models import User
 from appliance.accounts.queries import boot_id, permits
 from appliance.audit.services import record
 from appliance.celery import app
-from appliance.firewall.models import Activation, ActivationKind, ActivationState, AddressObject
-from appliance.firewall.queries import acting, overdue
+from appliance.firewall.models import (
+    Activation,
+    ActivationKind,
+    ActivationState,
+    AddressObject,
+    Application,
+    Table,
+)
+from appliance.firewall.queries import acting, overdue, rules
 from appliance.ruleset import notation
 from appliance.ruleset import policy as ruleset
+from appliance.ruleset.activations import common
 from appliance.ruleset.snapshot import values_of
 from sipalg_core.contract import names
 
@@ -65,6 +73,9 @@ def start_exemption(
     elif not reason.strip():
         raise ValidationError({"reason": [_no_reason()]})
     held = _addresses(server, values)
+    if _are_telephones(held):
+        message = _("That is a telephone behind this firewall. Exempt the server that it speaks with.")
+        raise ValidationError({"server" if server else "values": [message]})
     name = server.name if server else _("every SIP server") if tuple(held) == EVERYTHING else ", ".join(held)
     if any(each.kind == ActivationKind.EXEMPTION and each.name == name for each in acting(node)):
         raise ValidationError({"server": [_("%s is exempt already. Lift that exemption first.") % name]})
@@ -224,6 +235,19 @@ def _check(until: datetime, reason: str) -> None:
 
 def _no_reason() -> str:
     return _("Say why: the audit log keeps it.")
+
+
+def _are_telephones(held: list[str]) -> bool:
+    """Of SIP rules, and servers of none: an exemption of theirs would exempt nothing."""
+    sip = [
+        rule for rule in rules(Table.FORWARD)
+        if rule.enabled and rule.service is not None and rule.service.application == Application.SIP
+    ]  # fmt: skip
+    ends = [[getattr(rule, end) for rule in sip] for end in ("source", "destination")]
+    speaks, serves = (
+        any(common(tuple(values_of(each)), tuple(held)) for each in objects if each is not None) for objects in ends
+    )
+    return speaks and not serves
 
 
 def _addresses(server: AddressObject | None, values: Sequence[str]) -> list[str]:

@@ -21,6 +21,7 @@ from appliance.firewall.forms import ExemptionForm, StartForm
 from appliance.firewall.models import Activation, ActivationKind, Rule
 from appliance.firewall.views.forms import form_page
 from appliance.gate import refusal
+from appliance.ruleset.snapshot import values_of
 from appliance.system import queries as system
 from appliance.ui.requests import UNDO, OperatorRequest, may, offer_undo, undo_offer
 from sipalg_core.contract import names
@@ -63,8 +64,10 @@ def exemptions(request: OperatorRequest) -> HttpResponse:
     policy = system.policy_asked(draft=False)
     wanted = {rule.destination.name.casefold() for rule in policy.rules if rule.opens_alg and rule.destination}
     servers = [
-        (server, by_object.pop(server.pk, None)) for server in queries.addresses() if server.search in wanted
-    ]  # fmt: skip
+        (server, values_of(server), by_object.pop(server.pk, None))
+        for server in queries.addresses()
+        if server.search in wanted
+    ]
     others = [each for each in acting if each in by_object.values() or each.address_row is None]
     ended = before.exclude(pk__in=[each.pk for each in acting])[:SHOWN]
     context = {"servers": servers, "others": others, "ended": ended, "acting": acting}

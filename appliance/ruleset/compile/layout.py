@@ -47,6 +47,11 @@ _VOUCHED: Final = stm.Match(stm.Masked(stm.Field("meta mark"), names.MARK_ACCEPT
 _LIMITED: Final = stm.Match(stm.Masked(stm.Field("ct mark"), LIMIT_BITS), 0, "!=")
 _KNOWN_FLOW: Final = stm.Match(stm.Field("ct state"), ("established", "related"))
 _INVALID: Final = stm.Match(stm.Field("ct state"), "invalid")
+_AUTHENTICATED: Final = (
+    stm.Match(stm.Field("meta nfproto"), "ipv6"), stm.Match(stm.Field("meta l4proto"), 51),
+    stm.Assign(stm.Field("ct label"), names.LABEL_AUTHENTICATED),
+)  # fmt: skip
+"""For who reads connections (appliance.kernel.conntrack): this one is AH to the rules, whatever conntrack calls it."""
 _NEIGHBOUR_DISCOVERY: Final = (
     "nd-neighbor-solicit", "nd-neighbor-advert", "nd-router-solicit", "nd-router-advert",
     "mld-listener-query", "packet-too-big", "time-exceeded", "parameter-problem", "destination-unreachable",
@@ -137,6 +142,7 @@ def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
         yield nft.Rule(base, (_VOUCHED, stm.ACCEPT), "auto:alg")
         yield nft.Rule(base, (_LIMITED, stm.jump(ENDED.name)))
         yield nft.Rule(base, (_KNOWN_FLOW, stm.ACCEPT), "auto:known_flow")
+        yield nft.Rule(base, _AUTHENTICATED)
         yield nft.Rule(base, (_INVALID, *verdicts.decide("drop", "auto:invalid")), "auto:invalid")
     discovery = stm.Match(stm.Field("icmpv6 type"), _NEIGHBOUR_DISCOVERY)
     yield nft.Rule(INPUT, (discovery, stm.ACCEPT), "auto:neighbour_discovery")

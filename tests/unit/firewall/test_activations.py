@@ -109,6 +109,14 @@ def test_what_is_no_address_is_refused(told, office, owner, values):
         services.start_exemption(actor=owner, values=values, reason="x")
 
 
+def test_telephone_is_no_server_to_be_exempt(told, office, owner, pbx):
+    for asked, field in (({"server": pbx}, "server"), ({"values": (pbx.value,)}, "values")):
+        with pytest.raises(ValidationError, match="the server that it speaks with") as refused:
+            services.start_exemption(actor=owner, reason="x", **asked)
+        assert list(refused.value.error_dict) == [field]
+    assert services.start_exemption(actor=owner, values=("0.0.0.0/0",), reason="x")
+
+
 def test_one_exemption_for_a_server_at_a_time(told, office, owner, provider):
     services.start_exemption(actor=owner, server=provider, reason="x")
     with pytest.raises(ValidationError, match="exempt already"):

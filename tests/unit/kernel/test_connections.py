@@ -2,6 +2,7 @@
 """Connections that began under other rules: told apart, chosen, and closed without cutting a call by accident."""
 
 import time
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
@@ -93,6 +94,14 @@ def ids(kernel, judging, selection):
 )
 def test_what_the_rules_say_of_a_connection_that_is_there(one, rules, verdict):
     assert judge(*rules).judge(one).verdict == verdict
+
+
+def test_connection_of_another_protocol_is_judged_by_its_number():
+    tunnel = connection(10, (PC, 0, STRANGER, 0), (STRANGER, 0, OURS, 0), protocol="47")
+    gre = Rule(1, 1, "GRE", "accept", service=Service("GRE", "other", number=47))
+    assert judge(gre).judge(tunnel).rule == "rule:1"
+    assert judge(gre).judge(tunnel).verdict == ""
+    assert judge(replace(gre, service=Service("ESP", "other", number=50))).judge(tunnel).verdict == "denied"
 
 
 def test_destination_nat_to_another_host_is_another_translation():
