@@ -118,9 +118,12 @@ def selftest(asked: Namespace) -> Any:
 
 def advice(_asked: Namespace) -> list[dict[str, Any]]:
     return [
-        {"check": each.check, "severity": each.severity, "text": each.text, "evidence": each.evidence, "id": each.id}
+        {
+            "check": each.check, "severity": each.severity, "text": each.text, "evidence": each.evidence,
+            "commands": each.commands, "id": each.id,
+        }
         for each in reading.read().findings
-    ]
+    ]  # fmt: skip
 
 
 # --- Their parts ---

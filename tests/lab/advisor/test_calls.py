@@ -85,6 +85,7 @@ def test_check_a20_private_address_that_reaches_the_provider(lab: RunningLab, ta
     seen = found(lab, "A20-INVITE-history-info")
     assert f"History-Info: <sip:7@{topology.PC}>" in seen["evidence"][1]
     assert str(talk.phone.at) in seen["evidence"][0]
+    assert seen["fixes"][0]["page"].endswith("/bundle/"), "the report of its call"
     talk.refuse()
     with exempt(lab, topology.STRANGER):
         gone(lab, "A20")
