@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from appliance.accounts.models import User
 from appliance.accounts.queries import permits
 from appliance.firewall.queries import KnownContents, found_addresses, rules
+from appliance.help.guides import guides
 from appliance.help.pages import PAGES
 from appliance.live.control import EngineUnavailable
 from appliance.sip.queries import party, snapshot
@@ -111,9 +112,11 @@ def _acts(request: HttpRequest, words: list[str]) -> Iterator[Found]:
 
 
 def _help(words: list[str]) -> Iterator[Found]:
+    """By the question, or by a maker whom its guides name."""
     for name, page in PAGES.items():
-        if _has(str(page.title), words):
-            yield Found(_("Help"), "hint", page.title, "", reverse("ui:help_page", args=[name]))
+        made_by = [guide.name for guide in guides().get(page.guides, ()) if _has(guide.name, words)]
+        if made_by or _has(str(page.title), words):
+            yield Found(_("Help"), "hint", page.title, ", ".join(made_by), reverse("ui:help_page", args=[name]))
 
 
 def _rules(words: list[str]) -> Iterator[Found]:

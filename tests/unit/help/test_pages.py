@@ -52,6 +52,9 @@ def test_there_is_no_page_without_an_answer(console):
 
 def test_help_is_found_by_its_words_and_where_questions_arise(console):
     assert "/help/alg-and-stun/" in console.get("/palette/?q=stun").content.decode()
+    by_maker = console.get("/palette/?q=mikrotik").content.decode()
+    assert "/help/router-sip-alg/" in by_maker
+    assert "MikroTik (RouterOS)" in by_maker
     assert "/help/rtp-forwarding/" in console.get("/firewall/rules/?table=dnat").content.decode()
     assert "/help/exempt-servers/" in console.get("/firewall/exemptions/").content.decode()
     for name, recipe in RECIPES.items():
