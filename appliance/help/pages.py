@@ -111,7 +111,7 @@ PAGES: Final = {
                 "entered there by hand. Then restart the phone system, so that it registers with its own address.")),
             Section(_("Check with your vendor"), _(
                 "Below is what makers have published, each with its source and the day on which it was read; menus "
-                "change. For AGFEO, Auerswald, Snom, STARFACE and others no public description was found: ask there.")),
+                "change. For Auerswald, Snom, STARFACE and others no public description was found: ask there.")),
         ),
         (_ADVISOR, _EXEMPTIONS),
         ("alg-and-stun",),
