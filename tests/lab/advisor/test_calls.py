@@ -25,7 +25,7 @@ def test_check_a06_phone_system_that_asks_for_more_than_it_is_granted(lab: Runni
     seen = found(lab, f"A06-{talk.phone.at}")
     assert "660" in seen["text"]
     assert "1200" in seen["text"]
-    assert "540" in seen["why"]  # below what was granted
+    assert "to 600." in seen["why"], "below what was granted"
     assert "sip:777@" in seen["evidence"][0]
     talk.register(540, granted=540)
     gone(lab, f"A06-{talk.phone.at}")
