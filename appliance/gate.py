@@ -123,9 +123,11 @@ def refusal(permission: str | None) -> str:
     """In words, with the people who could do it instead."""
     if permission is None:
         return _("Nobody may do this: it names no permission.")
-    people = queries.who_may(permission)
+    people, ask = queries.who_may(permission), _("Ask %s or send a request.")
     sentence = str(PERMISSIONS[permission].refusal)
-    return f"{sentence} {_('Ask %s.') % ', '.join(people)}" if people else sentence
+    if not people:
+        return sentence
+    return f"{sentence} {ask % ', '.join(people)}"
 
 
 def not_from_here(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  (Django passes it)
@@ -195,12 +197,11 @@ def _to_the_door(request: HttpRequest) -> HttpResponseBase:
 
 
 def _refused(request: HttpRequest, user: User, permission: str | None) -> HttpResponse:
-    return _say(request, user, refusal(permission))
-
-
-def _say(request: HttpRequest, user: User, text: str) -> HttpResponse:
-    context = {"refusal": text}
-    if getattr(request, "htmx", None):
+    htmx = getattr(request, "htmx", None)
+    may_ask = permission is not None and queries.who_may(permission) and queries.permits(user, "account.own")
+    page = request.get_full_path() if request.method == "GET" and not htmx else _page_of(request)
+    context = {"refusal": refusal(permission), "ask_for": permission if may_ask else None, "page": page}
+    if htmx:
         response = render(request, "ui/_refused.html", context, status=403)
         return reswap(retarget(response, "#messages"), "outerHTML")
     template = "ui/refused.html" if queries.permits(user, "overview.see") else "ui/refused_door.html"

@@ -13,6 +13,7 @@ from appliance.advisor.finding import Finding, Fix, moment
 from appliance.ruleset.findings import text
 from appliance.ruleset.policy import Rule
 from appliance.ruleset.verify import verify
+from appliance.ui.columns import unresolved
 
 DAY: Final = 24 * 3600.0
 NEVER_HIT_AFTER: Final = 90 * DAY
@@ -65,8 +66,8 @@ def _objects(evidence: Evidence) -> Iterator[Finding]:
         if each.error:
             yield Finding(
                 "A24", f"object-{each.ident}",
-                _("“%s” cannot be resolved.") % each.name,
-                _("The last known addresses stay in use."),
+                unresolved(each.name, each.age and evidence.at - each.age),
+                _("It is asked again by itself, and rules go by the answer at once."),
                 (f"{each.error}"
                  if each.age is None else _("%(error)s; last answer %(moment)s.")
                  % {"error": each.error, "moment": moment(evidence.at - each.age)},),

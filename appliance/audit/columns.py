@@ -59,6 +59,7 @@ ACTS: Final[Mapping[str, str | Promise]] = {
     "addresses changed": _("The addresses of %(what)s changed"),
     "applied": _("%(what)s decides in the kernel"),
     "apply": _("Applied %(what)s"),
+    "ask": _("Sent a request to those who may"),
     "backup": _("Made a backup"),
     "close": _("Closed a pinhole of %(what)s"),
     "close remote maintenance": _("Closed remote maintenance"),

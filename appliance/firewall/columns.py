@@ -35,7 +35,7 @@ from appliance.network.models import Role
 from appliance.ruleset.countries import codes
 from appliance.ruleset.decide import Decision
 from appliance.ruleset.policy import Policy
-from appliance.ui.columns import moment
+from appliance.ui.columns import moment, unresolved
 
 
 def rule_sentence(rule: Rule) -> SafeString:
@@ -134,7 +134,7 @@ def _target(values: Mapping[str, Any]) -> SafeString:
     if target is None:
         return SafeString("")
     port = values.get("target_port")
-    name = _bold(f"{target.name}, {_('port')} {port}" if port else target.name)
+    name = _bold(_("%(name)s, port %(port)s") % {"name": target.name, "port": port} if port else target.name)
     if values.get("action") == Action.SNAT:
         return format_html(_(" so that it comes from {target}"), target=name)
     return format_html(_(" on to {target}"), target=name)
@@ -160,14 +160,15 @@ def _bold(text: str) -> SafeString:
 # --- Objects ---
 
 LOOKUP_ERRORS: Final = {
-    "nxdomain": gettext_lazy("There is no such name; the last known addresses stay."),
-    "no_address": gettext_lazy("The name has no address; the last known ones stay."),
-    "timeout": gettext_lazy("No name server answers; the last known addresses stay."),
-    "servfail": gettext_lazy("The name server cannot answer; the last known addresses stay."),
+    "nxdomain": gettext_lazy("There is no such name."),
+    "no_address": gettext_lazy("The name has no address."),
+    "timeout": gettext_lazy("No name server answers."),
+    "servfail": gettext_lazy("The name server cannot answer."),
     "no_servers": gettext_lazy("This machine knows no name server."),
     "all_refused": gettext_lazy("Every address of the answer was refused; the last known ones stay."),
     "too_many": gettext_lazy("More than 64 addresses; the newest are held."),
 }
+_UNRESOLVED: Final = frozenset({"nxdomain", "no_address", "timeout", "servfail", "no_servers"})
 REFUSALS: Final = {
     "own": gettext_lazy("an address of this appliance"),
     "inside": gettext_lazy("an address of an inside network"),
@@ -214,7 +215,10 @@ class ObjectRow:
 
     @property
     def error(self) -> str:
-        return str(LOOKUP_ERRORS.get(self.held.error, "")) if self.held else ""
+        """Why the last look-up gave nothing, and what that means."""
+        error = self.held.error if self.held else ""
+        why = str(LOOKUP_ERRORS.get(error, ""))
+        return f"{unresolved(self.parts[0], self.held.refreshed)} {why}" if self.held and error in _UNRESOLVED else why
 
     @staticmethod
     def _time(seconds: float | None) -> SafeString | str:

@@ -289,7 +289,7 @@ def _chains(kernel: Kernel) -> list[str]:
 def _refused(policy: Policy, error: NftError) -> ApplyRefused:
     rule = next((rule for rule in policy.rules if rule.key == error.comment), None)
     which = f" (rule {rule.position}, “{rule.name}”)" if rule else ""
-    return ApplyRefused(f"The kernel refused the rules{which}: {error.text}. Nothing was changed.")
+    return ApplyRefused(f"The kernel refused the rules{which}. Nothing was changed. It said: {error.text}.")
 
 
 def _tell() -> tuple[str, ...]:

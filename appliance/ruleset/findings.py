@@ -12,18 +12,18 @@ from appliance.ruleset.verify import Finding
 SENTENCES: Final = {
     "locked_out:no_interface": _("No interface is internal or for management: this would cut off the console."),
     "locked_out:no_rule": _(
-        "These changes would cut off your own access from {address}: no rule would accept TCP {port} at {interface}."
+        "These changes would cut off your own access from {address}. No rule would accept TCP {port} at {interface}."
     ),
     "locked_out:dnat": _(
-        "These changes would cut off your own access from {address}: rule {position} “{rule}” would send TCP {port} at "
+        "These changes would cut off your own access from {address}. Rule {position} “{rule}” would send TCP {port} at "
         "{interface} elsewhere."
     ),
     "locked_out:drop": _(
-        "These changes would cut off your own access from {address}: rule {position} “{rule}” would drop TCP {port} at "
+        "These changes would cut off your own access from {address}. Rule {position} “{rule}” would drop TCP {port} at "
         "{interface}."
     ),
     "locked_out:reject": _(
-        "These changes would cut off your own access from {address}: rule {position} “{rule}” would reject TCP {port} "
+        "These changes would cut off your own access from {address}. Rule {position} “{rule}” would reject TCP {port} "
         "at {interface}."
     ),
     "empty_object": _("Rule {position} “{rule}” matches nothing: “{object}” holds no address."),

@@ -323,7 +323,8 @@ def _words(value: object) -> str:
         case ruleset.Address():
             names_of = (country_name(code, get_language()) for code in value.countries)
             made_of = (*value.values, *(each.partition(":")[2] for each in value.lookups), *names_of)
-            return f"{value.name} ({_('not') + ' ' if value.negated else ''}{', '.join(made_of)})"
+            negation = _("not") + " " if value.negated else ""
+            return f"{value.name} ({negation}{', '.join(made_of)})"
         case ruleset.Service():
             return f"{value.name} ({_service_words(value)})"
         case ruleset.Schedule():

@@ -28,7 +28,7 @@ from appliance.ruleset.findings import text
 from appliance.ruleset.policy import Policy
 from appliance.ruleset.verify import verify
 from appliance.system import queries, services
-from appliance.system.columns import AGAIN, UNCHANGED, UNCONFIRMED, UNDONE, UNFINISHED
+from appliance.system.columns import AGAIN, NOT_APPLIED, UNCONFIRMED, UNDONE, UNFINISHED
 from appliance.system.models import OldConnections, Revision, State
 from appliance.system.queries import job_row
 from sipalg_core.nft.client import Client, NftError
@@ -47,7 +47,7 @@ def apply_revision(revision_id: int) -> None:
     errors = [text(finding) for finding in verify(policy, queries.access_of(revision)) if finding.level == "error"]
     try:
         if errors:
-            raise ApplyRefused(" ".join([*errors, str(UNCHANGED)]))
+            raise ApplyRefused(" ".join([*errors, str(NOT_APPLIED)]))
         result = ruleset_apply.apply(policy, _kernel(), _fallback(revision), revision.confirm_within)
         services.complete(revision=revision, result=result)
     except (ApplyRefused, NftError) as error:

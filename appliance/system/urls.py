@@ -24,6 +24,7 @@ urlpatterns = [
     path("advisor/<str:finding>/ignore/", advisor.ignore, name="advisor_ignore"),
     path("advisor/<str:finding>/fix/", advisor.fix, name="advisor_fix"),
     path("notices/", notices.notices, name="notices"),
+    path("notices/ask/", notices.ask, name="notices_ask"),
     path("notices/test/", notices.test, name="notices_test"),
     path("backup/", backup.backup, name="backup"),
     path("backup/plan/", backup.plan, name="backup_plan"),

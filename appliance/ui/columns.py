@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from django.utils.functional import Promise
@@ -47,6 +47,16 @@ def moment(value: datetime | None) -> SafeString | str:
     if value is None:
         return "–"
     return format_html('<time datetime="{}" data-local>{}</time>', value.isoformat(), f"{value:%Y-%m-%d %H:%M} UTC")
+
+
+UNRESOLVED: Final = _("{name} cannot be resolved since {when}. The last known addresses stay in use.")
+NEVER_RESOLVED: Final = _("{name} cannot be resolved.")
+
+
+def unresolved(name: str, since: float | None) -> str:
+    """`since` (Unix seconds) is when a name server last knew the name."""
+    when = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d %H:%M} UTC" if since else ""
+    return str(UNRESOLVED if since else NEVER_RESOLVED).format(name=name, when=when)
 
 
 @dataclass(frozen=True)

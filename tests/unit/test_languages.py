@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 import subprocess
 import sys
@@ -52,3 +53,16 @@ def test_a_page_speaks_the_language_of_its_reader(client, owner, language: str, 
     page = client.get("/calls/", headers={"Accept-Language": language}).content.decode()
     assert f'<html lang="{language}"' in page
     assert calls in page
+
+
+def test_no_text_hides_from_the_catalogues():
+    """xgettext does not look into f-strings: what is asked for there is never translated."""
+    asked = {"_", "gettext", "ngettext", "gettext_lazy", "ngettext_lazy"}
+    hidden = []
+    for source in (ROOT / "appliance").rglob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                calls = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
+                names = {func.id for func in calls if isinstance(func, ast.Name)} & asked
+                hidden += [f"{source.relative_to(ROOT)}:{node.lineno}"] if names else []
+    assert hidden == []

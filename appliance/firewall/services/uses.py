@@ -38,8 +38,8 @@ def check_unused(thing: Thing, field: str) -> None:
 def _in_use(thing: Thing, rules: list[Rule]) -> str:
     count = len(rules)
     message = ngettext(
-        "“%(name)s” is used in %(count)d rule (%(rules)s). Replace it there first.",
-        "“%(name)s” is used in %(count)d rules (%(rules)s). Replace it there first.",
+        "“%(name)s” is used in %(count)d rule. Replace it there first: %(rules)s.",
+        "“%(name)s” is used in %(count)d rules. Replace it there first: %(rules)s.",
         count,
     )
     listed = ", ".join(f"{rule.position} “{rule.name}”" for rule in rules)

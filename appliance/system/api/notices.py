@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""REST of notices: whom to tell, a test, and what was sent."""
+"""REST of notices: whom to tell, a test, what was sent, and a request to those who may."""
 
 # ruff: noqa: ARG001  (ninja passes `request` by name to every operation)
 
@@ -50,6 +50,20 @@ class NoticeOut(Schema):
     done: bool
 
 
+class RequestIn(Schema):
+    """`permission` is a word of the table of permissions, such as rules.delete; `page` a path of the console."""
+
+    permission: str
+    reason: str = ""
+    page: str = "/"
+
+
+class RequestOut(Schema):
+    """`asked` are some of those who may."""
+
+    asked: list[str]
+
+
 class NoticeList(Schema):
     items: list[NoticeOut]
     count: int
@@ -83,6 +97,17 @@ def change_settings(request: HttpRequest, response: HttpResponse, payload: Notic
 def _tagged(response: HttpResponse, described: dict[str, Any]) -> dict[str, Any]:
     tag(response, described)
     return described
+
+
+@router.post("/notices/requests", response=RequestOut)
+@may("account.own")
+def send_request(request: HttpRequest, payload: RequestIn) -> dict[str, Any]:
+    """Ask those who may for what you may not: a notice for them. Once an hour for each thing, five in all."""
+    asked = services.send_request(
+        actor=cast(User, request.user), permission=payload.permission, reason=payload.reason, page=payload.page,
+        origin=request.build_absolute_uri("/").rstrip("/"),
+    )  # fmt: skip
+    return {"asked": asked}
 
 
 @router.post("/notices/test", response=dict[str, str])

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How connections, lines of the live log, results of tests and what became of a revision are said in the console."""
+"""How connections, lines of the log, results of tests, notices and what became of a revision are said."""
 
-from appliance.system.columns.outcomes import AGAIN, UNCHANGED, UNCONFIRMED, UNDONE, UNFINISHED, outcome
+from appliance.system.columns.notices import notice_row
+from appliance.system.columns.outcomes import AGAIN, NOT_APPLIED, UNCONFIRMED, UNDONE, UNFINISHED, outcome
 from appliance.system.columns.rows import (
     VERDICTS,
     connection,
@@ -12,6 +13,6 @@ from appliance.system.columns.rows import (
 )
 
 __all__ = [
-    "AGAIN", "UNCHANGED", "UNCONFIRMED", "UNDONE", "UNFINISHED", "VERDICTS", "connection", "decider_words",
-    "line_sentence", "log_table", "outcome", "test_sentence",
+    "AGAIN", "NOT_APPLIED", "UNCONFIRMED", "UNDONE", "UNFINISHED", "VERDICTS", "connection", "decider_words",
+    "line_sentence", "log_table", "notice_row", "outcome", "test_sentence",
 ]  # fmt: skip

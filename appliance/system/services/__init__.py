@@ -31,6 +31,7 @@ from appliance.system.services.notices import (
     send_test,
 )
 from appliance.system.services.remote_log import export_audit
+from appliance.system.services.requests import send_request
 from appliance.system.services.revisions import (
     DEFAULT_WINDOW,
     EXTENSION,
@@ -118,6 +119,7 @@ __all__ = [
     "rolled_back",
     "save_notice_settings",
     "send_notices",
+    "send_request",
     "send_test",
     "start_test",
     "stuck",

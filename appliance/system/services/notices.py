@@ -24,11 +24,14 @@ from django.utils.translation import gettext as _
 from appliance import keys
 from appliance.accounts.models import User
 from appliance.audit.services import record
+from appliance.firewall.columns import LOOKUP_ERRORS
 from appliance.firewall.models import Activation, ActivationState, Content, Rule
 from appliance.network import queries as network
 from appliance.notices.channels import CHANNELS, Message, Way, wanted
 from appliance.system import queries
+from appliance.system.columns import notices as told
 from appliance.system.models import Notice, NoticeSettings, Revision, State
+from appliance.ui.columns import unresolved
 from sipalg_core.contract import names
 
 log = logging.getLogger(__name__)
@@ -147,15 +150,15 @@ def _events(current: NoticeSettings, now: datetime) -> Iterator[Event]:
     yield from _of_rules(current, now, soon)
     yield from _of_activations(current, now, soon)
     for revision in Revision.objects.filter(node=current.node, state=State.ROLLED_BACK, created__gte=current.since):
-        subject = _("Revision %d was rolled back") % revision.number
+        subject = str(told.ROLLED_BACK).format(number=revision.number)
         yield Event(f"rolled_back:{revision.pk}", "rolled_back", "warning", subject, revision.error)
     for revision in Revision.objects.filter(node=current.node, state=State.FAILED, created__gte=current.since):
-        subject = _("Revision %d was not applied") % revision.number
+        subject = str(told.NOT_APPLIED).format(number=revision.number)
         yield Event(f"failed:{revision.pk}", "failed", "error", subject, revision.error)
     for content in Content.objects.filter(failures__gte=_FAILING):
         since = datetime.fromtimestamp(content.refreshed or 0, UTC)
-        subject = _("%s cannot be looked up") % content.lookup
-        text = _("The last known addresses stay in use (%s).") % (content.error or _("no answer"))
+        subject = unresolved(content.lookup.partition(":")[2], content.refreshed)
+        text = str(LOOKUP_ERRORS.get(content.error, content.error))
         yield Event(f"lookup:{content.lookup}:{since:%Y%m%d%H%M}", "lookup_failed", "warning", subject, text)
 
 
@@ -167,14 +170,10 @@ def _of_rules(current: NoticeSettings, now: datetime, soon: datetime) -> Iterato
         if until is None or not current.since <= until <= soon:
             continue
         kind = "rule_ends_soon" if until > now else "rule_ended"
-        sentence = (
-            _("Rule “%(name)s” ends at %(until)s UTC")
-            if until > now
-            else _("Rule “%(name)s” has ended at %(until)s UTC")
-        )
-        subject = sentence % {"name": rule["name"], "until": f"{until:%Y-%m-%d %H:%M}"}
+        sentence = told.RULE_ENDS if until > now else told.RULE_ENDED
+        subject = str(sentence).format(name=rule["name"], until=f"{until:%Y-%m-%d %H:%M}")
         comment = Rule.objects.filter(pk=rule["id"]).values_list("comment", flat=True).first()
-        text = comment or _("For open connections as well.")
+        text = comment or str(told.OPEN_AS_WELL)
         yield Event(f"{kind}:{rule['id']}:{until.timestamp():.0f}", kind, "hint", subject, text)
 
 
@@ -182,17 +181,18 @@ def _of_activations(current: NoticeSettings, now: datetime, soon: datetime) -> I
     """What acts for a time: a rule, an exemption, remote maintenance."""
     acting = Activation.objects.filter(node=current.node, state=ActivationState.ACTIVE, ends__gt=now, ends__lte=soon)
     over = Activation.objects.filter(node=current.node, state=ActivationState.ENDED, ended__gte=current.since)
-    for kind, found, sentence in (
-        ("activation_ends_soon", acting, _("%(what)s ends at %(at)s UTC")),
-        ("activation_ended", over, _("%(what)s has ended at %(at)s UTC")),
+    for kind, found, sentence, sentence_alone in (
+        ("activation_ends_soon", acting, told.ACT_ENDS, told.ALONE_ENDS),
+        ("activation_ended", over, told.ACT_ENDED, told.ALONE_ENDED),
     ):
         for each in found:
             at = each.ends if kind == "activation_ends_soon" else each.ended
             label = each.get_kind_display()
             alone = label.casefold() == each.name.casefold()  # of remote maintenance there is only one
-            what = label if alone else _("%(kind)s “%(name)s”") % {"kind": label, "name": each.name}
-            subject = sentence % {"what": what, "at": f"{at:%Y-%m-%d %H:%M}"}
-            yield Event(f"{kind}:{each.pk}", kind, "hint", subject[:1].upper() + subject[1:], each.reason)
+            subject = str(sentence_alone if alone else sentence).format(
+                kind=label[:1].upper() + label[1:], name=each.name, until=f"{at:%Y-%m-%d %H:%M}"
+            )
+            yield Event(f"{kind}:{each.pk}", kind, "hint", subject, each.reason)
 
 
 # --- Sending ---

@@ -55,17 +55,17 @@ def table_rule(action, table, **fields):
     [
         ("192.168.0.20", "internal", (), None),
         ("192.168.0.20", "internal", (table_rule("drop", "input"),), None),
-        ("192.168.0.20", "external", (), "no rule would accept TCP 443 at lan0"),
-        ("192.168.0.20", "dmz", (table_rule("reject", "input"),), "rule 2 “Odd” would reject TCP 443 at lan0"),
+        ("192.168.0.20", "external", (), "No rule would accept TCP 443 at lan0"),
+        ("192.168.0.20", "dmz", (table_rule("reject", "input"),), "Rule 2 “Odd” would reject TCP 443 at lan0"),
         (
             "192.168.0.20", "internal", (table_rule("dnat", "dnat", service=HTTPS, target=PHONES),),
-            "rule 2 “Odd” would send TCP 443 at lan0 elsewhere",
+            "Rule 2 “Odd” would send TCP 443 at lan0 elsewhere",
         ),
         ("192.168.0.20", "internal", (table_rule("dnat", "dnat", from_zone="external", target=PHONES),), None),
-        ("203.0.113.66", "internal", (), "no rule would accept TCP 443 at wan0"),
+        ("203.0.113.66", "internal", (), "No rule would accept TCP 443 at wan0"),
         ("203.0.113.66", "internal", (table_rule("accept", "input", source=ADMIN, service=HTTPS),), None),
-        ("203.0.113.66", "internal", (table_rule("accept", "input", source=ADMIN, until=99),), "no rule would accept"),
-        ("1.1.1.1", "internal", (), "no rule would accept TCP 443 at wan0"),
+        ("203.0.113.66", "internal", (table_rule("accept", "input", source=ADMIN, until=99),), "No rule would accept"),
+        ("1.1.1.1", "internal", (), "No rule would accept TCP 443 at wan0"),
         ("127.0.0.1", "external", (), None),
         ("172.16.5.5", "internal", (), None),  # a router inside; nobody knows behind which interface
     ],
@@ -75,7 +75,7 @@ def test_operator_does_not_cut_off_himself(address, lan_role, rules, why):
     findings = verify(Policy(1, "local", (lan, WAN, MGMT), rules), Access(address, 443, 100.0))
     assert [each.code for each in findings if each.level == "error"] == ["locked_out"] * bool(why)
     if why:
-        assert text(findings[0]).startswith(f"These changes would cut off your own access from {address}: {why}")
+        assert text(findings[0]).startswith(f"These changes would cut off your own access from {address}. {why}")
 
 
 def test_two_rules_with_an_end_never_share_a_mark():

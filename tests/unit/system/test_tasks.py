@@ -15,7 +15,7 @@ def test_policy_that_locks_out_never_reaches_the_kernel():
     apply_revision(revision.pk)
     revision.refresh_from_db()
     assert revision.state == State.FAILED
-    assert revision.error.endswith("this would cut off the console. Nothing was changed.")
+    assert revision.error.endswith("this would cut off the console. Nothing was applied.")
 
 
 @pytest.mark.parametrize("state", [State.APPLYING, State.APPLIED, State.FAILED, State.SUPERSEDED])
