@@ -83,6 +83,7 @@ PERMISSIONS: Final = {
     "network.change": Permission(_ADMIN, Scope.CHANGE, _("Only a firewall admin can change zones and interfaces.")),
     "changes.see": Permission(_ALL, Scope.SEE, _("Only people of this firewall can see changes.")),
     "changes.apply": Permission(_ADMIN, Scope.CHANGE, _("Only a firewall admin can apply or take back changes.")),
+    "changes.demand": Permission(_OWNER, None, _("Only the owner can demand a reason with each apply.")),
     # --- diagnosis; other people's traffic is not the technician's business ---
     "questions.ask": Permission(_ALL, Scope.SEE, _("Only people of this firewall can ask which rule decides.")),
     "advisor.see": Permission(_ALL, Scope.SEE, _("Only people of this firewall can see the advisor.")),

@@ -38,6 +38,7 @@ KINDS: Final[Mapping[str, str | Promise]] = {
     "sip.selftest": _("self-test"),
     "system.ignored": _("finding"),
     "system.noticesettings": _("notifications"),
+    "system.reasondemand": _("reasons"),
     "system.restoration": _("configuration"),
     "system.revision": _("revision"),
     "system.setup": _("first set-up"),
@@ -47,7 +48,7 @@ KINDS: Final[Mapping[str, str | Promise]] = {
 NAMELESS: Final = frozenset(
     {
         "accounts.factordemand", "accounts.maintenancewindow", "firewall.nameservers", "sip.historysettings",
-        "sip.selftest", "system.noticesettings", "system.restoration", "system.setup",
+        "sip.selftest", "system.noticesettings", "system.reasondemand", "system.restoration", "system.setup",
     }
 )  # fmt: skip
 """There is only one of it, or its time says which."""
@@ -67,6 +68,8 @@ ACTS: Final[Mapping[str, str | Promise]] = {
     "create": _("Created %(what)s"),
     "create pass": _("Gave a pass: %(what)s"),
     "delete": _("Deleted %(what)s"),
+    "demand a reason": _("Demanded a reason with each apply"),
+    "demand no reason": _("Left the reason of an apply to who applies"),
     "demand no second factor": _("Left the second factor to each owner and firewall admin"),
     "demand second factor": _("Demanded a second factor of owners and firewall admins"),
     "disable": _("Switched off %(what)s"),

@@ -21,6 +21,7 @@ from appliance.network.models import Role
 from appliance.ruleset import notation
 from appliance.ruleset.countries import codes
 from appliance.system import services
+from appliance.system.models import ReasonDemand
 from appliance.ui.forms import MomentInput, OperatorForm
 
 
@@ -40,6 +41,11 @@ class ApplyForm(OperatorForm):
 
     def clean_confirm_within(self) -> int:
         return self.cleaned_data["confirm_within"] or services.DEFAULT_WINDOW
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if ReasonDemand.stands():
+            self.fields["reason"].label = _("Reason")
 
 
 _PROTOCOLS: Final = [("", _("any")), ("tcp", "TCP"), ("udp", "UDP"), ("icmp", "ICMP")]

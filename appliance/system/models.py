@@ -69,6 +69,19 @@ class Revision(models.Model):
         return f"r{self.number}"
 
 
+class ReasonDemand(models.Model):
+    """One row: since when nothing is applied without a reason; None, or no row: one may leave it out."""
+
+    since = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"reason demanded since {self.since:%Y-%m-%d %H:%M}" if self.since else "reason as one likes"
+
+    @classmethod
+    def stands(cls) -> bool:
+        return cls.objects.filter(since__isnull=False).exists()
+
+
 class Ignored(models.Model):
     """A finding of the advisor that somebody looked at and let be, with the reason, until the end."""
 

@@ -11,6 +11,7 @@ app_name = "system"
 urlpatterns = [
     path("changes/", revisions.changes, name="changes"),
     path("changes/review/", revisions.review, name="changes_review"),
+    path("changes/demand-reason/", revisions.demand_reason, name="changes_demand_reason"),
     path("changes/apply/", revisions.apply, name="changes_apply"),
     path("changes/<int:number>/", revisions.revision, name="changes_revision"),
     path("changes/<int:number>/progress/", revisions.progress, name="changes_progress"),

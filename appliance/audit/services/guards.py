@@ -31,6 +31,7 @@ OF_PEOPLE: Final = {
     "firewall_activation": ("INSERT",),
     "mfa_authenticator": ("INSERT", "DELETE", f"UPDATE WHEN {_ANOTHER_FACTOR}"),
     "sip_historysettings": _ALL,
+    "system_reasondemand": _ALL,
     "system_noticesettings": ("INSERT", "DELETE", f"UPDATE OF {', '.join(_RECEIVERS)}"),
 }
 """Beside what a revision holds: who may do what, what acts for a time, who is told. Being seen is no change, nor is a

@@ -24,7 +24,7 @@ from appliance.ruleset.apply import ApplyResult
 from appliance.ruleset.snapshot import dump_rows, load_rows, snapshot
 from appliance.ruleset.verify import Access
 from appliance.system import queries
-from appliance.system.models import Revision, State
+from appliance.system.models import ReasonDemand, Revision, State
 from sipalg_core.contract import names
 
 log = logging.getLogger(__name__)
@@ -56,6 +56,10 @@ def request_apply(
     `access` is what must not be cut off.
     """
     _check_window(confirm_within)
+    if not reason.strip() and ReasonDemand.stands():
+        raise ValidationError(
+            {"reason": [_("Say why: here nothing is applied without a reason. Nothing was applied.")]}
+        )
     with transaction.atomic():
         waiting = queries.waiting_revision(node)
         if waiting:
@@ -72,6 +76,19 @@ def request_apply(
         transaction.on_commit(lambda: _apply_later(revision))
     revision.refresh_from_db()
     return revision
+
+
+@transaction.atomic
+def demand_reason(*, actor: User | str, demanded: bool) -> None:
+    """Whether who applies must say why; what asks for an apply by itself always does."""
+    demand = ReasonDemand.objects.first() or ReasonDemand()
+    if (demand.since is not None) == demanded:
+        return
+    before = demand.since
+    demand.since = timezone.now() if demanded else None
+    demand.save()
+    verb = "demand a reason" if demanded else "demand no reason"
+    record(actor=actor, verb=verb, target=demand, before={"since": before}, after={"since": demand.since})
 
 
 def _apply_later(revision: Revision) -> None:

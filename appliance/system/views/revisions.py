@@ -10,13 +10,14 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from django_htmx.http import trigger_client_event
 
 from appliance.ruleset.findings import said
 from appliance.system import queries, services
 from appliance.system.forms import ApplyForm
-from appliance.system.models import Revision, State
+from appliance.system.models import ReasonDemand, Revision, State
 from appliance.ui.requests import OperatorRequest, access, may
 from appliance.ui.templatetags.ui import status_context
 
@@ -55,6 +56,18 @@ def apply(request: OperatorRequest) -> HttpResponse:
     if request.htmx:
         return _progress(request, asked[0].number)
     return redirect("system:changes_revision", number=asked[0].number)
+
+
+@require_POST
+@may("changes.demand")
+def demand_reason(request: OperatorRequest) -> HttpResponse:
+    demanded = "demanded" in request.POST
+    services.demand_reason(actor=request.user, demanded=demanded)
+    said = (
+        _("Nothing is applied without a reason any more.") if demanded else _("The reason of an apply may be left out.")
+    )
+    messages.success(request, said)
+    return redirect("system:changes")
 
 
 @require_POST
@@ -100,7 +113,10 @@ def _progress(request: OperatorRequest, number: int) -> HttpResponse:
 @may("changes.see")
 def changes(request: OperatorRequest) -> HttpResponse:
     page = Paginator(queries.revisions(), REVISIONS_A_PAGE).get_page(request.GET.get("page"))
-    context = {"page": page, "running": queries.running_revision(), "pending": len(queries.pending_changes())}
+    context = {
+        "page": page, "running": queries.running_revision(), "pending": len(queries.pending_changes()),
+        "reason_demanded": ReasonDemand.stands(),
+    }  # fmt: skip
     return render(request, "system/changes.html", context)
 
 

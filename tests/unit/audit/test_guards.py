@@ -20,7 +20,7 @@ from appliance.firewall.models import Activation, AddressObject, Rule
 from appliance.firewall.services import create_address, create_rule, delete_rule
 from appliance.signin import FactorAdapter
 from appliance.sip.models import HistorySettings
-from appliance.system.models import NoticeSettings
+from appliance.system.models import NoticeSettings, ReasonDemand
 from sipalg_core.contract import names
 from tests.unit.accounts.factors import code, has_app
 
@@ -57,6 +57,7 @@ MADE = {
         [Authenticator(user=User.objects.get(), type="totp", data={"secret": "x"})]
     ),
     "sip_historysettings": lambda: HistorySettings.objects.create(masking="all"),
+    "system_reasondemand": lambda: ReasonDemand.objects.create(),
     "system_noticesettings": lambda: NoticeSettings.objects.create(webhook_url="https://evil.example/"),
 }
 

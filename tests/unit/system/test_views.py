@@ -7,11 +7,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from appliance.accounts.models import User
+from appliance.audit.models import Entry
 from appliance.firewall.services import create_rule
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import dump_rows, snapshot
-from appliance.system.models import Revision, State
+from appliance.system.models import ReasonDemand, Revision, State
 from appliance.system.queries import pending_changes
 
 HTMX = {"HX-Request": "true"}
@@ -50,11 +52,9 @@ def test_review_says_the_changes_in_words(console, draft):
 
 def test_nothing_to_apply_is_said(console, make_revision):
     make_revision(7, State.APPLIED, applied_at=timezone.now())
-    same = text_of(console.get("/system/changes/"))
-    assert re.search(r"are the same \(revision 7, <time [^>]*>[^<]*</time>, anna\)", same)
-    assert "Running and saved configuration are the same (revision 7)." in text_of(
-        console.get("/system/changes/review/")
-    )
+    for path in ("/system/changes/", "/system/changes/review/"):
+        same = text_of(console.get(path))
+        assert re.search(r"configuration are the same \(revision 7, <time [^>]*>[^<]*</time>, anna\)", same)
 
 
 def test_an_error_finding_stops_the_button(console, owner):
@@ -161,3 +161,29 @@ def test_the_list_and_the_detail(console, make_revision):
 
 def test_an_unknown_revision_does_not_exist(console):
     assert console.get("/system/changes/99/").status_code == 404
+
+
+def test_owner_demands_a_reason_and_nothing_is_applied_without(console, client, owner, api, draft):
+    assert "Reason (optional)" in console.get("/system/changes/review/").content.decode()
+    said = console.post("/system/changes/demand-reason/", {"demanded": "on"}, follow=True).content.decode()
+    assert "Nothing is applied without a reason any more." in said
+    assert 'id="reason-demanded" checked' in said
+    assert "Reason (optional)" not in console.get("/system/changes/review/").content.decode()
+    for reason in ("", "  "):
+        refused = console.post("/system/changes/apply/", {"reason": reason, "confirm_within": 90}).content.decode()
+        assert "Say why: here nothing is applied without a reason." in refused
+        assert api("post", "apply", {"reason": reason}).json()["fields"].keys() == {"reason"}
+    assert not Revision.objects.exists()
+    assert api("post", "apply", {"reason": "asked for by the board"}).status_code == 202
+    assert Revision.objects.get().reason == "asked for by the board"
+    verbs = list(Entry.objects.filter(verb__startswith="demand").values_list("verb", flat=True))
+    assert verbs == ["demand a reason"]
+    console.post("/system/changes/demand-reason/", {})
+    assert not ReasonDemand.stands()
+
+
+def test_only_the_owner_demands_reasons(client, draft):
+    client.force_login(User.objects.create(username="berta", role="administrator"))
+    assert "reason-demanded" not in client.get("/system/changes/").content.decode()
+    assert client.post("/system/changes/demand-reason/", {"demanded": "on"}).status_code == 403
+    assert not ReasonDemand.stands()
