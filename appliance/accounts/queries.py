@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.login import AUTHENTICATION_METHODS_SESSION_KEY, get_authentication_records
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
@@ -76,13 +76,21 @@ def user_for_session(session_key: str) -> User | None:
 
 
 def began(session: Any) -> float:
-    """When somebody signed in there (Unix seconds)."""
-    return float(session.get(BEGAN, 0.0))
+    """When somebody signed in there, or proved again who he is to stay longer than eight hours (Unix seconds)."""
+    signed_in = float(session.get(BEGAN, 0.0))
+    stays_on = signed_in and time.time() - signed_in > LONGEST_SESSION
+    return ends(session) - LONGEST_SESSION if stays_on else signed_in
+
+
+def ends(session: Any) -> float:
+    """When it ends (Unix seconds): eight hours after he last proved who he is."""
+    proofs = (each["at"] for each in session.get(AUTHENTICATION_METHODS_SESSION_KEY, ()))
+    return float(max((session.get(BEGAN, time.time()), *proofs)) + LONGEST_SESSION)
 
 
 def outlived(session: Any) -> bool:
     """Whether its eight hours are over."""
-    return bool(time.time() - session.get(BEGAN, time.time()) > LONGEST_SESSION)
+    return time.time() > ends(session)
 
 
 def idle(session: Any) -> bool:

@@ -99,6 +99,13 @@ document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
   heard.set(target, serverResponse);
 });
 
+document.body.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  const { target, fragment } = detail;
+  if (target.id !== "session-end") return;
+  const { ends } = (fragment.firstElementChild ?? fragment).dataset;
+  if (ends === target.dataset.ends) detail.shouldSwap = false;
+});
+
 // What is refused is said on the page, above what was there (appliance/gate.py).
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.xhr.status === 403) event.detail.shouldSwap = true;

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -33,6 +35,9 @@ from appliance.ui import columns, requests
 from appliance.ui.requests import permission_of
 
 register = template.Library()
+
+SESSION_WARNED: Final = 15 * 60.0
+"""Seconds before a session ends by itself."""
 
 
 @dataclass(frozen=True)
@@ -225,6 +230,16 @@ def bell(context: Context, again: bool = False) -> dict[str, Any]:
 def maintenance_banner(context: Context) -> dict[str, Any]:
     """On every page while vendor support may come in."""
     return {"window": queries.open_window(), "request": context["request"], "csrf_token": context.get("csrf_token")}
+
+
+@register.inclusion_tag("ui/_session_end.html", takes_context=True)
+def session_end(context: Context, again: bool = False) -> dict[str, Any]:
+    """Before a session ends its user is told, and how he can stay (WCAG 2.2.1). `again` replaces what stands there."""
+    request = context["request"]
+    ends, user = queries.ends(request.session), request.user
+    if not isinstance(user, User) or ends - time.time() > SESSION_WARNED:
+        return {"again": again}
+    return {"again": again, "ends": datetime.fromtimestamp(ends, UTC), "missing": queries.lacks_proof(user)}
 
 
 @register.inclusion_tag("setup/_invitation.html", takes_context=True)

@@ -47,6 +47,33 @@ def test_a_session_ends_after_eight_hours_however_active(browser):
     assert queries.user_for_session(browser.session.session_key or "none") is None
 
 
+def test_end_of_a_session_is_said_before_and_who_proves_himself_stays(browser):
+    assert "You will be signed out in" not in browser.get("/").content.decode()
+    age(browser, queries.LONGEST_SESSION - 300, began=True)
+    fragment = browser.get("/status/", headers={"HX-Request": "true"}).content.decode()
+    for told in (browser.get("/").content.decode(), fragment):
+        assert "You will be signed out in" in told
+        assert "/accounts/prove/?next=/accounts/" in told
+    browser.post("/accounts/prove/password/", {"password": PASSWORD, "next": "/accounts/"})
+    assert "You will be signed out in" not in browser.get("/").content.decode()
+    session = browser.session
+    session[BEGAN] -= 600
+    session.save()
+    assert browser.get("/").status_code == 200  # beyond the eight hours of its beginning
+    assert time.time() - queries.began(browser.session) < 60
+    assert queries.user_for_session(browser.session.session_key) is not None
+
+
+def test_who_cannot_prove_himself_is_told_what_lets_him_in_again(browser, anna):
+    anna.set_unusable_password()
+    anna.save()
+    browser.force_login(anna)
+    age(browser, queries.LONGEST_SESSION - 300, began=True)
+    told = browser.get("/").content.decode()
+    assert "You will be signed out in" in told
+    assert "sign in with a new link" in told
+
+
 def test_after_a_quarter_of_an_hour_one_may_look_and_must_prove_before_a_change(browser):
     age(browser, queries.LONGEST_IDLE + 1, began=True)
     fragment = {"headers": {"HX-Request": "true"}}
