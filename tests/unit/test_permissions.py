@@ -242,7 +242,10 @@ def test_refusal_says_who_could(client, people):
     client.force_login(people[Role.TECHNICIAN])
     answer = client.post("/firewall/rules/1/delete/")
     assert answer.status_code == 403
-    assert "Only a firewall admin can delete rules. Ask a_administrator, a_owner or send a request." in answer.content.decode()
+    assert (
+        "Only a firewall admin can delete rules. Ask a_administrator, a_owner or send a request."
+        in answer.content.decode()
+    )
     fragment = client.post("/firewall/rules/1/delete/", headers={"HX-Request": "true"})
     assert (fragment.status_code, fragment["HX-Retarget"]) == (403, "#messages")
     assert "Only a firewall admin" in fragment.content.decode()

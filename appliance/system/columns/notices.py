@@ -25,18 +25,21 @@ REQUEST: Final = "request"
 
 ROLLED_BACK: Final = _("Revision {number} was rolled back")
 NOT_APPLIED: Final = _("Revision {number} was not applied")
+RULE_BEGINS: Final = _("Rule “{name}” acts now, until {until} UTC")
 RULE_ENDS: Final = _("Rule “{name}” ends at {until} UTC")
 RULE_ENDED: Final = _("Rule “{name}” has ended at {until} UTC")
+ACT_BEGINS: Final = _("{kind} “{name}” acts since {until} UTC")
 ACT_ENDS: Final = _("{kind} “{name}” ends at {until} UTC")
 ACT_ENDED: Final = _("{kind} “{name}” has ended at {until} UTC")
+ALONE_BEGINS: Final = _("{kind} acts since {until} UTC")
 ALONE_ENDS: Final = _("{kind} ends at {until} UTC")
 ALONE_ENDED: Final = _("{kind} has ended at {until} UTC")
 OPEN_AS_WELL: Final = _("For open connections as well.")
 ASKED: Final = _("{who} ({role}) sends a request: {refusal}")
 
 _SENTENCES: Final[tuple[Promise, ...]] = (
-    ROLLED_BACK, NOT_APPLIED, UNRESOLVED, NEVER_RESOLVED, RULE_ENDS, RULE_ENDED, ACT_ENDS, ACT_ENDED, ALONE_ENDS,
-    ALONE_ENDED, OPEN_AS_WELL, ASKED, *LOOKUP_ERRORS.values(),
+    ROLLED_BACK, NOT_APPLIED, UNRESOLVED, NEVER_RESOLVED, RULE_BEGINS, RULE_ENDS, RULE_ENDED, ACT_BEGINS, ACT_ENDS,
+    ACT_ENDED, ALONE_BEGINS, ALONE_ENDS, ALONE_ENDED, OPEN_AS_WELL, ASKED, *LOOKUP_ERRORS.values(),
 )  # fmt: skip
 _WORDS: Final[tuple[str | Promise, ...]] = (
     *(role.label for role in Role), *(kind.label for kind in ActivationKind),
@@ -63,7 +66,7 @@ def notice_row(notice: Notice) -> NoticeRow:
         page = f"{where.path}?{where.query}" if where.query else where.path
     elif notice.kind in ("rolled_back", "failed"):
         page = reverse("system:changes")
-    elif notice.kind in ("rule_ends_soon", "rule_ended"):
+    elif notice.kind in ("rule_begins", "rule_ends_soon", "rule_ended"):
         page = f"{reverse('firewall:rules')}#rule-{notice.key.split(':')[1]}"
     elif notice.kind.startswith("activation"):
         page = reverse("firewall:activations")

@@ -165,28 +165,35 @@ def _events(current: NoticeSettings, now: datetime) -> Iterator[Event]:
 def _of_rules(current: NoticeSettings, now: datetime, soon: datetime) -> Iterator[Event]:
     """Of what runs: a draft opens nothing, so its end is no news; an end that was drafted away still comes."""
     running = queries.running_revision(current.node)
+    applied = running.applied_at if running else None
     for rule in running.policy.get("rules", ()) if running else ():
         until = datetime.fromtimestamp(rule["until"], UTC) if rule.get("until") and rule.get("enabled", True) else None
-        if until is None or not current.since <= until <= soon:
+        if until is None or until < current.since:
             continue
-        kind = "rule_ends_soon" if until > now else "rule_ended"
-        sentence = told.RULE_ENDS if until > now else told.RULE_ENDED
-        subject = str(sentence).format(name=rule["name"], until=f"{until:%Y-%m-%d %H:%M}")
-        comment = Rule.objects.filter(pk=rule["id"]).values_list("comment", flat=True).first()
-        text = comment or str(told.OPEN_AS_WELL)
-        yield Event(f"{kind}:{rule['id']}:{until.timestamp():.0f}", kind, "hint", subject, text)
+        said = {
+            "rule_begins": (until > now and applied and applied >= current.since, told.RULE_BEGINS),
+            "rule_ends_soon": (now < until <= soon, told.RULE_ENDS),
+            "rule_ended": (until <= now, told.RULE_ENDED),
+        }
+        for kind, sentence in ((kind, sentence) for kind, (true, sentence) in said.items() if true):
+            subject = str(sentence).format(name=rule["name"], until=f"{until:%Y-%m-%d %H:%M}")
+            comment = Rule.objects.filter(pk=rule["id"]).values_list("comment", flat=True).first()
+            text = comment or str(told.OPEN_AS_WELL)
+            yield Event(f"{kind}:{rule['id']}:{until.timestamp():.0f}", kind, "hint", subject, text)
 
 
 def _of_activations(current: NoticeSettings, now: datetime, soon: datetime) -> Iterator[Event]:
     """What acts for a time: a rule, an exemption, remote maintenance."""
     acting = Activation.objects.filter(node=current.node, state=ActivationState.ACTIVE, ends__gt=now, ends__lte=soon)
     over = Activation.objects.filter(node=current.node, state=ActivationState.ENDED, ended__gte=current.since)
+    begun = Activation.objects.filter(node=current.node, state=ActivationState.ACTIVE, started__gte=current.since)
     for kind, found, sentence, sentence_alone in (
+        ("activation_begins", begun, told.ACT_BEGINS, told.ALONE_BEGINS),
         ("activation_ends_soon", acting, told.ACT_ENDS, told.ALONE_ENDS),
         ("activation_ended", over, told.ACT_ENDED, told.ALONE_ENDED),
     ):
         for each in found:
-            at = each.ends if kind == "activation_ends_soon" else each.ended
+            at = {"activation_begins": each.started, "activation_ends_soon": each.ends}.get(kind, each.ended)
             label = each.get_kind_display()
             alone = label.casefold() == each.name.casefold()  # of remote maintenance there is only one
             subject = str(sentence_alone if alone else sentence).format(

@@ -107,13 +107,14 @@ def told(receivers, now, number):
     return hooks
 
 
-def test_rule_with_an_end_is_told_of_before_and_at_its_end_by_all_three_ways(receivers, owner):
+def test_rule_with_an_end_is_told_of_at_its_start_before_and_at_its_end_by_all_three_ways(receivers, owner):
     now = timezone.now().replace(microsecond=0)  # an end is a whole second: 59.7 would be told as the next minute
     create_rule(actor=owner, name="Visitors", action="accept", until=now + timedelta(hours=2), comment="fair")
     policy = dump(snapshot(names.NODE, 1))
-    Revision.objects.create(number=1, author="anna", policy=policy, state=State.APPLIED)
-    assert told(receivers, now, 0) == []
+    Revision.objects.create(number=1, author="anna", policy=policy, state=State.APPLIED, applied_at=timezone.now())
     at = f"{now + timedelta(hours=2):%Y-%m-%d %H:%M}"
+    assert told(receivers, now, 1) == [f"Rule “Visitors” acts now, until {at} UTC"]
+    assert told(receivers, now, 0) == []
     assert told(receivers, now + timedelta(minutes=61), 1) == [f"Rule “Visitors” ends at {at} UTC"]
     assert told(receivers, now + timedelta(minutes=62), 0) == []
     assert told(receivers, now + timedelta(hours=2, seconds=1), 1) == [f"Rule “Visitors” has ended at {at} UTC"]
@@ -135,9 +136,10 @@ def test_so_is_what_acts_for_a_time(receivers, kind, name, said):
         kind=kind, name=name, reason="ticket 7", started_by="anna", ends=ends, state=ActivationState.ACTIVE
     )  # fmt: skip
     at = f"{ends:%Y-%m-%d %H:%M}"
+    assert told(receivers, now, 1) == [f"{said} acts since {row.started:%Y-%m-%d %H:%M} UTC"]
     assert told(receivers, now, 0) == []
     assert told(receivers, now + timedelta(minutes=61), 1) == [f"{said} ends at {at} UTC"]
     row.state, row.ended = ActivationState.ENDED, ends
     row.save()
     assert told(receivers, ends, 1) == [f"{said} has ended at {at} UTC"]
-    assert Notice.objects.filter(text="ticket 7").count() == 2
+    assert Notice.objects.filter(text="ticket 7").count() == 3
