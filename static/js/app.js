@@ -8,6 +8,7 @@ import { showLocalTimes } from "./page.js";
 import "./jobs.js";
 import "./palette.js";
 import { LiveTable } from "./table.js";
+import "./trial.js";
 import { timeOfDay } from "./words.js";
 
 const HEALTH_PAUSE = 1000; // ms between two questions for the sentence on health

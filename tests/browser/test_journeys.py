@@ -7,6 +7,7 @@ J5 stands in test_call_page, J6 in test_people.
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -152,12 +153,21 @@ def test_j3_rule_is_moved_in_two_clicks_and_by_keys_and_back(clicks: Clicks, lab
 
 
 def test_j4_review_apply_and_keep_in_three_clicks(clicks: Clicks, lab: RunningLab):
-    page = clicks.page
+    """Nothing can be kept before a new connection of this browser got through: those that stand outlive a bad rule."""
+    page, cut = clicks.page, threading.Event()
+    page.route_web_socket("**/ws/live/", lambda ws: ws.close() if cut.is_set() else ws.connect_to_server())
     with unchanged(lab), rules(lab, "journey draft"):
         expect(page.locator("[data-pending]")).to_be_visible(timeout=15_000)  # the bar asks every ten seconds
         clicks.at(page.locator("[data-pending]"))
         expect(page.locator("main")).to_contain_text("journey draft")
+        expect(page.locator("body")).to_have_attribute("data-live", "live", timeout=20_000)
+        cut.set()
         clicks.on("button", "Apply")
+        expect(page.locator("[data-cut-off]")).to_be_visible(timeout=IN_THE_KERNEL)
+        expect(page.get_by_role("button", name="Keep changes", exact=True)).to_be_disabled()
+        cut.clear()
+        expect(page.get_by_role("button", name="Keep changes", exact=True)).to_be_enabled(timeout=20_000)
+        expect(page.locator("[data-cut-off]")).to_be_hidden()
         keep_while_the_bar_is_drawn_anew(clicks, lab)
         assert clicks.spent == 3
 
