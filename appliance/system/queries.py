@@ -46,8 +46,11 @@ _NEW_FOR: Final = timedelta(days=1)
 
 
 class Change(NamedTuple):
+    """`rule` is what is new or gone, for who says what it does."""
+
     kind: Literal["added", "changed", "removed", "moved"]
     text: str
+    rule: ruleset.Rule | None = None
 
 
 def revisions(node: str = names.NODE) -> models.QuerySet[Revision]:
@@ -289,11 +292,13 @@ def compare_nft(old: ruleset.Policy, new: ruleset.Policy) -> list[str]:
 def _changes(label: str, key_name: str, before: Iterable[Any], after: Iterable[Any]) -> Iterator[Change]:
     old, new = ({getattr(each, key_name): each for each in values} for values in (before, after))
     for key in [*new, *(key for key in old if key not in new)]:
-        title = label % (new.get(key) or old[key]).name
+        thing = new.get(key) or old[key]
+        title = label % thing.name
+        rule = thing if isinstance(thing, ruleset.Rule) else None
         if key not in old:
-            yield Change("added", _("%s is new.") % title)
+            yield Change("added", _("%s is new.") % title, rule)
         elif key not in new:
-            yield Change("removed", _("%s is gone.") % title)
+            yield Change("removed", _("%s is gone.") % title, rule)
         elif differences := _differences(old[key], new[key]):
             yield Change("changed", f"{title}: {', '.join(differences)}.")
 

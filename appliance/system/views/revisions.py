@@ -22,6 +22,8 @@ from appliance.ui.requests import OperatorRequest, access, may
 from appliance.ui.templatetags.ui import status_context
 
 REVISIONS_A_PAGE: Final = 50
+RAN: Final = (State.APPLIED, State.SUPERSEDED)
+"""Revisions that ran until another took their place."""
 
 
 def review_context(request: OperatorRequest, pending: queries.Pending | None = None) -> dict[str, Any]:
@@ -89,11 +91,17 @@ def decide(request: OperatorRequest, number: int, verb: Literal["keep", "extend"
 @may("changes.apply")
 def go_back(request: OperatorRequest, number: int) -> HttpResponse:
     """The configuration of that revision becomes the draft."""
+    target = get_object_or_404(queries.revisions(), number=number)
     try:
-        services.go_back(actor=request.user, revision=get_object_or_404(queries.revisions(), number=number))
+        services.go_back(actor=request.user, revision=target)
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))
         return redirect("system:changes_revision", number=number)
+    if target == queries.running_revision():
+        text = _("The changes are discarded. What is configured is what runs, revision %d.")
+    else:
+        text = _("What is configured is now what it was at revision %d, and nothing else. It runs when you apply it.")
+    messages.success(request, text % number)
     return redirect("system:changes_review")
 
 
@@ -133,6 +141,7 @@ def revision(request: OperatorRequest, number: int) -> HttpResponse:
     changes, nft_changes = queries.changes_of(shown, compared)
     context = {
         "revision": shown, "compared": compared, "others": others[:REVISIONS_A_PAGE],
-        "changes": changes, "nft_changes": nft_changes,
+        "changes": changes, "nft_changes": nft_changes, "runs": shown == queries.running_revision(),
+        "before": others.filter(number__lt=number, state__in=RAN).first(),
     }  # fmt: skip
     return render(request, "system/revision.html", context)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -26,8 +26,10 @@ from appliance.accounts import queries
 from appliance.accounts.models import User
 from appliance.advisor.finding import Fix
 from appliance.advisor.reading import noted
+from appliance.firewall.columns import sentence
 from appliance.help.pages import PAGES, Way
 from appliance.ruleset.countries import name
+from appliance.ruleset.policy import Rule
 from appliance.sip import queries as sip
 from appliance.system import queries as system
 from appliance.system.columns import outcome
@@ -116,6 +118,13 @@ NAVIGATION: Final = (
     ("", (Page("ui:help", _("Help"), "help"),)),
 )
 """What the rail leads to: at most seven pages a group, and no picture twice."""
+
+
+@register.filter
+def what_it_does(rule: Rule) -> SafeString:
+    """The sentence of a rule that a revision keeps."""
+    until = datetime.fromtimestamp(rule.until, UTC) if rule.until else None
+    return sentence({field.name: getattr(rule, field.name) for field in fields(rule)} | {"until": until})
 
 
 @register.filter
@@ -251,6 +260,12 @@ def setup_invitation(context: Context) -> dict[str, Any]:
     return {
         "invited": invited and system.is_new(), "begun": system.setup_now().pk, "csrf_token": context.get("csrf_token"),
     }  # fmt: skip
+
+
+@register.simple_tag
+def set_up_ended() -> bool:
+    """Whether nobody is on the way through the first run."""
+    return not (system.is_new() and system.setup_now().pk)
 
 
 def status_context(pending: object = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from appliance.accounts.models import User
 from appliance.audit.models import Entry
-from appliance.firewall.services import create_rule
+from appliance.firewall.services import create_address, create_rule
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
 from appliance.ruleset.snapshot import dump_rows, snapshot
@@ -139,8 +139,30 @@ def test_going_back_makes_a_draft(console, owner, draft):
     Revision.objects.update(policy=policy.dump(snapshot("local", 1)))
     save_interface(actor=owner, name="lan0", role="internal", addresses=["10.0.0.1/24"])
     assert pending_changes()
-    console.post(f"/system/changes/{frozen.number}/go-back/")
+    assert (
+        f'action="/system/changes/{frozen.number}/go-back/"' in console.get("/system/changes/review/").content.decode()
+    )
+    told = console.post(f"/system/changes/{frozen.number}/go-back/", follow=True)
+    assert "The changes are discarded." in text_of(told)
     assert not pending_changes()
+
+
+def test_the_review_says_what_a_new_rule_does(console, owner, make_revision):
+    make_revision(1, State.APPLIED)
+    pbx = create_address(actor=owner, name="PBX", kind="host", value="192.168.0.2")
+    create_rule(actor=owner, name="Odd", source=pbx, destination=None, service=None, action="drop")
+    page = console.get("/system/changes/review/").content.decode()
+    assert '<span class="verdict-drop">Drop</span> <b>everything</b> from <b>PBX</b> to <b>anywhere</b>.' in page
+
+
+def test_what_runs_is_undone_by_going_back_to_what_ran_before(console, make_revision):
+    make_revision(1, State.SUPERSEDED, rows=dump_rows())
+    make_revision(2, State.FAILED)
+    make_revision(3, State.APPLIED, rows=dump_rows())
+    page = console.get("/system/changes/3/").content.decode()
+    assert "Undo this: back to revision 1 (as a draft)" in page
+    assert 'action="/system/changes/1/go-back/"' in page
+    assert "Go back to this (as a draft)" in console.get("/system/changes/1/").content.decode()
 
 
 def test_a_failed_revision_says_why(console, make_revision):
