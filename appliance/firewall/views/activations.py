@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from time import time
 from typing import Any
 
 from django.contrib import messages
@@ -21,6 +23,7 @@ from appliance.firewall.forms import ExemptionForm, StartForm
 from appliance.firewall.models import Activation, ActivationKind, Rule
 from appliance.firewall.views.forms import form_page
 from appliance.gate import refusal
+from appliance.ruleset.policy import Rule as Running
 from appliance.ruleset.snapshot import values_of
 from appliance.system import queries as system
 from appliance.ui.requests import UNDO, OperatorRequest, may, offer_undo, undo_offer
@@ -36,8 +39,16 @@ def activations(request: OperatorRequest) -> HttpResponse:
     policy = system.policy_asked(draft=False)
     mine = permits(request.user, "rules.change")
     ready = [rule for rule in policy.rules if not rule.enabled and (rule.prepared or mine) and not rule.opens_alg]
-    context = {"acting": acting, "ended": ended, "ready": ready, "busy": {each.rule_row for each in acting}}
+    ending = sorted((rule for rule in policy.rules if rule.until and rule.enabled and not rule.expired), key=_end)
+    context = {
+        "acting": acting, "ended": ended, "ready": ready, "busy": {each.rule_row for each in acting},
+        "ending": [(rule, datetime.fromtimestamp(_end(rule), UTC)) for rule in ending if _end(rule) > time()],
+    }  # fmt: skip
     return render(request, "firewall/activations.html", context)
+
+
+def _end(rule: Running) -> int:
+    return rule.until or 0
 
 
 @may("rules.start")

@@ -47,8 +47,9 @@ UNRESOLVED: Final = State("unresolved", _("object holds no address"), "error", "
 SHADOWED: Final = State("shadowed", _("covered by another rule"), "warning", "warning")
 WAITING: Final = State("waiting", _("waits for its schedule"), "changes", "hint")
 UNUSED: Final = State("unused", _("not hit in 90 days"), "hint", "hint")
+NEW: Final = State("new", _("new, not applied yet"), "add", "hint")
 ACTIVE: Final = State("active", _("active"), "ok", "ok")
-STATES: Final = (EXPIRED, DISABLED, UNRESOLVED, SHADOWED, WAITING, UNUSED, ACTIVE)
+STATES: Final = (EXPIRED, DISABLED, UNRESOLVED, SHADOWED, NEW, WAITING, UNUSED, ACTIVE)
 
 
 class States:
@@ -78,13 +79,17 @@ class States:
             return UNRESOLVED
         if rule.pk in self._shadowed:
             return SHADOWED
+        if rule.pk not in self._running:
+            return NEW
         windows = compiled.activity
         if windows is not None and not any(first <= self._now < last for first, last in windows):
             return WAITING
         return UNUSED if self._unused(rule, compiled) else ACTIVE
 
     def is_draft(self, rule: Rule) -> bool:
-        """Whether it runs differently, or not at all."""
+        """Whether it runs differently, or not at all, and its state does not say so."""
+        if self.of(rule) is NEW:
+            return False
         compiled, running = self._rules.get(rule.pk), self._running.get(rule.pk)
         return compiled is None or running is None or _meaning(compiled) != _meaning(running)
 

@@ -205,6 +205,18 @@ def test_pages_show_start_and_end(client, told, office, owner, provider):
     assert "has ended. What it let in is cut." in answer.content.decode()
 
 
+def test_running_rules_with_an_end_stand_there_too(client, owner, make_rule, web):
+    rule = make_rule("Until later", service=web, until=soon())
+    make_rule("For good", service=web)
+    rows = snapshot(names.NODE, 1)
+    Revision.objects.create(number=1, author="anna", state=State.APPLIED, policy=ruleset.dump(rows))
+    client.force_login(owner)
+    page = client.get("/firewall/activations/").content.decode()
+    assert f'data-ending="{rule.pk}"' in page
+    assert "For good" not in page
+    assert 'href="/firewall/recipes/server/"' in page
+
+
 def test_lifted_exemption_is_taken_back_as_it_was_and_once(client, told, office, owner, provider):
     first = services.start_exemption(actor=owner, server=provider, reason="provider says so", until=soon())
     client.force_login(owner)

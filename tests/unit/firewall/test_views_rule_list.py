@@ -135,6 +135,15 @@ def test_states_in_words(console, owner, office, other):
     assert "data-draft" in console.get("/firewall/rules/").content.decode()
 
 
+def test_new_rule_is_not_said_to_be_active(console, owner, office):
+    run()
+    new = create_rule(actor=owner, name="Later", source=office.source, action="drop")
+    assert state_of(console, new) == "new"
+    page = console.get("/firewall/rules/").content.decode()
+    assert "data-draft" not in page
+    assert 'data-state="new"' in console.get("/firewall/rules/bar/").content.decode()
+
+
 def test_shadowed_unresolved_and_unused_rules_are_marked(console, owner, office):
     twin = create_rule(actor=owner, name="Twin", source=office.source, service=office.service, action="accept")
     assert state_of(console, twin) == "shadowed"
