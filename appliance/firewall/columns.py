@@ -120,7 +120,7 @@ def _reason(policy: Policy, key: str) -> SafeString | str:
 
 def _verb(table: str, action: Action) -> str:
     verbs = {
-        Action.DNAT: _("Translate"),
+        Action.DNAT: _("Forward"),
         Action.SNAT: _("Translate"),
         Action.MASQUERADE: _("Masquerade"),
     }

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from appliance.firewall import queries
-from appliance.firewall.models import ACTIONS, AddressObject, Schedule, Service, Table
+from appliance.firewall.models import ACTIONS, Action, AddressObject, Schedule, Service, Table
 from appliance.firewall.services import EVERYTHING
 from appliance.network.models import Role
 from appliance.ui.forms import MomentInput, OperatorForm
@@ -32,6 +32,16 @@ _NOT_IN: Final = {
     Table.SNAT: ("from_zone", "target_port", "log"),
 }
 """Fields that mean nothing in a table."""
+
+_SAID: Final = {
+    Table.DNAT: {
+        "destination": (_("Arriving at"), _("any address of this device"),
+                        _("Change only if one of several outside addresses is meant.")),
+        "target": (_("Forward to"), _("nobody"), _("The host inside that gets it.")),
+    },
+    Table.SNAT: {"target": (_("Leaves as"), _("nothing"), _("The address that takes the place of the old one."))},
+}  # fmt: skip
+"""Label, the choice of nothing, and help, where a table means something of its own by a field."""
 
 
 class RuleForm(OperatorForm):
@@ -107,7 +117,11 @@ class RuleForm(OperatorForm):
         for name, rows in choices.items():
             if name in self.fields:
                 self.fields[name].queryset = rows  # type: ignore[attr-defined]  # a ModelChoiceField
-        actions = [(action.value, action.label) for action in ACTIONS[table]]
+        for name, (label, nothing, help_text) in _SAID.get(table, {}).items():
+            field = self.fields[name]
+            field.label, field.help_text = label, help_text
+            field.empty_label = nothing  # type: ignore[attr-defined]  # a ModelChoiceField
+        actions = [(action.value, _("forward") if action == Action.DNAT else action.label) for action in ACTIONS[table]]
         self.fields["action"].choices = actions  # type: ignore[attr-defined]  # a ChoiceField
         if isinstance(self.initial.get("tags"), list):
             self.initial["tags"] = ", ".join(self.initial["tags"])

@@ -78,7 +78,7 @@ def add_rule(request: OperatorRequest) -> HttpResponse:
         lambda values: services.create_rule(actor=request.user, table=table, **where, **_without_version(values))
     ):
         return done(request, "firewall:rules")
-    return _rule_form(request, form, _("Add rule"), table)
+    return _rule_form(request, form, _("Add port forwarding") if table == Table.DNAT else _("Add rule"), table)
 
 
 @may("rules.change")

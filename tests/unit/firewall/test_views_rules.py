@@ -206,7 +206,7 @@ def test_a_rule_is_added_to_its_table_and_said_in_words(console, pbx, owner):
     text = console.get("/firewall/rules/?table=dnat").content.decode()
     assert "Support" in text
     assert re.sub(r"<[^>]*>", "", rule_sentence(rule)) == (
-        "Translate HTTPS from anywhere (external) to this device on to PBX, port 8443 until 2030-01-01 12:00 UTC."
+        "Forward HTTPS from anywhere (external) to this device on to PBX, port 8443 until 2030-01-01 12:00 UTC."
     )
     assert f'id="rule-{rule.pk}"' not in console.get("/firewall/rules/").content.decode()
     edit = console.get(f"/firewall/rules/{rule.pk}/").content.decode()
