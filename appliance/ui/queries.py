@@ -20,7 +20,7 @@ from appliance.help.guides import guides
 from appliance.help.pages import PAGES
 from appliance.live.control import EngineUnavailable
 from appliance.sip.queries import party, snapshot
-from appliance.ui.templatetags.ui import NAVIGATION, may_open
+from appliance.ui.templatetags.ui import NAVIGATION, may_open, may_open_address
 
 OF_A_KIND: Final = 6
 """Lines of one kind; who finds too much types another letter."""
@@ -34,16 +34,24 @@ class Act(NamedTuple):
     icon: str
     view: str
     query: str = ""
+    argument: str = ""
+
+    @property
+    def address(self) -> str:
+        place = reverse(self.view, args=[self.argument] if self.argument else [])
+        return f"{place}?{self.query}" if self.query else place
 
 
 ACTS: Final = (
     Act(gettext_lazy("Set this firewall up, step by step"),
         gettext_lazy("setup set-up wizard first begin start install"), "sliders", "system:setup"),
     Act(gettext_lazy("Let the telephone system reach a provider"), gettext_lazy("phone PBX SIP trunk VoIP allow open"),
-        "recipes", "firewall:recipes"),
+        "recipes", "firewall:recipes_one", argument="pbx"),
     Act(gettext_lazy("Forward a port to a host inside"),
-        gettext_lazy("port forwarding DNAT NAT publish web server open outside"), "rules", "firewall:rules",
-        "table=dnat"),
+        gettext_lazy("port forwarding DNAT NAT publish web server open outside"), "rules", "firewall:recipes_one",
+        argument="server"),
+    Act(gettext_lazy("Let the computers inside use the Internet"),
+        gettext_lazy("office web browse surf mail DNS allow"), "recipes", "firewall:recipes_one", argument="office"),
     Act(gettext_lazy("Let something pass, or stop it"), gettext_lazy("allow open block drop deny rule access internet"),
         "rules", "firewall:rules", "table=forward"),
     Act(gettext_lazy("Open something for a time"), gettext_lazy("temporary hours until expire end"), "timer",
@@ -106,9 +114,8 @@ def _pages(request: HttpRequest, words: list[str]) -> Iterator[Found]:
 
 def _acts(request: HttpRequest, words: list[str]) -> Iterator[Found]:
     for act in ACTS:
-        if _has(f"{act.label} {act.words}", words) and may_open(request, act.view):
-            place = reverse(act.view)
-            yield Found(_("To do"), act.icon, act.label, "", f"{place}?{act.query}" if act.query else place)
+        if _has(f"{act.label} {act.words}", words) and may_open_address(request, act.address):
+            yield Found(_("To do"), act.icon, act.label, "", act.address)
 
 
 def _help(words: list[str]) -> Iterator[Found]:

@@ -29,7 +29,8 @@ def test_without_a_word_all_pages_stand_there(console):
 
 @pytest.mark.parametrize(("words", "address"), [
     ("wizard", "/system/setup/"), ("set up", "/system/setup/"), ("undo", "/system/changes/"),
-    ("port forward", "/firewall/rules/?table=dnat"), ("support bundle", "/calls/"), ("blocked", "/system/log/"),
+    ("port forward", "/firewall/recipes/server/"), ("internet", "/firewall/recipes/office/"),
+    ("support bundle", "/calls/"), ("blocked", "/system/log/"),
     ("password", "/accounts/"), ("technician access", "/accounts/people/"), ("restore", "/system/backup/"),
 ])  # fmt: skip
 def test_what_people_come_to_do_is_found_by_their_words(console, words, address):
