@@ -52,6 +52,8 @@ def _state(link: Mapping[str, Any] | None) -> str:
     if not link["carrier"]:
         return _("no cable")
     speed: int | None = link["speed"]
+    if speed and speed % 1000 == 0:
+        return str(_("%d Gbit/s") % (speed // 1000))
     return str(_("%d Mbit/s") % speed if speed else _("connected"))
 
 

@@ -29,7 +29,7 @@ MODES: Final = {
           "ports of each call. No port forwarding, no STUN."),
     ),
     "sips": (
-        _("Encrypted SIPS"),
+        _("Encrypted SIP (SIPS)"),
         _("Nobody on the way can read it, so the ALG opens nothing: rules for SIPS and for speech outwards are "
           "drafted, and the telephone system must know its outside address (STUN)."),
     ),
@@ -170,7 +170,9 @@ class OfficeForm(StepForm):
 
 
 class PhonesForm(StepForm):
-    """One of the hosts found, a typed address, or none. What is typed counts, whatever is chosen above it."""
+    """One of the hosts found, a typed address, or none. What is typed counts where nothing else is chosen above it."""
+
+    meant_for = {"address": ("pbx", TYPED)}
 
     pbx = forms.ChoiceField(label=_("Phone system"), widget=forms.RadioSelect, required=False)
     address = forms.CharField(

@@ -63,6 +63,8 @@ export function collapsed(messages, expanded) {
   return rows;
 }
 
+const ASKS = new Set([401, 407]); // for a password: an ordinary step, and no failure
+
 export class Ladder {
   #svg;
   #head;
@@ -204,7 +206,7 @@ export class Ladder {
     const inward = message.side === "external";
     const name = what(message, this.#config);
     const group = add(this.#svg, "g", {
-      class: `entry${message.status ? ` status-${Math.floor(message.status / 100)}` : " request"}${repeated ? " repeated" : ""}`,
+      class: `entry${message.status ? ` status-${ASKS.has(message.status) ? "asks" : Math.floor(message.status / 100)}` : " request"}${repeated ? " repeated" : ""}`,
       role: "button",
       "data-message": message.id,
       "aria-label": this.#spoken(message, repeated, name),

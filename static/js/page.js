@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Small manners that every page has: the theme switch, the language, copying, and times in the reader's own zone.
 
-const THEMES = ["auto", "light", "dark"];
+/** As the system wants it, then the other one first, so that each click shows something. */
+function nextTheme() {
+  const other = matchMedia("(prefers-color-scheme: dark)").matches ? "light" : "dark";
+  const order = ["auto", other, other === "dark" ? "light" : "dark"];
+  return order[(order.indexOf(theme.choice) + 1) % order.length];
+}
 
 function labelTheme(button) {
   const label = button.dataset[theme.choice];
@@ -12,7 +17,7 @@ function labelTheme(button) {
 for (const button of document.querySelectorAll("[data-theme-switch]")) {
   labelTheme(button);
   button.addEventListener("click", () => {
-    theme.choose(THEMES[(THEMES.indexOf(theme.choice) + 1) % THEMES.length]);
+    theme.choose(nextTheme());
     labelTheme(button);
   });
 }
