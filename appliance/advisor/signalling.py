@@ -81,7 +81,7 @@ def _encrypted_without_speech(evidence: Evidence) -> Iterator[Finding]:
     for rule in rules:
         if not _is_for_sips(rule) or any(_lets_speech_out(other, rule) for other in rules):
             continue
-        server = rule.destination.name if rule.destination else _("anybody")
+        phones, server = (each.name if each else _("anybody") for each in (rule.source, rule.destination))
         yield Finding(
             "A04", f"rule-{rule.id}",
             _("“%(rule)s” is for encrypted SIP: the ALG cannot help there, and no rule lets speech out.")
@@ -89,7 +89,7 @@ def _encrypted_without_speech(evidence: Evidence) -> Iterator[Finding]:
             _("The ALG does not read what is encrypted, so it opens nothing. Rules for SIPS, for UDP outwards and for "
               "STUN are needed."),
             (_("Rule %(number)d “%(rule)s”.") % {"number": rule.position, "rule": rule.name},
-             f"{rule.source.name if rule.source else _('anybody')} → {server}:{SIPS_PORT} TCP"),
+             f"{phones} → {server}:{SIPS_PORT} TCP"),
             (Fix(_("Draft the rules for encrypted SIP"), page="firewall:recipes_one", argument="sips"),),
         )  # fmt: skip
 
