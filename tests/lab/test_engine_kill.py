@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import pace
 from tests.lab.engine_rig import Engine
 from tests.lab.kernel_rig import ENGINE_UID, LAN, V4, WAN, Rig, namespaces, udp
 from tests.unit.alg.harness import announced, invite, respond, sdp
@@ -221,9 +222,11 @@ def test_killed_at_random_points_it_loses_no_packet_and_forgets_no_call(rig, kil
     standing = Call(phones, "standing", V4.phone.port)
     for name in STEPS[:4]:
         standing.step(name)
-    media = streams(standing, *ends)
+    media, slow = streams(standing, *ends), 1.0
     try:
         for number in range(KILLS):
+            if not number % 20:
+                slow = max(slow, pace.of_clock())
             _one_call(killed, Call(phones, f"call-{number}", FIRST_PORT + 2 * number), moments)
             assert killed.call(standing.id)["state"] == "in_call"
     finally:
@@ -239,7 +242,7 @@ def test_killed_at_random_points_it_loses_no_packet_and_forgets_no_call(rig, kil
         time.sleep(0.1)
     assert killed.engine.ask(op="snapshot", topic="pinholes")["rows"] == []
     assert "elements" not in rig.listed("set", "pinholes_in_any_ip") + rig.listed("set", "pinholes_in_ip")
-    assert max(killed.away) <= LONGEST_AWAY, sorted(killed.away)[-3:]
+    assert max(killed.away) <= LONGEST_AWAY * slow, (sorted(killed.away)[-3:], slow)
 
 
 def _one_call(killed: Killed, call: Call, moments: random.Random) -> None:
