@@ -9,11 +9,17 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 
 from appliance.accounts.models import User
 from appliance.accounts.services import create_api_token
 from appliance.celery import app as celery
 from tests.doubles import BrokerDouble, EngineDouble
+
+# As in the torture tests, also where those are not asked for: always the same, and a busy machine is no reason to fail.
+settings.register_profile("short", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+if settings.get_current_profile_name() == "default":
+    settings.load_profile("short")
 
 
 @pytest.fixture(scope="session", autouse=True)
