@@ -30,7 +30,7 @@ PICTURES = {
     "live-calls": "/calls/",  # the last, since loss and jitter are there after some seconds
 }
 SMALLEST_PICTURE = 10_000  # octets; less would be an empty page
-LARGEST_PICTURE = 150_000
+LARGEST_PICTURE = 170_000
 TONIGHT = (datetime.now(UTC) + timedelta(hours=4)).replace(microsecond=0).isoformat()
 OFFICE = (
     {"name": "Web for the office", "section": "Office", "service": "HTTPS", "tags": ["office"]},
