@@ -17,6 +17,7 @@ function showChosen() {
   if (!bar) return;
   const count = boxes().filter((box) => box.checked).length;
   bar.hidden = !count;
+  document.documentElement.toggleAttribute("data-choosing", count > 0); // what has the focus is seen below the bar
   bar.querySelector("[data-count]").textContent = count;
 }
 

@@ -181,6 +181,20 @@ def test_tab_passes_through_and_what_has_the_focus_is_seen(page: Page, path: str
     assert len(seen) > 30
 
 
+def test_what_has_the_focus_is_seen_below_the_bar_of_chosen_rules(page: Page, lab: RunningLab):
+    page.set_viewport_size({"width": 1280, "height": 500})
+    names = [f"below {number}" for number in range(12)]
+    with rules(lab, *names) as made:
+        live(page, "/firewall/rules/?q=below")
+        page.get_by_role("checkbox", name="Choose below 0", exact=True).click()
+        page.locator(f"#rule-{made[-1]}").focus()
+        expect(page.locator("#chosen")).to_be_visible()
+        for _ in range(48):
+            page.keyboard.press("Shift+Tab")
+            where = page.evaluate(FOCUSED)
+            assert where["seen"], where["at"]
+
+
 FOCUSED = """() => {
   const at = document.activeElement;
   window.ordinals ??= new Map();
