@@ -16,7 +16,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import is_valid_path, reverse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
@@ -45,7 +45,8 @@ class PermissionMiddleware:
         token = origin.set(request.META.get("REMOTE_ADDR", ""))
         try:
             with veil.asked_by(lambda: False):
-                return self.get_response(request)
+                response = self.get_response(request)
+                return _no_page(request) if response.status_code == 405 and _by_a_person(request) else response
         finally:
             origin.reset(token)
 
@@ -132,10 +133,27 @@ def refusal(permission: str | None) -> str:
 
 def not_from_here(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001  (Django passes it)
     """For a form that no page of ours has sent, or one that is older than the session."""
-    context = {"refusal": _("This form is too old, or it did not come from our pages. Load the page again.")}
+    text = _("It is too old, or did not come from our pages.")
     if getattr(request, "htmx", None):
-        return reswap(retarget(render(request, "ui/_refused.html", context, status=403), "#messages"), "outerHTML")
-    return render(request, "ui/refused_door.html", context, status=403)
+        said = {"refusal": " ".join((_("This form was not taken."), text, _("Load the page again.")))}
+        return reswap(retarget(render(request, "ui/_refused.html", said, status=403), "#messages"), "outerHTML")
+    return render(request, "ui/too_old.html", {"refusal": text, "page": _page_of(request)}, status=403)
+
+
+def _by_a_person(request: HttpRequest) -> bool:
+    """Whether somebody typed the address, or came back to it by the language or by the history of the browser."""
+    program = request.resolver_match is not None and request.resolver_match.app_name == "ninja"
+    whole = request.method == "GET" and not getattr(request, "htmx", None)
+    return whole and not program and "text/html" in request.headers.get("Accept", "")
+
+
+def _no_page(request: HttpRequest) -> HttpResponse:
+    """In place of an empty page: the way to the nearest address above that there is."""
+    above = request.path.rstrip("/")
+    while above := above.rpartition("/")[0]:
+        if is_valid_path(f"{above}/"):
+            break
+    return render(request, "405.html", {"page": f"{above}/"}, status=405)
 
 
 def _may_stay(request: HttpRequest, user: User) -> bool:

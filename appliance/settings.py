@@ -154,6 +154,7 @@ MFA_ADAPTER = "appliance.signin.FactorAdapter"
 MFA_FORMS = {"activate_totp": "appliance.accounts.forms.AddAppForm"}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 1  # the code before and the one after: clocks differ, and typing takes its time (RFC 6238, 5.2)
 MFA_RECOVERY_CODES_SHOW_ONCE = False
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}}
 """Guesses at codes, and codes that have been used: every web process must know them."""

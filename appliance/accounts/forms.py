@@ -15,7 +15,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 from django.utils import timezone
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from appliance.accounts import services
@@ -73,7 +73,7 @@ class SignInForm(AuthenticationForm):
         wait = services.attempts.wait(account, source) if account else None
         if wait is not None:
             minutes = max(1, round(wait.total_seconds() / 60))
-            message = _now("Too many wrong passwords. Try again in %d min, or use a link from the device itself.")
+            message = gettext("Too many wrong passwords. Try again in %d min, or use a link from the device itself.")
             raise ValidationError(message % minutes, code="too_many")
         try:
             cleaned = super().clean()

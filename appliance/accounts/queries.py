@@ -128,6 +128,11 @@ def has_second_factor(user: User) -> bool:
     return bool(Authenticator.objects.filter(user=user, type__in=types).exists())
 
 
+def has_factor(user: User, *kinds: str) -> bool:
+    """Whether he has one of these kinds (totp, webauthn, recovery_codes)."""
+    return bool(Authenticator.objects.filter(user=user, type__in=kinds).exists())
+
+
 def should_have_second_factor(user: User) -> bool:
     """Owners and administrators are reminded, support cannot come in without."""
     return user.role in (*DEMANDED_OF, Role.SUPPORT) and not has_second_factor(user)

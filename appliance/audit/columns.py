@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from appliance.audit.models import Entry
@@ -190,7 +190,7 @@ def verbs_like(text: str) -> list[str]:
 
 def _what(label: str, name: str) -> str:
     kind = str(KINDS.get(label, label))
-    return kind if label in NAMELESS or not name else _now("%(kind)s “%(name)s”") % {"kind": kind, "name": name}
+    return kind if label in NAMELESS or not name else gettext("%(kind)s “%(name)s”") % {"kind": kind, "name": name}
 
 
 def _seen(entry: Entry) -> str:
@@ -206,7 +206,7 @@ def _whose_link(name: str) -> str:
 
 
 def _for_all(name: str) -> str:
-    return _now("all providers") if name == "all providers" else name
+    return gettext("all providers") if name == "all providers" else name
 
 
 def _grant(name: str) -> str:

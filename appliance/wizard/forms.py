@@ -10,7 +10,7 @@ from typing import Any, Final
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from appliance.network.models import Role
@@ -79,7 +79,7 @@ class LookForm(StepForm):
     def clean_language(self) -> str:
         language: str = self.cleaned_data["language"]
         if language not in dict(settings.LANGUAGES):
-            raise ValidationError(_now("Choose one of the languages."))
+            raise ValidationError(gettext("Choose one of the languages."))
         return language
 
 
@@ -138,9 +138,9 @@ class ZonesForm(StepForm):
     def clean(self) -> dict[str, Any]:
         chosen = self.roles().values()
         if Role.EXTERNAL not in chosen:
-            raise ValidationError(_now("Choose the interface that leads to the Internet: “external”."))
+            raise ValidationError(gettext("Choose the interface that leads to the Internet: “external”."))
         if not {Role.INTERNAL, Role.DMZ} & set(chosen):
-            raise ValidationError(_now("Choose at least one interface with telephones or computers: “internal”."))
+            raise ValidationError(gettext("Choose at least one interface with telephones or computers: “internal”."))
         return self.cleaned_data
 
     def roles(self) -> dict[str, str]:
@@ -188,14 +188,14 @@ class PhonesForm(StepForm):
     def clean(self) -> dict[str, Any]:
         chosen, typed = self.cleaned_data.get("pbx", ""), self.cleaned_data.get("address", "").strip()
         if not chosen and not typed and "pbx" not in self.errors:
-            self.add_error("pbx", _now("Choose the phone system, or say that there is none."))
+            self.add_error("pbx", gettext("Choose the phone system, or say that there is none."))
         if chosen == TYPED and not typed:
-            self.add_error("address", _now("Write its address, such as 192.168.0.2."))
+            self.add_error("address", gettext("Write its address, such as 192.168.0.2."))
         if typed and chosen in ("", TYPED):
             try:
                 chosen = str(ipaddress.ip_address(typed))
             except ValueError:
-                self.add_error("address", _now("Write one address, such as 192.168.0.2."))
+                self.add_error("address", gettext("Write one address, such as 192.168.0.2."))
         return {"pbx": "" if chosen in (NONE, TYPED) else chosen}
 
 
@@ -233,7 +233,7 @@ class ProviderForm(StepForm):
             if not self.data.get("server"):  # all of it is the template's
                 cleaned["symmetric"] = template.symmetric_media
         if not cleaned.get("server") and "server" not in self.errors:
-            self.add_error("server", _now("Write the provider's server: sip.example.net, or an address."))
+            self.add_error("server", gettext("Write the provider's server: sip.example.net, or an address."))
         return cleaned
 
 

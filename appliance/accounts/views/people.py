@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from appliance.accounts import queries, services
@@ -25,16 +25,18 @@ from appliance.ui.requests import OperatorRequest, may
 GRANTS: Final = (
     (
         "alg.exempt",
-        _lazy("Who may exempt servers from the ALG"),
-        _lazy(
+        gettext_lazy("Who may exempt servers from the ALG"),
+        gettext_lazy(
             "Nobody should have to call the vendor for that. "
             "Support may only while remote maintenance is open for changes."
         ),
     ),
     (
         "calls.numbers",
-        _lazy("Who sees telephone numbers whole"),
-        _lazy("Everybody else sees them without the last three digits, and names as their first letter, everywhere."),
+        gettext_lazy("Who sees telephone numbers whole"),
+        gettext_lazy(
+            "Everybody else sees them without the last three digits, and names as their first letter, everywhere."
+        ),
     ),
 )
 """What the owner decides (permissions.GRANTABLE), as the page puts it."""

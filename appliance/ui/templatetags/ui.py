@@ -182,6 +182,17 @@ def may(context: Context, permission: str) -> bool:
     return isinstance(user, User) and queries.permits(user, permission)
 
 
+@register.filter
+def has_passkey(user: object) -> bool:
+    return isinstance(user, User) and queries.has_factor(user, "webauthn")
+
+
+@register.filter
+def has_codes(user: object) -> bool:
+    """Of an app, or for recovery."""
+    return isinstance(user, User) and queries.has_factor(user, "totp", "recovery_codes")
+
+
 @register.simple_tag(takes_context=True)
 def undo_offer(context: Context) -> dict[str, Any] | None:
     """What the reader's last act would need to be taken back."""

@@ -205,7 +205,23 @@ def test_a_form_that_is_not_ours_is_refused_in_words():
     strict = Client(enforce_csrf_checks=True)
     answer = strict.post("/accounts/sign-in/", {"username": "x", "password": "y"})
     assert answer.status_code == 403
-    assert "Load the page again." in answer.content.decode()
+    assert "This form was not taken." in answer.content.decode()
+    assert 'href="/"' in answer.content.decode()
+    came = strict.post("/accounts/sign-in/", {}, headers={"Referer": "http://testserver/accounts/sign-in/"})
+    assert 'href="/accounts/sign-in/"' in came.content.decode()
+
+
+def test_an_address_that_only_takes_a_form_leads_to_its_page(client, owner, engine):
+    client.force_login(owner)
+    for address, page in (
+        ("/system/setup/owner/password/", "/system/setup/owner/"),
+        ("/accounts/people/add-pass/", "/accounts/people/"),
+        ("/firewall/rules/1/delete/", "/firewall/rules/1/"),
+    ):
+        answer = client.get(address, headers={"Accept": "text/html"})
+        assert answer.status_code == 405
+        assert f'href="{page}"' in answer.content.decode(), address
+    assert client.get("/firewall/rules/1/delete/").content == b""
 
 
 def test_deployment_checks_are_clean(tmp_path):
