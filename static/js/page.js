@@ -165,3 +165,4 @@ function showCountdowns() {
 
 showCountdowns();
 setInterval(showCountdowns, 500);
+document.addEventListener("htmx:afterSwap", showCountdowns);
