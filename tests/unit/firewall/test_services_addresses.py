@@ -79,7 +79,7 @@ def test_address_in_use_is_not_deleted_and_the_rules_are_listed(owner, pbx, make
     with pytest.raises(ValidationError) as error:
         delete_address(actor=owner, address=pbx)
     text = error.value.message_dict["address"][0]
-    assert "used in 2 rules (1 “Web out”, 2 “In again”)" in text
+    assert "used in 2 rules. Replace it there first: 1 “Web out”, 2 “In again”." in text
 
 
 def test_member_and_provider_address_is_not_deleted(owner, pbx, provider):
