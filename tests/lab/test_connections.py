@@ -5,6 +5,7 @@ import json
 import socket
 import time
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -61,8 +62,8 @@ def allow(ident, port, **fields):
     return Rule(ident, ident, f"to {port}", "accept", service=Service(str(port), "both", str(port)), **fields)
 
 
-def applied(number, *rules, window=0):
-    frozen = policy.dump(policy.Policy(number, "local", INTERFACES, rules))
+def applied(number, *rules, window=0, interfaces=INTERFACES):
+    frozen = policy.dump(policy.Policy(number, "local", interfaces, rules))
     made = Revision.objects.create(number=number, author="anna", policy=frozen, confirm_within=window)
     tasks.apply_revision(made.pk)
     made.refresh_from_db()
@@ -124,7 +125,37 @@ def test_flush_by_host_and_by_rule(wire):
         assert answers.flush({"rule": "rule:1"}) == {"closed": 1, "spared": 0}
         assert answers.flush({"rule": "rule:1"}) == {"closed": 0, "spared": 0}
         assert answers.flush({"host": STRANGER}) == {"closed": 1, "spared": 0}
-        assert (passes(*one), passes(*two)) == (True, True)  # the rules allow them: they begin anew
+        assert (passes(*one), passes(*two)) == (False, False)  # closed is closed: they have to begin anew
+    with wire.connection(HOST, PEER, 1000) as again:
+        assert passes(*again)
+
+
+def test_what_was_closed_does_not_go_on_because_its_server_sends_something(wire):
+    """The server's words would be a connection of its own to the kernel, and the peer's the answers to it."""
+
+    def forwarded():
+        service = Service("x", "tcp", "8080")
+        return Rule(5, 1, "in", "dnat", service=service, table="dnat", target=Address("t", (HOST,)), target_port=None)
+
+    out = Rule(6, 2, "out", "accept", to_zone="external", from_zone="internal")
+    masquerading = tuple(replace(each, masquerade=each.role == "external") for each in INTERFACES)
+    applied(1, forwarded(), out, interfaces=masquerading)
+    with wire.connection(STRANGER, OUTSIDE, 8080, at=HOST) as (stranger, server):
+        assert passes(stranger, server)
+        applied(2, out, interfaces=masquerading)
+        assert answers.flush({"old": True})["closed"] == 1
+        assert not passes(server, stranger)
+        assert not passes(stranger, server)
+
+
+def test_what_was_closed_at_this_device_does_not_go_on_either(wire):
+    applied(1, allow(1, 8080, table="input"))
+    with wire.connection(STRANGER, OUTSIDE, 8080) as (stranger, server):
+        assert passes(stranger, server)
+        applied(2)
+        assert answers.flush({"old": True})["closed"] == 1
+        assert not passes(server, stranger)
+        assert not passes(stranger, server)
 
 
 def test_twenty_thousand_connections_are_judged_in_the_time_of_an_apply(wire):

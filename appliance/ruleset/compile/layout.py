@@ -22,6 +22,8 @@ from sipalg_core.nft import statements as stm
 TABLE: Final = verdicts.TABLE
 INPUT: Final = nft.Chain(TABLE, "input_policy", nft.Hook("filter", "input", 0, "drop"))
 FORWARD: Final = nft.Chain(TABLE, "forward_policy", nft.Hook("filter", "forward", 0, "drop"))
+OUTPUT: Final = nft.Chain(TABLE, "output_policy", nft.Hook("filter", "output", 0))
+"""What this device sends is its own affair; only nothing may go on that has ended."""
 PREROUTING: Final = nft.Chain(TABLE, "prerouting_policy", nft.Hook("nat", "prerouting", -100))
 POSTROUTING: Final = nft.Chain(TABLE, "postrouting_policy", nft.Hook("nat", "postrouting", 100))
 ENDED: Final = nft.Chain(TABLE, "ended_policy")
@@ -47,6 +49,11 @@ _VOUCHED: Final = stm.Match(stm.Masked(stm.Field("meta mark"), names.MARK_ACCEPT
 _LIMITED: Final = stm.Match(stm.Masked(stm.Field("ct mark"), LIMIT_BITS), 0, "!=")
 _KNOWN_FLOW: Final = stm.Match(stm.Field("ct state"), ("established", "related"))
 _INVALID: Final = stm.Match(stm.Field("ct state"), "invalid")
+_MIDSTREAM: Final = (
+    stm.Match(stm.Field("ct state"), "new"), stm.Match(stm.Masked(stm.Field("tcp flags"), 0x02), 0),
+)  # fmt: skip
+"""TCP that does not begin with SYN. The kernel would take it for the begin of a connection (`nf_conntrack_tcp_loose`):
+one that was closed here would go on as soon as its server sends something, as a connection that the server began."""
 _AUTHENTICATED: Final = (
     stm.Match(stm.Field("meta nfproto"), "ipv6"), stm.Match(stm.Field("meta l4proto"), 51),
     stm.Assign(stm.Field("ct label"), names.LABEL_AUTHENTICATED),
@@ -98,7 +105,7 @@ def holds(present: Iterable[str], revision: int) -> bool:
 def frame() -> nft.Transaction:
     """The table without a rule that asks anything; what is there already stays."""
     sets = (CONFIRM_WINDOW, LIVE_ACTIVATIONS, LIVE_LIMITS, verdicts.LOG_METER, *sampling.SETS)
-    chains = (*HANDOVER, *ACTIVATIONS.values())
+    chains = (*HANDOVER, OUTPUT, *ACTIVATIONS.values())
     return (
         nft.Add(TABLE), *map(nft.Add, sets), nft.Add(verdicts.LOG_ASKED), *map(nft.Add, chains), *verdicts.chains()
     )  # fmt: skip
@@ -106,7 +113,7 @@ def frame() -> nft.Transaction:
 
 def hand_over(revision: int, present: Iterable[str], trial: Trial | None = None) -> nft.Transaction:
     """Let `revision` decide, on trial or for good, and delete the chains (of those `present`) that nobody needs."""
-    frame = (*HANDOVER, *ACTIVATIONS.values(), *verdicts.CHAINS.values())
+    frame = (*HANDOVER, OUTPUT, *ACTIVATIONS.values(), *verdicts.CHAINS.values())
     kept = {chain.name for chain in (*frame, *revision_chains(revision).values())}
     if trial:
         kept |= {chain.name for chain in revision_chains(trial.fallback).values()}
@@ -115,7 +122,7 @@ def hand_over(revision: int, present: Iterable[str], trial: Trial | None = None)
     return (
         nft.Flush(CONFIRM_WINDOW),
         *window,
-        *map(nft.Flush, (*HANDOVER, *stale)),
+        *map(nft.Flush, (*HANDOVER, OUTPUT, *stale)),
         *map(nft.Add, _base_rules(revision, trial)),
         *map(nft.Delete, stale),
     )
@@ -144,6 +151,9 @@ def _base_rules(revision: int, trial: Trial | None) -> Iterator[nft.Rule]:
         yield nft.Rule(base, (_KNOWN_FLOW, stm.ACCEPT), "auto:known_flow")
         yield nft.Rule(base, _AUTHENTICATED)
         yield nft.Rule(base, (_INVALID, *verdicts.decide("drop", "auto:invalid")), "auto:invalid")
+    yield nft.Rule(FORWARD, (*_MIDSTREAM, *verdicts.decide("drop", "auto:invalid")), "auto:invalid")
+    elsewhere = stm.Match(stm.Field("oifname"), stm.Interface("lo"), "!=")
+    yield nft.Rule(OUTPUT, (elsewhere, *_MIDSTREAM, *verdicts.decide("drop", "auto:invalid", logged=False)))
     discovery = stm.Match(stm.Field("icmpv6 type"), _NEIGHBOUR_DISCOVERY)
     yield nft.Rule(INPUT, (discovery, stm.ACCEPT), "auto:neighbour_discovery")
     yield nft.Rule(INPUT, (*_DHCPV6, stm.ACCEPT), "auto:dhcpv6")
