@@ -57,6 +57,8 @@ class SeenRuleForm(RuleForm):
         self._known: dict[str, dict[str, Any]] = {}
         initial = {"name": _name(packet), "action": "accept", "from_zone": packet.from_zone, "to_zone": packet.to_zone}
         super().__init__(*args, table=packet.table, initial=initial, **kwargs)
+        for name in self.meant_for:
+            self.fields.pop(name, None)  # what the packet had is among the choices
         self._choose("source", packet.source)
         self._choose("destination", packet.destination)
         self._choose("service", packet.service)

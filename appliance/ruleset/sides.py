@@ -50,10 +50,9 @@ class Sides:
     def _of(self, address: Address | None) -> frozenset[str]:
         if address is None or address.negated:
             return self._all
-        moving = (
-            {"external"} & self._all if address.moves else frozenset[str]()
-        )  # an answer that leads inside is refused
-        return frozenset(moving).union(*map(self._of_value, address.values))
+        # A name's answer that leads inside is refused, so what moves is outside.
+        moving = self._all & {"external"} if address.moves else frozenset[str]()
+        return moving.union(*map(self._of_value, address.values))
 
     def _of_value(self, value: str) -> frozenset[str]:
         if value not in self._known:

@@ -26,12 +26,40 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
   select.addEventListener("change", () => select.form.requestSubmit());
 }
 
+// --- what can be copied: a text of the page, and each error, with page and time, for whoever helps ---
+
+const copyError = document.getElementById("copy-error").content.firstElementChild;
+
+function offerErrors() {
+  for (const said of document.querySelectorAll(".notice.level-error:not(:has(> .copy-error))")) {
+    said.append(copyError.cloneNode(true));
+  }
+}
+
+async function copy(text, beside) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const field = document.createElement("textarea"); // without TLS a browser has no clipboard
+  field.value = text;
+  beside.after(field);
+  field.select();
+  document.execCommand("copy");
+  field.remove();
+}
+
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-copy]");
+  const button = event.target.closest("[data-copy], .copy-error");
   if (!button) return;
-  await navigator.clipboard.writeText(document.querySelector(button.dataset.copy).textContent);
-  button.querySelector("span").textContent = button.dataset.done;
+  if (button.dataset.copy) {
+    await copy(document.querySelector(button.dataset.copy).textContent, button);
+    button.querySelector("span").textContent = button.dataset.done;
+  } else {
+    const words = button.parentElement.innerText.trim();
+    await copy(`${words}\n${document.title}, ${location.pathname}, ${new Date().toISOString()}`, button);
+    button.title = button.dataset.done;
+  }
 });
+document.body.addEventListener("htmx:afterSwap", offerErrors);
+offerErrors();
 
 // --- how dense tables are ---
 

@@ -39,7 +39,10 @@ def test_page_renders_in_both_themes_and_widths(context: BrowserContext, path: s
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "the page scrolls sideways"
 
 
-def test_first_load_is_small(context: BrowserContext):
+@pytest.mark.parametrize("language", ["en", "de", "tr"])
+def test_first_load_is_small(context: BrowserContext, lab: RunningLab, language: str):
+    """Turkish has letters in a file of the typeface that others need not load."""
+    context.add_cookies([{"name": "django_language", "value": language, "url": lab.console}])
     page = context.new_page()
     session = context.new_cdp_session(page)
     session.send("Network.enable")

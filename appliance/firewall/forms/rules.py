@@ -11,13 +11,19 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from appliance.firewall import queries
+from appliance.firewall.forms import typed
+from appliance.firewall.forms.typed import TYPED, ObjectField, typed_field
 from appliance.firewall.models import ACTIONS, Action, AddressObject, Schedule, Service, Table
 from appliance.firewall.services import EVERYTHING
 from appliance.network.models import Role
+from appliance.recipes.plans import Impossible
+from appliance.recipes.words import REFUSALS
 from appliance.ui.forms import MomentInput, OperatorForm
 
 _ANY_ZONE = [("", _("any side")), *Role.choices]
-
+_ADDRESS_HELP: Final = _(
+    "192.168.0.2, 192.168.0.0/24, sip.example.net, or a country such as Germany. It becomes an object of its own."
+)
 
 _AT_A_TIME: Final = "time"
 _HOURS: Final = [
@@ -45,33 +51,44 @@ _SAID: Final = {
 
 
 class RuleForm(OperatorForm):
+    """Leaves no `*_typed` in what it has cleaned: what was typed stands in the place of what was not chosen."""
+
+    meant_for = {f"{name}_typed": (name, TYPED) for name in ("source", "destination", "target", "service")}
+
     name = forms.CharField(
         label=_("Name"), required=False, max_length=80,
         help_text=_("What the rule is for, in your words; it stands in the list, the live log and the notices."),
     )  # fmt: skip
     action = forms.ChoiceField(label=_("Action"), help_text=_("What becomes of what fits this rule."))
-    source: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+    source = ObjectField(
         AddressObject.objects.none(), label=_("From"), required=False, empty_label=_("anywhere"),
         help_text=_("Who begins the connection."),
     )  # fmt: skip
+    source_typed = typed_field(_("The address, typed"), _ADDRESS_HELP)
     from_zone = forms.ChoiceField(
         label=_("Behind"), choices=_ANY_ZONE, required=False, help_text=_("Only what comes in from that side.")
     )
-    destination: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+    destination = ObjectField(
         AddressObject.objects.none(), label=_("To"), required=False, empty_label=_("anywhere"),
         help_text=_("Whom it wants to reach. Answers come back by themselves."),
     )  # fmt: skip
+    destination_typed = typed_field(_("The address, typed"), _ADDRESS_HELP)
     to_zone = forms.ChoiceField(
         label=_("Behind"), choices=_ANY_ZONE, required=False, help_text=_("Only what goes out to that side.")
     )
-    service: forms.ModelChoiceField[Service] = forms.ModelChoiceField(
+    service = ObjectField(
         Service.objects.none(), label=_("Service"), required=False, empty_label=_("everything"),
         help_text=_("Protocol and ports."),
     )  # fmt: skip
-    target: forms.ModelChoiceField[AddressObject] = forms.ModelChoiceField(
+    service_typed = typed_field(
+        _("The ports, typed"),
+        _("443 is TCP; else with its protocol: udp 5060, both 53, tcp 8000-8010. It becomes a service of its own."),
+    )
+    target = ObjectField(
         AddressObject.objects.none(), label=_("Translate to"), required=False, empty_label=_("nothing"),
         help_text=_("The address that takes the place of the old one."),
     )  # fmt: skip
+    target_typed = typed_field(_("The address, typed"), _ADDRESS_HELP)
     target_port = forms.IntegerField(
         label=_("Port there"), required=False, help_text=_("Empty: the port stays as it is.")
     )  # fmt: skip
@@ -110,6 +127,7 @@ class RuleForm(OperatorForm):
         super().__init__(*args, **kwargs)
         for name in _NOT_IN[table]:
             del self.fields[name]
+            self.fields.pop(f"{name}_typed", None)
         choices = {
             "source": queries.addresses(), "destination": queries.addresses(), "target": queries.addresses(),
             "service": queries.services(), "schedule": queries.schedules(),
@@ -125,6 +143,19 @@ class RuleForm(OperatorForm):
         self.fields["action"].choices = actions  # type: ignore[attr-defined]  # a ChoiceField
         if isinstance(self.initial.get("tags"), list):
             self.initial["tags"] = ", ".join(self.initial["tags"])
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        for name, (chosen, _word) in self.meant_for.items():
+            text = values.pop(name, "")
+            if values.get(chosen) != TYPED:
+                continue
+            try:
+                values[chosen] = typed.service(text) if chosen == "service" else typed.address(text)
+            except Impossible as error:
+                values[chosen] = None
+                self.add_error(name, REFUSALS[error.code])
+        return values
 
     def clean_tags(self) -> list[str]:
         return [tag.strip() for tag in self.cleaned_data["tags"].split(",") if tag.strip()]

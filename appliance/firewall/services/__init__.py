@@ -50,7 +50,13 @@ from appliance.firewall.services.objects import (
     update_service,
     wrong_number,
 )
-from appliance.firewall.services.recipes import Drafted, draft_plan, draft_seen, preview_plan
+from appliance.firewall.services.recipes import (
+    Drafted,
+    create_rule_as_typed,
+    draft_plan,
+    preview_plan,
+    update_rule_as_typed,
+)
 from appliance.firewall.services.replacing import replace_everywhere
 from appliance.firewall.services.rule_lists import choose_columns, forget_filter, keep_filter
 from appliance.firewall.services.rules import (
@@ -91,6 +97,7 @@ __all__ = [
     "count_hits",
     "create_address",
     "create_rule",
+    "create_rule_as_typed",
     "create_schedule",
     "create_service",
     "delete_address",
@@ -105,7 +112,6 @@ __all__ = [
     "discard_country_data",
     "draft_needed",
     "draft_plan",
-    "draft_seen",
     "drop_unused",
     "end_overdue",
     "expire_rules",
@@ -139,6 +145,7 @@ __all__ = [
     "tell_netadmin",
     "update_address",
     "update_rule",
+    "update_rule_as_typed",
     "update_schedule",
     "update_service",
     "upload_country_data",

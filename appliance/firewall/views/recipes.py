@@ -67,7 +67,8 @@ def from_packet(request: OperatorRequest) -> HttpResponse:
     form = SeenRuleForm(request.POST or None, packet=packet)
 
     def save(values: dict[str, Any]) -> None:
-        services.draft_seen(actor=request.user, wanted=packet, **{k: v for k, v in values.items() if k != "version"})
+        fields = {name: value for name, value in values.items() if name != "version"}
+        services.create_rule_as_typed(actor=request.user, table=packet.table, before=packet.before, **fields)
 
     if request.method == "POST" and form.accepted(save):
         rules = f"{reverse('firewall:rules')}?table={packet.table}"

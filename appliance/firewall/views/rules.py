@@ -25,9 +25,13 @@ from appliance.ui.requests import OperatorRequest, may
 RULE_ROWS: Final = (
     ("name",),
     ("action", "service"),
+    ("service_typed",),
     ("source", "from_zone"),
+    ("source_typed",),
     ("destination", "to_zone"),
+    ("destination_typed",),
     ("target", "target_port"),
+    ("target_typed",),
     ("until", "schedule"),
     ("section", "tags"),
     ("comment",),
@@ -75,7 +79,9 @@ def add_rule(request: OperatorRequest) -> HttpResponse:
     form = RuleForm(request.POST or None, table=table, initial={"section": neighbour.section} if neighbour else None)
     where: dict[str, Any] = {word: neighbour}
     if request.method == "POST" and form.accepted(
-        lambda values: services.create_rule(actor=request.user, table=table, **where, **_without_version(values))
+        lambda values: services.create_rule_as_typed(
+            actor=request.user, table=table, **where, **_without_version(values)
+        )
     ):
         return done(request, "firewall:rules")
     return _rule_form(request, form, _("Add port forwarding") if table == Table.DNAT else _("Add rule"), table)
@@ -92,7 +98,7 @@ def edit_rule(request: OperatorRequest, pk: int) -> HttpResponse:
 
     def save(values: dict[str, Any]) -> None:
         version = values["version"] or 0
-        services.update_rule(actor=request.user, rule=rule, version=version, **_without_version(values))
+        services.update_rule_as_typed(actor=request.user, rule=rule, version=version, **_without_version(values))
 
     if request.method == "POST" and form.accepted(save):
         return done(request, "firewall:rules")

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from appliance.accounts.services import create_api_token
-from appliance.firewall.models import Content, Rule
+from appliance.firewall.models import AddressObject, Content, Rule
 from appliance.firewall.services import create_address, create_rule, create_service, delete_rule, update_rule
 from appliance.network.services import save_interface
 from appliance.ruleset import policy
@@ -231,3 +231,42 @@ def test_new_rule_for_a_section_that_is_gone_stands_at_the_end(console, owner):
     create_rule(actor=owner, name="one", action="drop")
     console.post("/firewall/rules/add/?section=Gone&at=top", {"name": "new", "action": "drop", "enabled": "on"})
     assert names() == ["one", "new"]
+
+
+def test_what_no_object_holds_is_typed_into_the_rule_and_becomes_one(client, owner):
+    client.force_login(owner)
+    page = client.get("/firewall/rules/add/?table=forward").content.decode()
+    assert "another one, typed below" in page
+    answers = {
+        "name": "web", "action": "accept", "source": "typed", "source_typed": "192.168.0.0/24", "destination": "typed",
+        "destination_typed": "www.example.net", "service": "typed", "service_typed": "tcp 443", "enabled": "on",
+    }  # fmt: skip
+    said = client.get("/firewall/rules/sentence/?table=forward", answers).content.decode()
+    assert "192.168.0.0/24" in said
+    assert not AddressObject.objects.exists()
+    assert client.post("/firewall/rules/add/?table=forward", answers).status_code == 302
+    rule = Rule.objects.get()
+    assert (rule.source.kind, rule.destination.kind, rule.service.ports) == ("network", "dns", "443")
+    client.post(f"/firewall/rules/{rule.pk}/", answers | {"version": "1", "destination": "", "name": "again"})
+    rule.refresh_from_db()
+    assert (rule.name, rule.destination) == ("again", None)
+    assert AddressObject.objects.filter(kind="network").count() == 1  # the one that says the same is used
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        ("source", ""),
+        ("source", "the cellar"),
+        ("destination", "300.1.1.1"),
+        ("service", "http"),
+        ("service", "udp tcp 5"),
+    ],
+)
+def test_what_is_typed_wrong_is_refused_there_and_nothing_is_made(client, owner, field, text):
+    client.force_login(owner)
+    answers = {"name": "x", "action": "drop", field: "typed", f"{field}_typed": text}
+    page = client.post("/firewall/rules/add/?table=forward", answers).content.decode()
+    assert f'id="id_{field}_typed_error"' in page
+    assert not Rule.objects.exists()
+    assert not AddressObject.objects.exists()
