@@ -94,8 +94,8 @@ class Engine:
         datagram = Datagram(data, flow)
         try:
             message = parse(data)
-        except Malformed as error:
-            return self._malformed(error, error.request, datagram, mapping, peering, now)
+        except Malformed as fault:
+            return self._malformed(fault, fault.request, datagram, mapping, peering, now)
         if message.body.end < len(data):
             self.counts["cut:behind-body"] += 1
         passage = self._passage(message, flow, mapping, peering, now)

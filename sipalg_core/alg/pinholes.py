@@ -251,7 +251,7 @@ class Ledger:
 
         Silence after the hang-up is as it should be: a call that is over keeps the last word.
         """
-        self.stray_packets += self._strays.update(strays)
+        self.stray_packets += self._strays.update(strays, now)
         unsettled, self._unsettled = self._unsettled, {}
         changed = []
         for call in unsettled.values():

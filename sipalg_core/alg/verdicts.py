@@ -32,11 +32,13 @@ class Strays:
         self._before: dict[tuple[Endpoint, Endpoint], int] = {}
         self._inward: list[Stray] = []
         self._outward: list[Stray] = []
+        self._begin = self._end = 0.0  # of the time in which they came
         self.heard: list[tuple[Stray, int]] = []
         """All that came from outside since the last time, with how many packets."""
 
-    def update(self, strays: Iterable[Stray]) -> int:
+    def update(self, strays: Iterable[Stray], at: float) -> int:
         """How many packets came from outside since the last time."""
+        self._begin, self._end = self._end, at
         now, self._inward, self._outward, self.heard = {}, [], [], []
         for stray in strays:
             flow = stray.source, stray.destination
@@ -53,13 +55,17 @@ class Strays:
         """From outside to this endpoint of ours."""
         return next((stray for stray in self._inward if stray.destination == mapped), None)
 
-    def from_host(self, host: str, mapped: Endpoint) -> Stray | None:
+    def from_host(self, host: str, mapped: Endpoint, since: float) -> Stray | None:
         """From this external host to another port of the same address of ours."""
+        if since > self._begin:
+            return None  # some may be of the call before, between the same hosts
         flows = (stray for stray in self._inward if stray.source.host == host)
         return next((stray for stray in flows if stray.destination.host == mapped.host), None)
 
-    def between(self, internal: str, external: str) -> list[Stray]:
+    def between(self, internal: str, external: str, since: float) -> list[Stray]:
         """From this internal host to this external one."""
+        if since > self._begin:
+            return []
         return [
             stray
             for stray in self._outward
@@ -122,7 +128,7 @@ def _inward(hole: Hole, strays: Strays, since: float, now: float) -> Saying | No
         return say("peer-other-host", peer=_text(peer), host=stray.source.host)
     if stray is not None:
         return say("peer-other-port", peer=_text(peer), port=stray.source.port, said=peer.port)
-    stray = strays.from_host(peer.host, mapped)
+    stray = strays.from_host(peer.host, mapped, since)
     if stray is not None:
         return say("peer-missed-port", host=peer.host, port=stray.destination.port, said=mapped.port)
     if hole.packets_in:
@@ -135,7 +141,7 @@ def _outward(hole: Hole, strays: Strays, since: float, now: float) -> Saying | N
     if hole.active_out:
         return None
     phone, peer = hole.pinhole.internal, hole.pinhole.external
-    for stray in strays.between(phone.host, peer.host):
+    for stray in strays.between(phone.host, peer.host, since):
         if stray.source == phone:
             return say("phone-missed-port", phone=phone, port=stray.destination.port, peer=peer.host, said=peer.port)
         return say("phone-other-port", phone=phone.host, port=stray.source.port, said=phone.port)

@@ -120,6 +120,24 @@ def test_silence_of_the_first_two_seconds_means_nothing():
     assert verdict(world) is None
 
 
+def test_what_the_call_before_sent_astray_is_none_of_this_ones():
+    """The same telephone calls again at once: of what is counted next, some came before the answer."""
+    world = World()
+    stray = (Side.INTERNAL, Endpoint(PHONE.host, 18000), MEDIA_PROXY)
+    world.now += 0.5
+    world.count(strays=[Stray(*stray, PACKETS)])
+    world.now += 0.1
+    established(world)
+    world.now += 0.3
+    world.count(Counter(rtp(world).id, 0, 0), strays=[Stray(*stray, 2 * PACKETS)])
+    assert verdict(world) is None
+    world.now += 0.5
+    world.count(Counter(rtp(world).id, 0, 0), strays=[Stray(*stray, 3 * PACKETS)])
+    found = verdict(world)
+    assert found
+    assert found["code"] == "phone-other-port"
+
+
 def test_strays_that_are_few_are_no_stream():
     world = World()
     established(world)
