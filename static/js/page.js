@@ -28,9 +28,10 @@ for (const select of document.querySelectorAll("select[data-submit]")) {
 
 // --- what can be copied: a text of the page, and each error, with page and time, for whoever helps ---
 
-const copyError = document.getElementById("copy-error").content.firstElementChild;
+const copyError = document.getElementById("copy-error")?.content.firstElementChild;
 
 function offerErrors() {
+  if (!copyError) return; // pages before the sign-in
   for (const said of document.querySelectorAll(".notice.level-error:not(:has(> .copy-error))")) {
     said.append(copyError.cloneNode(true));
   }

@@ -118,3 +118,18 @@ def test_form_asks_only_what_fits_what_is_chosen(page: Page):
     page.get_by_label("What").select_option("capture")
     expect(page.get_by_label("For (seconds)")).to_be_visible()
     expect(page.get_by_label("Port")).to_be_hidden()
+
+
+def test_an_error_is_copied_with_page_and_time(context: BrowserContext, lab: RunningLab):
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    used = next(each["id"] for each in lab.get("addresses")["items"] if each["name"] == "PBX")
+    page.goto(f"/firewall/objects/addresses/{used}/")
+    page.get_by_role("button", name="Delete").click()
+    said = page.locator(".notice.level-error")
+    expect(said).to_contain_text("PBX")
+    said.get_by_role("button", name="Copy this error").click()
+    expect(said.get_by_role("button", name="Copy this error")).to_have_attribute("title", "Copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert said.locator(":scope > :not(button, svg)").inner_text() in copied
+    assert "/firewall/objects/" in copied
