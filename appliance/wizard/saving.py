@@ -119,11 +119,11 @@ def plan_of(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
     office = Plan() if outwards == NOTHING else RECIPES["office"].plan({"what": outwards})
     if not answers["phones"]["pbx"]:
         return office
-    calls = _calls(answers)
+    calls = _plan_of_calls(answers)
     return replace(calls, rules=calls.rules + office.rules, advice=calls.advice + office.advice)
 
 
-def _calls(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
+def _plan_of_calls(answers: Mapping[str, Mapping[str, Any]]) -> Plan:
     asked, mode = answers["provider"], answers["mode"]["mode"]
     common = {"pbx": answers["phones"]["pbx"], "server": asked["server"]}
     if mode != "alg":

@@ -33,8 +33,9 @@ def _object(actor: Actor, value: Any) -> Any:
 
 def _address(actor: Actor, place: Place) -> AddressObject:
     same = AddressObject.objects.filter(kind=place.kind, value__iexact=place.value).first()
-    name = free_name(AddressObject, place.name)
-    return same or create_address(actor=actor, name=name, kind=place.kind, value=place.value)
+    return same or create_address(
+        actor=actor, name=free_name(AddressObject, place.name), kind=place.kind, value=place.value
+    )  # fmt: skip
 
 
 def _service(actor: Actor, ports: Ports) -> Service:
